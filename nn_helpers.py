@@ -1,0 +1,482 @@
+"""A neural network in NumPy that tells a handwritten 3 from a handwritten 9.
+
+The file reads from top to bottom, in the order in which the network is built:
+
+    the data             get_mnist_threes_nines, display_image
+    (a) a referee        finite_difference_gradient
+    (b) the pieces       sigmoid_activation, logistic_loss, relu_activation,
+                         layer_forward
+    (c) forwards         create_weight_matrices, create_bias_vectors, forward_pass
+    (d) backwards        backward_pass, nn_finite_difference_checker
+    (e) training         accuracy, sgd, train
+
+Every example is a row: X is (n, d) and X[i] is the i-th input. A layer is
+
+    s = x W + b,   out = activation(s)     x (n, d_in), W (d_in, d_out), b (1, d_out)
+
+Arrays are float64, or float32 if all that goes in is; integers are computed as
+float64. A wrong shape, an empty batch, or a number that is infinite or not a number
+raises a ValueError that names the argument; nothing passes by broadcasting.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import mnist
+import numpy as np
+
+PROJECT = Path(__file__).resolve().parent
+DATA = PROJECT / "data"
+SHA256 = {
+    "train-images-idx3-ubyte.gz":
+        "c5f72039caf4dfba219a04bb64a1ee56d747767a68628bdc08be3fcb225749c2",
+    "train-labels-idx1-ubyte.gz":
+        "1e1e6fe448c26c6724fe5ba13ff9fd3e4135beb35f77f950fb3eab5a6175fa97",
+    "t10k-images-idx3-ubyte.gz":
+        "1af16d4914967b0c3e0b6c30848b904cd8a6f777b1039effa97be9724ebb06a4",
+    "t10k-labels-idx1-ubyte.gz":
+        "44341127fffb0bc8b4e39b128015737db6c2775ac2d83d6664ce12937cfddbd8",
+}
+
+Array = np.ndarray
+Activation = Callable[[Array], tuple[Array, Array]]
+Cache = tuple[Array, Array, Array]
+
+# A result too small for a float rounds to zero, which is the right answer here: even
+# under np.errstate(all="raise") it is no error. A result too large is caught by name
+# in the next check for finite numbers.
+_quietly = np.errstate(under="ignore", over="ignore", invalid="ignore")
+
+
+def _floats(name: str, value, ndim: int | None = None) -> Array:
+    """Return value as a finite float array, or raise a ValueError that names it."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
+    if array.dtype != np.float32:
+        array = array.astype(np.float64, copy=False)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but holds inf or nan")
+    return array
+
+
+# --------------------------------------------------------------------------------------
+# The data
+# --------------------------------------------------------------------------------------
+
+@functools.cache
+def _read_idx(path: Path) -> Array:
+    """Return the unsigned bytes in one of MNIST's files, once it is seen to be intact."""
+    mend = "restore it with: git checkout -- data"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; {mend}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[path.name]:
+        raise ValueError(f"{path} is damaged (its SHA-256 is not the expected one); {mend}")
+    return mnist.download_and_parse_mnist_file(path.name, target_dir=str(path.parent))
+
+
+def get_mnist_threes_nines() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Return MNIST's threes and nines as (X_train, y_train), (X_test, y_test).
+
+    X_train is (12080, 28, 28) and X_test (2019, 28, 28), float64 in [0, 1]: 0 is paper
+    and 1 is ink. y_train and y_test are integers, 0 for a three and 1 for a nine. The
+    arrays are fresh at each call. Raises FileNotFoundError or ValueError, with the way
+    to mend it, if a file in data/ is missing or is not the one that was handed out.
+    """
+    def split(prefix: str) -> tuple[Array, Array]:
+        images = _read_idx(DATA / f"{prefix}-images-idx3-ubyte.gz")
+        labels = _read_idx(DATA / f"{prefix}-labels-idx1-ubyte.gz")
+        return images / 255, (labels == 9).astype(int)
+
+    return split("train"), split("t10k")
+
+
+def display_image(image: Array) -> None:
+    """Show one image, (28, 28) or flattened to (784,), as ink on paper."""
+    import matplotlib.pyplot as plt  # here, so that the network itself needs NumPy only
+
+    image = _floats("image", image)
+    if image.shape not in [(28, 28), (784,)]:
+        raise ValueError(f"image must be (28, 28) or (784,), got shape {image.shape}")
+    plt.figure(figsize=(2, 2))
+    plt.imshow(image.reshape(28, 28), cmap="gray_r", vmin=0, vmax=1)
+    plt.axis("off")
+    plt.show()
+
+
+# --------------------------------------------------------------------------------------
+# (a) A referee: derivatives without calculus
+# --------------------------------------------------------------------------------------
+
+def finite_difference_gradient(
+    f: Callable[[Array], float], a: Array, epsilon: float = 1e-5
+) -> Array:
+    """Return the gradient of f at a, one centred difference for each entry of a:
+
+        df/da_k ~ [f(..., a_k + eps, ...) - f(..., a_k - eps, ...)] / (2 eps)
+
+    f takes an array of a's shape and returns one number; a may have any shape and is
+    left as it was. The result is float64, of a's shape, with an error of O(eps^2).
+    """
+    a = _floats("a", a).astype(np.float64)
+    if not 0 < epsilon < np.inf:
+        raise ValueError(f"epsilon must be positive and finite, got {epsilon}")
+    gradient = np.empty_like(a)
+    for k in np.ndindex(a.shape):
+        ahead, behind = a.copy(), a.copy()
+        ahead[k] += epsilon
+        behind[k] -= epsilon
+        # Beside a large a_k the step is rounded: divide by the one that was taken.
+        step = ahead[k] - behind[k]
+        if step == 0:
+            raise ValueError(f"epsilon = {epsilon} is too small to move a{list(k)}")
+        gradient[k] = (_number(f(ahead)) - _number(f(behind))) / step
+    return gradient
+
+
+def _number(value) -> float:
+    """Return what f gave as one float, or raise a ValueError."""
+    if np.ndim(value) != 0:
+        raise ValueError(f"f must return one number, got shape {np.shape(value)}")
+    return float(_floats("f(a)", value))
+
+
+# --------------------------------------------------------------------------------------
+# (b) The pieces
+# --------------------------------------------------------------------------------------
+
+@_quietly
+def sigmoid_activation(s: Array) -> tuple[Array, Array]:
+    """Return g = sigma(s) and dg/ds = g (1 - g), both of s's shape (any).
+
+        sigma(s) = 1 / (1 + e^-s) = e^s / (1 + e^s)
+
+    The first form is used where s >= 0 and the second where s < 0, so that e is only
+    ever raised to -|s| and cannot overflow. g is clipped to [eps, 1 - eps] with
+    eps = 1e-15, or 6e-8 in float32, where 1 - 1e-15 would round to 1.
+    """
+    s = _floats("s", s)
+    e = np.exp(-np.abs(s))
+    g = np.where(s >= 0, 1, e) / (1 + e)
+    eps = max(1e-15, float(np.finfo(s.dtype).epsneg))
+    g = np.clip(g, eps, 1 - eps)
+    return g, g * (1 - g)
+
+
+@_quietly
+def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
+    """Return the loss and its derivative with respect to g, both (n,).
+
+        loss[i]  = -log( g[i]^y[i] (1 - g[i])^(1 - y[i]) )
+        dL_dg[i] = -y[i] / g[i] + (1 - y[i]) / (1 - g[i])
+                 = (g[i] - y[i]) / (g[i] (1 - g[i]))
+
+    g (n,) holds probabilities, strictly between 0 and 1; y (n,) holds labels in [0, 1].
+    """
+    g, y = _floats("g", g, ndim=1), _labels("y", y, len(g))
+    if not (np.all(g >= np.finfo(g.dtype).tiny) and np.all(g < 1)):
+        raise ValueError(
+            f"g must lie strictly between 0 and 1, got {g.min()} to {g.max()}"
+        )
+    y = y.astype(g.dtype)
+    loss = -(y * np.log(g) + (1 - y) * np.log1p(-g))
+    # The second form has the 1 / (g (1 - g)) that the sigmoid's derivative cancels.
+    dL_dg = (g - y) / (g * (1 - g))
+    return loss, dL_dg
+
+
+def _labels(name: str, y: Array, n: int) -> Array:
+    """Return the n labels y as floats, or raise a ValueError that names them."""
+    y = _floats(name, y)
+    if y.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), one label each, got {y.shape}")
+    if y.min() < 0 or y.max() > 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {y.min():g} to {y.max():g}")
+    return y
+
+
+def relu_activation(s: Array) -> tuple[Array, Array]:
+    """Return max(s, 0) and its derivative, 1 where s > 0 and 0 elsewhere, both as s."""
+    s = _floats("s", s)
+    return np.maximum(s, 0), (s > 0).astype(s.dtype)
+
+
+@_quietly
+def layer_forward(
+    x: Array, W: Array, b: Array, activation_fn: Activation
+) -> tuple[Array, Cache]:
+    """Run one layer: out = activation(x W + b).
+
+    x is (n, d_in), W (d_in, d_out), b (1, d_out); activation_fn returns its output and
+    derivative, as relu_activation does. Returns out (n, d_out) and the cache, what the
+    chain rule will ask for on the way back:
+
+        x        (n, d_in)     for the gradient of W
+        W        (d_in, d_out) for the gradient of x, which is the layer before's out
+        dout_ds  (n, d_out)    to pass through the activation
+    """
+    x, W, b = _floats("x", x, 2), _floats("W", W, 2), _floats("b", b)
+    if x.shape[1] != W.shape[0]:
+        raise ValueError(f"x {x.shape} has as many columns as W {W.shape} should have rows")
+    if b.shape != (1, W.shape[1]):
+        raise ValueError(f"b must have shape (1, {W.shape[1]}) for W {W.shape}, got {b.shape}")
+    if not callable(activation_fn):
+        raise ValueError(f"activation_fn must be a function, got {activation_fn!r}")
+    s = x @ W + b
+    out, dout_ds = activation_fn(s)
+    return out, (x, W, dout_ds)
+
+
+# --------------------------------------------------------------------------------------
+# (c) Forwards through all layers
+# --------------------------------------------------------------------------------------
+
+def create_weight_matrices(
+    layer_dims: Sequence[int], rng: np.random.Generator | int | None = None
+) -> list[Array]:
+    """Return a (d_in, d_out) matrix for each layer, drawn from normal(0, 0.01).
+
+    layer_dims counts the neurons from input to output, for example [784, 200, 1].
+    rng is a NumPy Generator, a seed for one, or None for a random start.
+    """
+    rng = np.random.default_rng(rng)
+    return [rng.normal(0, 0.01, size=pair) for pair in _layer_pairs(layer_dims)]
+
+
+def create_bias_vectors(layer_dims: Sequence[int]) -> list[Array]:
+    """Return a (1, d_out) bias vector of zeros for each layer of layer_dims."""
+    return [np.zeros((1, d_out)) for _, d_out in _layer_pairs(layer_dims)]
+
+
+def _layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
+    if len(layer_dims) < 2 or any(d != int(d) or d < 1 for d in layer_dims):
+        raise ValueError(f"layer_dims must be 2 or more sizes >= 1, got {layer_dims}")
+    return list(zip(layer_dims[:-1], layer_dims[1:]))
+
+
+def forward_pass(
+    X_batch: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    activations: Sequence[Activation],
+) -> tuple[Array, list[Cache]]:
+    """Run the network on X_batch (n, d). Returns its outputs (n,) and all layer caches."""
+    if not len(weight_matrices) == len(biases) == len(activations) > 0:
+        raise ValueError(
+            "weight_matrices, biases and activations must be lists of one length, got "
+            f"{len(weight_matrices)}, {len(biases)} and {len(activations)}"
+        )
+    out, layer_caches = _floats("X_batch", X_batch, ndim=2), []
+    for k, (W, b, activation_fn) in enumerate(zip(weight_matrices, biases, activations)):
+        try:
+            out, cache = layer_forward(out, W, b, activation_fn)
+        except ValueError as error:
+            raise ValueError(f"layer {k}: {error}") from None
+        layer_caches.append(cache)
+    if out.shape[1] != 1:
+        raise ValueError(f"the last layer must have one neuron, got {out.shape[1]}")
+    return out[:, 0], layer_caches
+
+
+# --------------------------------------------------------------------------------------
+# (d) Backwards, by the chain rule
+# --------------------------------------------------------------------------------------
+
+@_quietly
+def backward_pass(
+    dL_dg: Array, layer_caches: Sequence[Cache]
+) -> tuple[list[Array], list[Array]]:
+    """Return the gradients of the batch's average loss: grad_Ws, grad_bs.
+
+    dL_dg (n,) is each example's own derivative, as logistic_loss returns it, and
+    layer_caches come from forward_pass. Each gradient has its parameter's shape.
+
+    With J = (1/n) sum_i loss[i], walking from the last layer to the first:
+
+        delta = dJ/ds   = dJ/dout * dout/ds      (n, d_out)   elementwise
+                dJ/dW   = x^T delta              (d_in, d_out)
+                dJ/db   = sum over rows of delta (1, d_out)
+                dJ/dx   = delta W^T              (n, d_in)    the next layer's dJ/dout
+    """
+    dL_dg = _floats("dL_dg", dL_dg, ndim=1)
+    if len(layer_caches) == 0:
+        raise ValueError("layer_caches must hold a cache for each layer, got none")
+    n = len(dL_dg)
+    if layer_caches[-1][2].shape != (n, 1):
+        raise ValueError(
+            f"dL_dg has {n} entries but the output layer's cache holds a "
+            f"{layer_caches[-1][2].shape} activation"
+        )
+    grad_Ws, grad_bs = [], []
+    dJ_dout = dL_dg[:, np.newaxis] / n
+    for x, W, dout_ds in reversed(layer_caches):
+        delta = dJ_dout * dout_ds
+        # Example i adds x[i, p] * delta[i, q] to entry (p, q): sum over i.
+        grad_Ws.append(np.einsum("ip,iq->pq", x, delta, optimize=True))
+        grad_bs.append(delta.sum(axis=0, keepdims=True))
+        dJ_dout = delta @ W.T
+    return grad_Ws[::-1], grad_bs[::-1]
+
+
+def nn_finite_difference_checker(
+    X_batch: Array,
+    y_batch: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    activations: Sequence[Activation],
+    epsilon: float = 1e-5,
+) -> tuple[list[Array], list[Array]]:
+    """Return grad_Ws, grad_bs as backward_pass does, but by finite differences.
+
+    Only the forward pass is used, twice for each weight and bias, so that agreement
+    with backward_pass means something. Arguments are those of forward_pass, with the
+    labels y_batch (n,) and the half-width epsilon of the difference.
+    """
+    Ws, bs = list(weight_matrices), list(biases)
+
+    def average_loss(Ws, bs):
+        g, _ = forward_pass(X_batch, Ws, bs, activations)
+        return logistic_loss(g, y_batch)[0].mean()
+
+    def gradients(parameters, loss_with):
+        return [
+            finite_difference_gradient(
+                lambda a: loss_with(parameters[:k] + [a] + parameters[k + 1:]),
+                parameters[k],
+                epsilon,
+            )
+            for k in range(len(parameters))
+        ]
+
+    grad_Ws = gradients(Ws, lambda changed: average_loss(changed, bs))
+    grad_bs = gradients(bs, lambda changed: average_loss(Ws, changed))
+    return grad_Ws, grad_bs
+
+
+# --------------------------------------------------------------------------------------
+# (e) Training
+# --------------------------------------------------------------------------------------
+
+def accuracy(g: Array, y: Array) -> float:
+    """Return the share of outputs g (n,) on the same side of 1/2 as their label y (n,)."""
+    return float(np.mean((g > 0.5) == (y > 0.5)))
+
+
+def sgd(
+    X_train: Array,
+    y_train: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    activations: Sequence[Activation],
+    *,
+    batch_size: int = 100,
+    step_size: float = 0.1,
+    num_epochs: int = 5,
+    rng: np.random.Generator | int | None = None,
+) -> Iterator[tuple[list[Array], list[Array], float, float]]:
+    """Yield (weight_matrices, biases, loss, accuracy) after each update of the weights.
+
+    Each epoch draws a new order of the training set and cuts it into mini-batches; the
+    last one may be shorter. Loss and accuracy are the mini-batch's, from the forward
+    pass that led to the update. Every update makes new arrays: those yielded earlier,
+    and the arguments', keep their values.
+    """
+    rng = np.random.default_rng(rng)
+    weight_matrices, biases = list(weight_matrices), list(biases)
+    for _ in range(num_epochs):
+        order = rng.permutation(len(X_train))
+        for start in range(0, len(X_train), batch_size):
+            batch = order[start:start + batch_size]
+            X_batch, y_batch = X_train[batch], y_train[batch]
+
+            g, layer_caches = forward_pass(X_batch, weight_matrices, biases, activations)
+            loss, dL_dg = logistic_loss(g, y_batch)
+            grad_Ws, grad_bs = backward_pass(dL_dg, layer_caches)
+
+            weight_matrices = [W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)]
+            biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
+            yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
+
+
+def train(
+    X_train: Array,
+    y_train: Array,
+    X_test: Array | None,
+    y_test: Array | None,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    activations: Sequence[Activation],
+    *,
+    batch_size: int = 100,
+    step_size: float = 0.1,
+    num_epochs: int = 5,
+    rng: np.random.Generator | int | None = None,
+    progress: bool = False,
+) -> tuple[list[Array], list[Array], dict[str, Array]]:
+    """Train by mini-batch stochastic gradient descent and keep a record.
+
+    X_train is (N, d) and y_train (N,); weight_matrices, biases and activations are as in
+    forward_pass, and are left untouched. batch_size n = 1 is plain SGD, n = N is gradient
+    descent. rng (a Generator, a seed or None) decides the order of the examples.
+    progress=True shows a bar.
+
+    Returns the trained weight_matrices and biases, and history, a dictionary of arrays
+    with one number for each timestep: train_loss and train_accuracy of the mini-batch
+    before its update, test_loss and test_accuracy of the whole test set after it. With
+    X_test=None and y_test=None the last two stay empty. An interrupt (Ctrl-C, or the
+    notebook's stop button) ends training early, with the history up to there.
+    """
+    if not (batch_size == int(batch_size) and batch_size >= 1):
+        raise ValueError(f"batch_size must be a whole number >= 1, got {batch_size}")
+    if not (num_epochs == int(num_epochs) and num_epochs >= 0):
+        raise ValueError(f"num_epochs must be a whole number >= 0, got {num_epochs}")
+    if not 0 < step_size < np.inf:
+        raise ValueError(f"step_size must be positive and finite, got {step_size}")
+    if (X_test is None) != (y_test is None):
+        raise ValueError("X_test and y_test go together: give both, or None for both")
+    X_train = _floats("X_train", X_train, ndim=2)
+    y_train = _labels("y_train", y_train, len(X_train))
+    if X_test is not None:
+        X_test = _floats("X_test", X_test, ndim=2)
+        y_test = _labels("y_test", y_test, len(X_test))
+    # One forward pass before the first update: whatever does not fit is refused here.
+    forward_pass(X_train[:1], weight_matrices, biases, activations)
+
+    weight_matrices = [np.array(W) for W in weight_matrices]
+    biases = [np.array(b) for b in biases]
+    timesteps = sgd(
+        X_train, y_train, weight_matrices, biases, activations,
+        batch_size=batch_size, step_size=step_size, num_epochs=num_epochs, rng=rng,
+    )
+    if progress:
+        from tqdm.auto import tqdm  # a bar for the notebook or for the terminal
+
+        total = num_epochs * -(-len(X_train) // batch_size)
+        timesteps = tqdm(timesteps, total=total, unit="step", leave=False)
+
+    of_train, of_test = [], []
+    try:
+        for new_weights, new_biases, *loss_and_accuracy in timesteps:
+            if X_test is not None:
+                g, _ = forward_pass(X_test, new_weights, new_biases, activations)
+                of_test.append((logistic_loss(g, y_test)[0].mean(), accuracy(g, y_test)))
+            of_train.append(loss_and_accuracy)
+            weight_matrices, biases = new_weights, new_biases
+    except KeyboardInterrupt:
+        del of_test[len(of_train):]  # a timestep counts when all its numbers are there
+
+    (train_loss, train_accuracy), (test_loss, test_accuracy) = (
+        np.array(rows).reshape(-1, 2).T for rows in (of_train, of_test)
+    )
+    history = {
+        "train_loss": train_loss, "train_accuracy": train_accuracy,
+        "test_loss": test_loss, "test_accuracy": test_accuracy,
+    }
+    return weight_matrices, biases, history
