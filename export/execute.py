@@ -1,0 +1,218 @@
+"""Run notebooks in fresh kernels, several at a time."""
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+
+from export import ExportError
+
+# Sockets in a folder of ours rather than TCP ports that others could reach.
+_TRANSPORT = {"transport": "ipc"} if os.name == "posix" else {}
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class NotebookError(ExportError):
+    """A notebook that cannot be read or run: one line naming notebook and cell."""
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook at `path`; NotebookError if it is not one."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except OSError as error:
+        raise NotebookError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise NotebookError(
+            f"{path}: not a Jupyter notebook ({reason[0] if reason else error!r})"
+        ) from None
+    return notebook
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def execute_notebooks(
+    paths: Sequence[Path],
+    *,
+    timeout: float = 600,
+    on_done: Callable[[Path, float], None] = lambda path, seconds: None,
+) -> list[NotebookNode]:
+    """Execute each notebook in a fresh kernel and return them in the same order.
+
+    As many run at once as there are processors, the largest files first. The files
+    themselves stay as they are; what is returned has been through `clean`.
+
+    timeout -- seconds that one cell may take
+    on_done -- called with path and seconds as each notebook finishes
+
+    Raises NotebookError at the first failure, after ending all kernels.
+    """
+    paths = [Path(path) for path in paths]
+    notebooks = [read_notebook(path) for path in paths]
+    workers = max(1, min(len(paths), cores()))
+    runs = [
+        _Run(path, notebook, timeout) for path, notebook in zip(paths, notebooks)
+    ]
+    longest_first = sorted(runs, key=lambda run: -run.path.stat().st_size)
+    with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
+        environment = _environment(scratch, cores() // workers)
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                futures = [
+                    pool.submit(run.execute, environment, on_done)
+                    for run in longest_first
+                ]
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:  # a failure or Ctrl-C ends the other kernels too
+                pool.shutdown(wait=False, cancel_futures=True)
+                for run in runs:
+                    run.stop()
+        for future in futures:
+            if not future.cancelled() and not isinstance(future.exception(), _Stopped):
+                future.result()
+    return notebooks
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Take away, in place, what differs from run to run or from machine to machine.
+
+    Widget models die with their kernel: their place is taken by the sentence that
+    the widget carries as plain text, marked with the metadata `role: widget`.
+    """
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    }
+    language = notebook.metadata.setdefault("language_info", {"name": "python"})
+    for detail in ("version", "nbconvert_exporter"):
+        language.pop(detail, None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            if output.get("data", {}).pop(WIDGET, None):
+                output.data.setdefault("text/plain", "")
+                output.metadata["role"] = "widget"
+    return notebook
+
+
+class _Stopped(Exception):
+    """This run was ended because another one failed."""
+
+
+class _ThisPython(KernelSpecManager):
+    """Knows one kernel, this interpreter, whatever is installed elsewhere."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3 (ipykernel)",
+            language="python",
+        )
+
+
+class _Run:
+    """One notebook on its way through a kernel."""
+
+    def __init__(self, path: Path, notebook: NotebookNode, timeout: float) -> None:
+        self.path, self.notebook, self.timeout = path, notebook, timeout
+        self.cell_index: int | None = None
+        self.manager: AsyncKernelManager | None = None
+        self.stopped = threading.Event()
+
+    def execute(self, environment: dict[str, str], on_done) -> None:
+        start = time.perf_counter()
+        self.manager = AsyncKernelManager(
+            kernel_spec_manager=_ThisPython(),
+            connection_file=os.path.join(environment["IPYTHONDIR"], self.path.stem),
+            **_TRANSPORT,
+        )
+        client = NotebookClient(
+            self.notebook,
+            km=self.manager,
+            timeout=self.timeout,
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,
+            shutdown_kernel="immediate",
+            resources={"metadata": {"path": str(self.path.parent.resolve())}},
+            on_cell_start=self._remember,
+        )
+        client.owns_km = True  # so that it is the client that shuts it down
+        try:
+            client.execute(env=environment)
+        except Exception as error:
+            if self.stopped.is_set():
+                raise _Stopped from None
+            raise NotebookError(self._explain(error)) from None
+        clean(self.notebook)
+        on_done(self.path, time.perf_counter() - start)
+
+    def stop(self) -> None:
+        """Kill the kernel, if it still runs; the run then ends within a second."""
+        self.stopped.set()
+        process = getattr(getattr(self.manager, "provisioner", None), "process", None)
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+
+    def _remember(self, cell: NotebookNode, cell_index: int) -> None:
+        self.cell_index = cell_index
+
+    def _explain(self, error: Exception) -> str:
+        where = str(self.path)
+        if self.cell_index is not None:
+            where += f", cell {self.cell_index + 1}"
+        if isinstance(error, CellExecutionError):
+            return f"{where}: {_failing_line(error)}"
+        if isinstance(error, CellTimeoutError):
+            return f"{where}: still running after {self.timeout:g} s, given up"
+        if isinstance(error, DeadKernelError):
+            return f"{where}: the kernel died (out of memory?)"
+        return f"{where}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _failing_line(error: CellExecutionError) -> str:
+    """`ValueError: the message`, with the cell's line where the traceback has it."""
+    message = " ".join(strip_ansi(f"{error.ename}: {error.evalue}").split())
+    arrows = re.findall(r"^-+> *(\d+) (.*)$", strip_ansi(error.traceback), re.MULTILINE)
+    return message + (f" (line {arrows[0][0]}: {arrows[0][1].strip()})" if arrows else "")
+
+
+def _environment(scratch: str, threads: int) -> dict[str, str]:
+    """The kernels' environment: the same results everywhere, no user's settings."""
+    return os.environ | {
+        "IPYTHONDIR": scratch,
+        "JUPYTER_RUNTIME_DIR": scratch,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "PYTHONHASHSEED": "0",
+        "SOURCE_DATE_EPOCH": "0",
+        "TQDM_DISABLE": "1",
+    }

@@ -1,0 +1,53 @@
+-- Turns pieces of text into Typst, all of a write-up in one run:
+--   pandoc lua markup.lua < pieces.json > results.json
+-- A piece has `text` and `format` (a Pandoc reader). A result has `typst`, the sources
+-- of its images in order (`image:1` and so on in the Typst), and `problem` if anything
+-- in the piece would be lost.
+
+local writer = { wrap_text = "none" }
+
+local function has_html(document)
+  local found = false
+  local function look(element) found = found or element.format == "html" end
+  document:walk { RawBlock = look, RawInline = look }
+  return found
+end
+
+local function convert(piece)
+  local document = pandoc.read(piece.text, piece.format)
+  if has_html(document) then
+    -- Typst's writer drops raw HTML; the HTML reader understands it.
+    document = pandoc.read(pandoc.write(document, "html"), "html")
+  end
+  local images, problem = {}, nil
+  document = document:walk {
+    Header = function(header)
+      header.identifier = "" -- cells are typeset apart: labels could clash
+      return header
+    end,
+    Link = function(link)
+      -- Between headings or notebooks, a link has no target on paper.
+      if not link.target:match("^%a[%w+.-]*:") then return link.content end
+    end,
+    RawInline = function(raw) problem = raw.format .. " code: " .. raw.text end,
+    RawBlock = function(raw) problem = raw.format .. " code: " .. raw.text end,
+  }:walk {
+    Image = function(image) -- Pandoc's own would lose the alternative text
+      table.insert(images, image.src)
+      local arguments = pandoc.json.encode("image:" .. #images)
+        .. ", alt: " .. pandoc.json.encode(pandoc.utils.stringify(image.caption))
+      return pandoc.RawInline("typst", "#picture(" .. arguments .. ")")
+    end,
+  }
+  return {
+    typst = pandoc.write(document, "typst", writer),
+    images = images,
+    problem = problem,
+  }
+end
+
+local results = {}
+for _, piece in ipairs(pandoc.json.decode(io.read("a"))) do
+  table.insert(results, convert(piece))
+end
+io.write(pandoc.json.encode(results))

@@ -1,0 +1,133 @@
+"""Several notebooks, the code they use and a cover: one document."""
+
+import ast
+import importlib.util
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from export.exporter import TypstExporter
+
+
+@dataclass
+class Listing:
+    """A stretch of code in the appendix, under a heading and a label of its own."""
+
+    title: str  # empty: it goes on under the title before
+    label: str
+    source: str
+
+
+def typeset(
+    paths: Sequence[Path], notebooks: Sequence[NotebookNode], name: str
+) -> tuple[str, dict[str, bytes], list[Listing]]:
+    """The write-up's Typst source, its pictures by path, and its appendix."""
+    listings = [
+        Listing(path.name, "", path.read_text(encoding="utf-8"))
+        for path in local_modules(paths, notebooks)
+    ]
+    for path, notebook in zip(paths, notebooks):
+        listings += code_cells(path, notebook)
+    source, resources = TypstExporter().from_notebook_node(
+        merge(paths, notebooks),
+        resources={
+            "title": "CS 189 Homework 2",
+            "listings": listings,
+            "unique_key": name,
+            "output_files_dir": f"{name}_files",
+        },
+    )
+    return source, resources["outputs"], listings
+
+
+def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
+    """All cells in one notebook; each knows where it comes from.
+
+    A notebook that does not begin with a heading of its own gets its name as one.
+    """
+    cells = []
+    for path, notebook in zip(paths, notebooks):
+        if not (notebook.cells and notebook.cells[0].source.lstrip().startswith("# ")):
+            cells.append(new_markdown_cell("# " + path.stem.replace("_", " ")))
+        for index, cell in enumerate(notebook.cells, 1):
+            cell = NotebookNode(cell)
+            cell.metadata = NotebookNode(
+                cell.metadata,
+                where=f"{path}, cell {index}",
+                folder=str(path.parent),
+            )
+            cells.append(cell)
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    return new_notebook(cells=cells)
+
+
+def code_cells(path: Path, notebook: NotebookNode) -> list[Listing]:
+    """Every code cell of a notebook that holds anything."""
+    listings = []
+    for index, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code" and cell.source.strip():
+            ran = f" [{cell.execution_count}]" if cell.execution_count else ""
+            title = "" if listings else path.name
+            listings.append(Listing(title, f"Cell {index}{ran}", cell.source.rstrip()))
+    return listings
+
+
+def local_modules(
+    paths: Sequence[Path], notebooks: Iterable[NotebookNode]
+) -> list[Path]:
+    """The modules that the notebooks import, directly or not, and that are not installed.
+
+    Those of the project come first, then those beside the notebooks.
+    """
+    found: dict[Path, None] = {}
+    waiting = [
+        (path.parent, TransformerManager().transform_cell(cell.source))
+        for path, notebook in zip(paths, notebooks)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+    while waiting:
+        folder, source = waiting.pop(0)
+        for name in _imported(source):
+            path = _locate(name, folder)
+            if path and path not in found:
+                found[path] = None
+                waiting.append((path.parent, path.read_text(encoding="utf-8")))
+    beside = {path.parent.resolve() for path in paths}
+    return sorted(found, key=lambda path: (path.parent in beside, path.name))
+
+
+def _imported(source: str) -> Iterable[str]:
+    """The top-level names of the modules that some code imports."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+def _locate(name: str, folder: Path) -> Path | None:
+    """The file of a module that is neither Python's own nor a package's."""
+    beside = folder / f"{name}.py"
+    if beside.is_file():
+        return beside.resolve()
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin).resolve()
+    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in
+                 ("stdlib", "platstdlib", "purelib", "platlib")}
+    return None if any(path.is_relative_to(place) for place in installed) else path
