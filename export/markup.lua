@@ -46,8 +46,21 @@ local function convert(piece)
   }
 end
 
+-- A formula has `tex` and `display`. One that Pandoc cannot convert is left as TeX,
+-- with a message that ends in what it stumbled over.
+local function formula(request)
+  local kind = request.display and "DisplayMath" or "InlineMath"
+  local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, request.tex) } }
+  local typst
+  local messages = pandoc.log.silence(function()
+    typst = pandoc.write(document, "typst", writer)
+  end)
+  local problem = messages[1] and messages[1].message
+  return { typst = typst, problem = problem }
+end
+
 local results = {}
-for _, piece in ipairs(pandoc.json.decode(io.read("a"))) do
-  table.insert(results, convert(piece))
+for _, request in ipairs(pandoc.json.decode(io.read("a"))) do
+  table.insert(results, request.tex and formula(request) or convert(request))
 end
 io.write(pandoc.json.encode(results))

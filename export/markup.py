@@ -10,7 +10,7 @@ import pypandoc
 from nbformat import NotebookNode
 
 from export import ExportError
-from export.maths import PLACEHOLDER, Formula, lift
+from export.maths import PLACEHOLDER, Formula, Refused, finish, lift, mend
 
 # What JupyterLab understands, but for the formulas, which `lift` takes out before.
 MARKDOWN = "commonmark" + "".join(
@@ -47,19 +47,33 @@ class Piece:
 def convert(pieces: Sequence[Piece]) -> None:
     """Fill in each piece's `typst` and `images`."""
     formulas: list[Formula] = []
-    origins: list[Piece] = []
-    requests = []
+    origins: list[str] = []
+    requests: list[dict] = []
     for piece in pieces:
         text = piece.text
         if piece.mimetype != "text/html":
             text = lift(text, formulas)
-            origins += [piece] * (len(formulas) - len(origins))
+            origins += [piece.where] * (len(formulas) - len(origins))
         requests.append({"text": text, "format": READERS[piece.mimetype]})
-    for formula in formulas:
-        mark = "$$" if formula.display else "$"
-        requests.append({"text": mark+formula.tex+mark, "format": "markdown"})
+    stand_ins = []
+    for formula, where in zip(formulas, origins):
+        try:
+            tex, typst = mend(formula)
+        except Refused as reason:
+            raise _refusal(where, formula, str(reason)) from None
+        stand_ins.append(typst)
+        requests.append({"tex": tex, "display": formula.display})
     results = _pandoc(requests)
-    maths = [result["typst"].strip() for result in results[len(pieces) :]]
+    maths = []
+    for formula, where, typst, result in zip(
+        formulas, origins, stand_ins, results[len(pieces) :]
+    ):
+        if result.get("problem"):
+            raise _refusal(where, formula, _stumbled(result["problem"]))
+        try:
+            maths.append(finish(result["typst"].strip(), typst, formula.display))
+        except Refused as reason:
+            raise _refusal(where, formula, str(reason)) from None
     for piece, result in zip(pieces, results):
         if result.get("problem"):
             raise ExportError(f"{piece.where}: cannot typeset {result['problem']}")
@@ -67,6 +81,19 @@ def convert(pieces: Sequence[Piece]) -> None:
             lambda match: maths[int(match[1])], result["typst"]
         )
         piece.images = result["images"]
+
+
+def _refusal(where: str, formula: Formula, reason: str) -> ExportError:
+    tex = " ".join(formula.tex.split())
+    return ExportError(f"{where}: cannot typeset ${tex}$: {reason}")
+
+
+def _stumbled(message: str) -> str:
+    """The line of Pandoc's message that says what it did not understand."""
+    for line in message.splitlines():
+        if line.startswith("unexpected"):
+            return line
+    return "Pandoc does not understand it"
 
 
 def _pandoc(requests: list[dict]) -> list[dict]:
