@@ -21,6 +21,7 @@ raises a ValueError that names the argument; nothing passes by broadcasting.
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def _floats(name: str, value, ndim: int | None = None) -> Array:
     if array.dtype != np.float32:
         array = array.astype(np.float64, copy=False)
     if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
+        expected = {1: "(n,)", 2: "two-dimensional"}[ndim]
+        raise ValueError(f"{name} must be {expected}, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if not np.isfinite(array).all():
@@ -459,7 +461,10 @@ def train(
         from tqdm.auto import tqdm  # a bar for the notebook or for the terminal
 
         total = num_epochs * -(-len(X_train) // batch_size)
-        timesteps = tqdm(timesteps, total=total, unit="step", leave=False)
+        timesteps = tqdm(
+            timesteps, total=total, unit="step", leave=False,
+            disable="TQDM_DISABLE" in os.environ,  # which its notebook bar overlooks
+        )
 
     of_train, of_test = [], []
     try:
