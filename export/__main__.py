@@ -35,10 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Notebooks in, PDF out."""
+    from export.check import Checked
+    from export.cover import read_cover
     from export.execute import execute_notebooks, read_notebook
     from export.exporter import compile_typst
     from export.write_up import typeset
 
+    cover = read_cover(options.cover)
     paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
         raise ExportError(f"no notebook in {NOTEBOOKS}")
@@ -57,15 +60,40 @@ def run(options: argparse.Namespace) -> None:
         if options.refresh:
             refresh(paths, notebooks)
     start = time.perf_counter()
-    source, files, listings = typeset(paths, notebooks, output.stem)
+    write_up = typeset(paths, notebooks, cover, output.stem)
     if options.keep_typst:
-        for name, content in files.items():
+        for name, content in write_up.files.items():
             (output.parent / name).parent.mkdir(parents=True, exist_ok=True)
             write(output.parent / name, content)
-        write(output.with_suffix(".typ"), source.encode())
-    pdf = compile_typst(source, files)
+        write(output.with_suffix(".typ"), write_up.source.encode())
+    pdf = compile_typst(write_up.source, write_up.files)
+    checked = Checked(pdf)
+    if checked.missing(write_up.source):  # a script that only the system has a font for
+        pdf = compile_typst(write_up.source, write_up.files, system_fonts=True)
+        checked = Checked(pdf)
+        if missing := checked.missing(write_up.source):
+            raise ExportError(f"no font on this computer has {missing}")
+    checked.check(write_up)
     write(output, pdf)
-    print(f"{output} in {time.perf_counter() - start:.1f} s")
+    print(_page_table(checked.sections))
+    print(f"{output}: {len(checked.pages)} pages in {time.perf_counter() - start:.1f} s")
+    if cover.missing:
+        print(
+            f"The write-up is unsigned: fill in {', '.join(cover.missing)} "
+            f"in {options.cover}."
+        )
+
+
+def _page_table(sections: list) -> str:
+    """The pages of each question, as Gradescope asks for them."""
+    rows = [("Question", "Pages")]
+    for section in sections:
+        pages = str(section.first)
+        if section.last > section.first:
+            pages += f"-{section.last}"
+        rows.append((section.title, pages))
+    width = max(len(title) for title, _ in rows)
+    return "\n".join(f"  {title:<{width}}  {pages:>7}" for title, pages in rows)
 
 
 def refresh(paths: list[Path], notebooks: list) -> None:
@@ -111,6 +139,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, default=HERE / "write-up.pdf", metavar="FILE",
         help="where the PDF goes (default: export/write-up.pdf)",
+    )
+    parser.add_argument(
+        "--cover", type=Path, default=HERE / "cover.toml", metavar="FILE",
+        help="what the first page says (default: export/cover.toml)",
     )
     parser.add_argument(
         "--no-execute", action="store_true",

@@ -1,7 +1,6 @@
 """Two nbconvert exporters: a notebook as Typst source, and as the PDF made of it."""
 
 import base64
-import json
 import mimetypes
 import re
 import tempfile
@@ -18,15 +17,36 @@ from traitlets import default
 from traitlets.config import Config
 
 from export import ExportError
+from export.colours import coloured
 from export.execute import WIDGET
 from export.markup import READERS, Piece, convert
 
 IMAGES = ("application/pdf", "image/svg+xml", "image/png", "image/jpeg")
 
 
+_ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
+
+
 def typst_string(text: str) -> str:
     """`text` as a string literal in Typst's code."""
-    return json.dumps(text, ensure_ascii=False)
+    return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
+
+
+def typst_code(source: str, language: str = "ipython3") -> str:
+    """Code as two arguments in Typst: a string, and the coloured runs of its lines."""
+    lines = [
+        "".join(f"{typst_string(style)},{typst_string(text)}," for style, text in runs)
+        for runs in coloured(source, language)
+    ]
+    return f"{typst_string(source)}, ({''.join(f'({line}),' for line in lines)})"
+
+
+def printable(text: str) -> str:
+    """Output as it is printed: no colours, and control characters as escapes."""
+    text = strip_ansi(text).replace("\r\n", "\n").rstrip("\n")
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text
+    )
 
 
 class Typeset(Preprocessor):
@@ -43,6 +63,7 @@ class Typeset(Preprocessor):
             where = cell.metadata.get("where", f"cell {index + 1}")
             cell.blocks = list(self._blocks(cell, where, pieces))
         convert(pieces)
+        resources["titles"] = [title for piece in pieces for title in piece.titles]
         for piece in pieces:
             self._place_images(piece, resources)
         for cell in nb.cells:
@@ -61,7 +82,7 @@ class Typeset(Preprocessor):
             yield {"kind": "markup", "typst": piece(cell.source, "text/markdown")}
         if cell.cell_type != "code":
             return
-        if cell.source.strip() and not cell.get("transient", {}).get("remove_source"):
+        if cell.source.strip() and not cell.metadata.get("transient", {}).get("remove_source"):
             yield {"kind": "code", "text": cell.source.rstrip()}
         graph = None
         for output in cell.outputs:
@@ -76,9 +97,9 @@ class Typeset(Preprocessor):
     def _block(self, output: NotebookNode, piece) -> dict:
         if output.output_type == "stream":
             kind = "stderr" if output.name == "stderr" else "printout"
-            return {"kind": kind, "text": strip_ansi(output.text).rstrip("\n")}
+            return {"kind": kind, "text": printable(output.text)}
         if output.output_type == "error":
-            return {"kind": "error", "text": strip_ansi("\n".join(output.traceback))}
+            return {"kind": "error", "text": printable("\n".join(output.traceback))}
         data = output.data
         if WIDGET in data or output.metadata.get("role") == "widget":
             sentence = data.get("text/plain", "").strip()
@@ -96,7 +117,7 @@ class Typeset(Preprocessor):
             if mimetype in data:
                 return {"kind": "markup", "typst": piece(data[mimetype], mimetype)}
         if "text/plain" in data:
-            return {"kind": "printout", "text": strip_ansi(data["text/plain"])}
+            return {"kind": "printout", "text": printable(data["text/plain"])}
         kinds = ", ".join(data) or "no data"
         return {"kind": "printout", "text": f"[an output that paper cannot show: {kinds}]"}
 
@@ -162,6 +183,7 @@ class TypstExporter(TemplateExporter):
         }
         config = Config(
             {
+                "CoalesceStreamsPreprocessor": {"enabled": True},
                 "ExtractOutputPreprocessor": {"enabled": True},
                 "TagRemovePreprocessor": {"enabled": True, **tags},
             }
@@ -171,6 +193,7 @@ class TypstExporter(TemplateExporter):
     def default_filters(self):
         yield from super().default_filters()
         yield "typst_string", typst_string
+        yield "typst_code", typst_code
 
     def from_notebook_node(self, nb, resources=None, **kw):
         resources = self._init_resources(resources)
@@ -191,7 +214,9 @@ class TypstPDFExporter(TypstExporter):
         return pdf, resources
 
 
-def compile_typst(source: str, files: dict[str, bytes]) -> bytes:
+def compile_typst(
+    source: str, files: dict[str, bytes], *, system_fonts: bool = False
+) -> bytes:
     """The PDF of a Typst document; `files` are its pictures by path."""
     with tempfile.TemporaryDirectory(prefix="typst-") as folder:
         for name, content in files.items():
@@ -201,7 +226,7 @@ def compile_typst(source: str, files: dict[str, bytes]) -> bytes:
         main = Path(folder, "main.typ")
         main.write_text(source, encoding="utf-8")
         try:
-            return typst.compile(main, root=folder, ignore_system_fonts=True)
+            return typst.compile(main, root=folder, ignore_system_fonts=not system_fonts)
         except typst.TypstError as error:
             raise ExportError(f"typst: {getattr(error, 'diagnostic', error)}") from None
 

@@ -1,8 +1,8 @@
 -- Turns pieces of text into Typst, all of a write-up in one run:
 --   pandoc lua markup.lua < pieces.json > results.json
--- A piece has `text` and `format` (a Pandoc reader). A result has `typst`, the sources
--- of its images in order (`image:1` and so on in the Typst), and `problem` if anything
--- in the piece would be lost.
+-- A piece has `text` and `format` (a Pandoc reader). A result has `typst`, `images` (the
+-- sources of what is `image:1` and so on in the Typst), `titles` (the headings of level 1)
+-- and `problem`, if anything in the piece would be lost.
 
 local writer = { wrap_text = "none" }
 
@@ -19,9 +19,12 @@ local function convert(piece)
     -- Typst's writer drops raw HTML; the HTML reader understands it.
     document = pandoc.read(pandoc.write(document, "html"), "html")
   end
-  local images, problem = {}, nil
+  local images, titles, problem = {}, {}, nil
   document = document:walk {
     Header = function(header)
+      if header.level == 1 then
+        table.insert(titles, pandoc.utils.stringify(header))
+      end
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
     end,
@@ -42,6 +45,7 @@ local function convert(piece)
   return {
     typst = pandoc.write(document, "typst", writer),
     images = images,
+    titles = titles,
     problem = problem,
   }
 end

@@ -42,6 +42,7 @@ class Piece:
     cell: NotebookNode
     typst: str = ""
     images: Sequence[str] = ()
+    titles: Sequence[str] = ()
 
 
 def convert(pieces: Sequence[Piece]) -> None:
@@ -54,7 +55,8 @@ def convert(pieces: Sequence[Piece]) -> None:
         if piece.mimetype != "text/html":
             text = lift(text, formulas)
             origins += [piece.where] * (len(formulas) - len(origins))
-        requests.append({"text": text, "format": READERS[piece.mimetype]})
+        # Without the last line break, Pandoc misses the last row of a table.
+        requests.append({"text": text + "\n", "format": READERS[piece.mimetype]})
     stand_ins = []
     for formula, where in zip(formulas, origins):
         try:
@@ -81,6 +83,7 @@ def convert(pieces: Sequence[Piece]) -> None:
             lambda match: maths[int(match[1])], result["typst"]
         )
         piece.images = result["images"]
+        piece.titles = result["titles"]
 
 
 def _refusal(where: str, formula: Formula, reason: str) -> ExportError:

@@ -11,10 +11,14 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from export.cover import STATEMENT, Cover
 from export.exporter import TypstExporter
 
 
-@dataclass
+APPENDIX = "Appendix: all code"
+
+
+@dataclass(frozen=True)
 class Listing:
     """A stretch of code in the appendix, under a heading and a label of its own."""
 
@@ -23,12 +27,23 @@ class Listing:
     source: str
 
 
+@dataclass(frozen=True)
+class WriteUp:
+    """A document ready for Typst, and what must be found in it."""
+
+    source: str
+    files: dict[str, bytes]  # its pictures, by path
+    titles: list[str]
+    listings: list[Listing]
+    cover: Cover
+
+
 def typeset(
-    paths: Sequence[Path], notebooks: Sequence[NotebookNode], name: str
-) -> tuple[str, dict[str, bytes], list[Listing]]:
-    """The write-up's Typst source, its pictures by path, and its appendix."""
+    paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, name: str
+) -> WriteUp:
+    """All of the write-up as Typst; `name` is the file's, without its ending."""
     listings = [
-        Listing(path.name, "", path.read_text(encoding="utf-8"))
+        Listing(path.name, "", path.read_text(encoding="utf-8").rstrip())
         for path in local_modules(paths, notebooks)
     ]
     for path, notebook in zip(paths, notebooks):
@@ -36,13 +51,16 @@ def typeset(
     source, resources = TypstExporter().from_notebook_node(
         merge(paths, notebooks),
         resources={
-            "title": "CS 189 Homework 2",
+            "cover": cover,
+            "statement": STATEMENT,
+            "appendix": APPENDIX,
             "listings": listings,
             "unique_key": name,
             "output_files_dir": f"{name}_files",
         },
     )
-    return source, resources["outputs"], listings
+    files = resources["outputs"]
+    return WriteUp(source, files, resources["titles"], listings, cover)
 
 
 def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:

@@ -1,0 +1,160 @@
+"""Open the finished PDF again and see that it is what it must be."""
+
+import io
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pypdf import PdfReader
+
+from export import ExportError
+from export.cover import STATEMENT
+from export.pages import MISSING, Mark, marks
+from export.write_up import APPENDIX, WriteUp
+
+# The edges of the text in points: US Letter with margins of an inch, into which Typst
+# lets a hyphen or a comma at the end of a line hang.
+LEFT, RIGHT, BOTTOM, TOP = 71, 546, 66, 722
+FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question and its pages, counted from 1."""
+
+    title: str
+    first: int
+    last: int
+
+
+class Checked:
+    """A PDF that has been read back."""
+
+    def __init__(self, pdf: bytes) -> None:
+        self.reader = PdfReader(io.BytesIO(pdf))
+        self.pages = [list(marks(page)) for page in self.reader.pages]
+        starts = [
+            (entry.title, self.reader.get_destination_page_number(entry) + 1)
+            for entry in self.reader.outline
+            if not isinstance(entry, list)
+        ]
+        ends = [start for _, start in starts[1:]] + [len(self.pages) + 1]
+        self.sections = [
+            Section(title, start, max(start, end - 1))
+            for (title, start), end in zip(starts, ends)
+        ]
+
+    def text(self, page: int) -> str:
+        return "".join(mark.text for mark in self.pages[page - 1])
+
+    def missing(self, source: str) -> str:
+        """The characters of the source that no font has; empty if there is none."""
+        text = "".join(map(self.text, range(1, len(self.pages) + 1)))
+        if MISSING not in text:
+            return ""
+        known = set(text)
+        gone = dict.fromkeys(c for c in source if ord(c) > 126 and c not in known)
+        names = [f"{c} ({unicodedata.name(c, hex(ord(c)))})" for c in gone]
+        return ", ".join(names) or "a character"
+
+    def check(self, write_up: WriteUp) -> None:
+        """Raise ExportError with everything that is wrong."""
+        faults = [
+            *self._cover(write_up),
+            *self._questions(write_up),
+            *self._appendix(write_up),
+            *self._margins(),
+            *self._fonts(),
+        ]
+        if faults:
+            shown = faults[:8] + ["..."] * (len(faults) > 8)
+            raise ExportError("the PDF is not as it must be: " + "; ".join(shown))
+
+    def _cover(self, write_up: WriteUp) -> Iterator[str]:
+        if _squeezed(STATEMENT) not in _squeezed(self.text(1)):
+            yield "page 1 lacks the honor statement"
+        for name in (write_up.cover.name, *write_up.cover.worked_with):
+            if _squeezed(name) not in _squeezed(self.text(1)):
+                yield f"page 1 lacks the name {name!r}"
+        if self.sections and self.sections[0].first < 3:
+            yield "page 1 is not the cover alone"
+
+    def _questions(self, write_up: WriteUp) -> Iterator[str]:
+        titles = [section.title for section in self.sections]
+        wanted = [*write_up.titles, APPENDIX]
+        if list(map(_squeezed, titles)) != list(map(_squeezed, wanted)):
+            yield f"its sections are {titles}, not {wanted}"
+        for section in self.sections:
+            body = [mark for mark in self.pages[section.first - 1] if mark.text.strip()]
+            body = sorted(
+                (mark for mark in body if BOTTOM < mark.bottom < TOP),
+                key=lambda mark: -mark.top,
+            )
+            first = _squeezed(body[0].text) if body else ""
+            if not first or not _squeezed(section.title).startswith(first[:12]):
+                yield f"{section.title!r} does not begin page {section.first}"
+        for one, other in pairwise(self.sections):
+            if one.first == other.first:
+                yield f"{other.title!r} shares page {one.first}"
+
+    def _appendix(self, write_up: WriteUp) -> Iterator[str]:
+        first = self.sections[-1].first if self.sections else 1
+        printed = _squeezed("".join(map(self.text, range(first, len(self.pages) + 1))))
+        position = 0
+        for listing in write_up.listings:
+            for number, line in enumerate(listing.source.splitlines(), 1):
+                wanted = str(number) + _squeezed(line)
+                found = printed.find(wanted, position)
+                if found < 0:
+                    where = f"{listing.title} {listing.label}".strip()
+                    yield f"the appendix lacks line {number} of {where}"
+                    break
+                position = found + len(wanted)
+
+    def _margins(self) -> Iterator[str]:
+        count = len(self.pages)
+        for number, page in enumerate(self.pages, 1):
+            header: list[Mark] = []
+            footer: list[Mark] = []
+            for mark in page:
+                if mark.left < LEFT or mark.right > RIGHT:
+                    what = repr(mark.text.strip()) if mark.text else "a picture"
+                    yield f"page {number}: {what} is outside the margins"
+                elif mark.bottom < BOTTOM:
+                    footer.append(mark)
+                elif mark.top > TOP:
+                    header.append(mark)
+            said = "".join(mark.text for mark in footer)
+            if said not in ("", f"{number} of {count}"):
+                yield f"page {number}: {said!r} is below the margin"
+            said = _squeezed("".join(mark.text for mark in header))
+            if said and said not in {_squeezed(s.title) for s in self.sections}:
+                yield f"page {number}: {said!r} is above the margin"
+
+    def _fonts(self) -> Iterator[str]:
+        for number, page in enumerate(self.reader.pages, 1):
+            for font in _fonts_of(page):
+                name = font.get("/BaseFont", "a font")
+                inner = [d.get_object() for d in font.get("/DescendantFonts", [font])]
+                files = inner[0].get("/FontDescriptor", {}).keys()
+                if font["/Subtype"] != "/Type3" and not set(files) & set(FONT_FILES):
+                    yield f"page {number}: {name} is not embedded"
+
+
+def _fonts_of(holder: dict) -> Iterator[dict]:
+    """The fonts of a page, and of the pictures in it."""
+    resources = holder.get("/Resources", {}).get_object()
+    for font in resources.get("/Font", {}).values():
+        yield font.get_object()
+    for form in resources.get("/XObject", {}).values():
+        if "/Resources" in form.get_object():
+            yield from _fonts_of(form.get_object())
+
+
+def _squeezed(text: str) -> str:
+    """Text without spaces and without the differences that typesetting makes."""
+    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
+    text = text.replace("“", '"').replace("”", '"')
+    return re.sub(r"[\s\u00ad\u200b]", "", text)

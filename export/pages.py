@@ -1,0 +1,166 @@
+"""What stands on the pages of a PDF, and where: enough to check a write-up.
+
+pypdf opens the file; the pages' contents are read here, as its own reading of them takes
+a dozen times as long as all the rest of the build.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pypdf import PageObject
+
+Matrix = tuple[float, float, float, float, float, float]
+
+MISSING = "\N{WHITE SQUARE}"  # in the place of a character that no font has
+
+_NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)"
+_INSIDE = rb"[^()\\]|\\[\s\S]"
+_STRING = rb"\((?:%s|\((?:%s|\((?:%s)*\))*\))*\)|<[0-9A-Fa-f\s]*>" % ((_INSIDE,) * 3)
+_OPERATOR = re.compile(  # Typst writes each on a line of its own
+    rb"^(?:(?P<matrix>(?:%s ){6})(?P<set>cm|Tm)"
+    rb"|/(?P<font>\S+) (?P<size>%s) Tf"
+    rb"|(?P<one>%s) Tj"
+    rb"|\[(?P<many>(?:%s|[^\](<])*)\] TJ"
+    rb"|/(?P<form>\S+) Do"
+    rb"|  /ActualText (?P<actual>%s)"
+    rb"|.*?(?P<word>q|Q|BDC|BMC|EMC))$"
+    % (_NUMBER, _NUMBER, _STRING, _STRING, _STRING),
+    re.MULTILINE,
+)
+_PART = re.compile(rb"(?P<string>%s)|(?P<shift>%s)" % (_STRING, _NUMBER))
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|[\s\S])")
+_ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+_UNICODE = re.compile(r"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>\s*$", re.MULTILINE)
+
+
+@dataclass
+class Mark:
+    """A run of text or (with no text) a picture, in points from the lower left."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def marks(page: PageObject) -> Iterator[Mark]:
+    """The runs of text and the pictures of a page, in the order of the file."""
+    fonts = {
+        name.lstrip("/"): _Font(font.get_object())
+        for name, font in page["/Resources"].get("/Font", {}).items()
+    }
+    forms = page["/Resources"].get("/XObject", {})
+    place: Matrix = (1, 0, 0, 1, 0, 0)
+    line: Matrix = place
+    saved: list[Matrix] = []
+    spans: list[str | None] = []  # the text that stands for what is marked, if given
+    actual: str | None = None
+    font, size = None, 0.0
+    for match in _OPERATOR.finditer(page.get_contents().get_data()):
+        word = match["word"]
+        if match["set"]:
+            matrix = tuple(map(float, match["matrix"].split()))
+            if match["set"] == b"cm":
+                place = _times(matrix, place)
+            else:
+                line = matrix
+        elif word == b"q":
+            saved.append(place)
+        elif word == b"Q":
+            place = saved.pop()
+        elif match["font"]:
+            font, size = fonts[match["font"].decode()], float(match["size"])
+        elif match["actual"]:
+            actual = _string(match["actual"])[2:].decode("utf-16-be")
+        elif word in (b"BDC", b"BMC"):
+            spans.append(actual)
+            actual = None
+        elif word == b"EMC":
+            spans.pop()
+        elif match["form"]:
+            form = forms["/" + match["form"].decode()].get_object()
+            box = [float(n) for n in form.get("/BBox", (0, 0, 1, 1))]
+            inner = tuple(float(n) for n in form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+            yield _mark("", box, _times(inner, place))
+        else:
+            text, width = font.read(match["one"] or match["many"])
+            if spans and spans[-1] is not None and MISSING not in text:
+                text, spans[-1] = spans[-1], ""
+            box = [0, 0, width * size, size * 0.7]
+            yield _mark(text, box, _times(line, place))
+
+
+class _Font:
+    """What the codes in a font's strings stand for, and how wide they are."""
+
+    def __init__(self, font: dict) -> None:
+        descendant = font["/DescendantFonts"][0].get_object()
+        self.embedded = any(
+            key in descendant["/FontDescriptor"]
+            for key in ("/FontFile", "/FontFile2", "/FontFile3")
+        )
+        table = font["/ToUnicode"].get_object().get_data().decode("latin-1")
+        self.texts = {
+            int(code, 16): bytes.fromhex(text).decode("utf-16-be")
+            for code, text in _UNICODE.findall(table)
+        }
+        self.texts[0] = MISSING
+        self.widths: dict[int, float] = {}
+        widths = [item.get_object() for item in descendant.get("/W", [])]
+        while widths:
+            first, then = widths.pop(0), widths.pop(0)
+            if isinstance(then, list):
+                self.widths |= {first + i: float(w) for i, w in enumerate(then)}
+            else:
+                width = float(widths.pop(0))
+                self.widths |= dict.fromkeys(range(first, then + 1), width)
+
+    def read(self, strings: bytes) -> tuple[str, float]:
+        """The text of the operand of Tj or TJ, and its width at size 1, up to its last letter."""
+        text, width, ink = "", 0.0, 0.0
+        for part in _PART.finditer(strings):
+            if part["shift"]:
+                width -= float(part["shift"]) / 1000
+                continue
+            codes = _string(part["string"])
+            for high, low in zip(codes[::2], codes[1::2]):
+                code = high << 8 | low
+                text += self.texts.get(code, "")
+                width += self.widths.get(code, 1000) / 1000
+                if not text.endswith(" "):
+                    ink = width
+        return text, ink
+
+
+def _string(literal: bytes) -> bytes:
+    """The bytes that a string in a PDF stands for."""
+    if literal.startswith(b"<"):
+        return bytes.fromhex(literal[1:-1].decode())
+
+    def unescaped(match: re.Match) -> bytes:
+        code = match[1]
+        return bytes([int(code, 8)]) if code.isdigit() else _ESCAPED.get(code, code)
+
+    return _ESCAPE.sub(unescaped, literal[1:-1])
+
+
+def _times(inner: Matrix, outer: Matrix) -> Matrix:
+    a, b, c, d, e, f = inner
+    A, B, C, D, E, F = outer
+    return (
+        a * A + b * C, a * B + b * D, c * A + d * C, c * B + d * D,
+        e * A + f * C + E, e * B + f * D + F,
+    )  # fmt: skip
+
+
+def _mark(text: str, box: list[float], place: Matrix) -> Mark:
+    a, b, c, d, e, f = place
+    corners = [
+        (a * x + c * y + e, b * x + d * y + f)
+        for x in (box[0], box[2])
+        for y in (box[1], box[3])
+    ]
+    xs, ys = zip(*corners)
+    return Mark(text, min(xs), max(xs), min(ys), max(ys))
