@@ -66,6 +66,9 @@ class Typeset(Preprocessor):
         resources["titles"] = [title for piece in pieces for title in piece.titles]
         for piece in pieces:
             self._place_images(piece, resources)
+            for number, code in enumerate(piece.codes, 1):
+                coloured = typst_code(code["text"], code["language"])
+                piece.typst = piece.typst.replace(f"(code:{number})", f"({coloured})")
         for cell in nb.cells:
             for block in cell.blocks:
                 for name in ("typst", "caption"):
@@ -89,6 +92,10 @@ class Typeset(Preprocessor):
             block = self._block(output, piece)
             if graph and output.get("metadata", {}).get("role") == "caption":
                 graph["caption"] = block["typst"]
+                # A caption all in italics, as for the screen, is set upright.
+                graph["caption"].text = re.sub(
+                    r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", graph["caption"].text
+                )
                 graph = None
                 continue
             graph = block if block["kind"] == "graph" else None

@@ -1,8 +1,8 @@
 -- Turns pieces of text into Typst, all of a write-up in one run:
 --   pandoc lua markup.lua < pieces.json > results.json
 -- A piece has `text` and `format` (a Pandoc reader). A result has `typst`, `images` (the
--- sources of what is `image:1` and so on in the Typst), `titles` (the headings of level 1)
--- and `problem`, if anything in the piece would be lost.
+-- sources of what is `image:1` and so on in the Typst), `codes` (the same for code blocks),
+-- `titles` (the headings of level 1) and `problem`, if anything would be lost.
 
 local writer = { wrap_text = "none" }
 
@@ -19,7 +19,9 @@ local function convert(piece)
     -- Typst's writer drops raw HTML; the HTML reader understands it.
     document = pandoc.read(pandoc.write(document, "html"), "html")
   end
-  local images, titles, problem = {}, {}, nil
+  local images, codes, titles, problem = {}, {}, {}, nil
+  local function lost(raw) problem = raw.format .. " code: " .. raw.text end
+  document = document:walk { RawInline = lost, RawBlock = lost }
   document = document:walk {
     Header = function(header)
       if header.level == 1 then
@@ -32,9 +34,12 @@ local function convert(piece)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
     end,
-    RawInline = function(raw) problem = raw.format .. " code: " .. raw.text end,
-    RawBlock = function(raw) problem = raw.format .. " code: " .. raw.text end,
-  }:walk {
+    CodeBlock = function(block)
+      table.insert(codes, { text = block.text, language = block.classes[1] or "text" })
+      return pandoc.RawBlock("typst", "#code(code:" .. #codes .. ")")
+    end,
+  }
+  document = document:walk {
     Image = function(image) -- Pandoc's own would lose the alternative text
       table.insert(images, image.src)
       local arguments = pandoc.json.encode("image:" .. #images)
@@ -45,6 +50,7 @@ local function convert(piece)
   return {
     typst = pandoc.write(document, "typst", writer),
     images = images,
+    codes = codes,
     titles = titles,
     problem = problem,
   }

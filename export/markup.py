@@ -42,6 +42,7 @@ class Piece:
     cell: NotebookNode
     typst: str = ""
     images: Sequence[str] = ()
+    codes: Sequence[dict[str, str]] = ()
     titles: Sequence[str] = ()
 
 
@@ -83,6 +84,7 @@ def convert(pieces: Sequence[Piece]) -> None:
             lambda match: maths[int(match[1])], result["typst"]
         )
         piece.images = result["images"]
+        piece.codes = result["codes"]
         piece.titles = result["titles"]
 
 
