@@ -41,31 +41,25 @@ def run(options: argparse.Namespace) -> None:
     from export.exporter import compile_typst
     from export.write_up import typeset
 
-    cover = read_cover(options.cover)
+    output = options.output
     paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
         raise ExportError(f"no notebook in {NOTEBOOKS}")
-    output = options.output
+    cover = read_cover(options.cover)
+    if not os.access(output.parent, os.W_OK):  # better known before the minute it takes
+        raise ExportError(f"cannot write to the folder {output.parent}")
     if options.no_execute:
         notebooks = [read_notebook(path) for path in paths]
     else:
         print(f"Running {len(paths)} notebooks", flush=True)
-        notebooks = execute_notebooks(
-            paths,
-            timeout=options.timeout,
-            on_done=lambda path, seconds: print(
-                f"  {path.name:<36} {seconds:6.1f} s", flush=True
-            ),
-        )
+        notebooks = execute_notebooks(paths, timeout=options.timeout, on_done=_progress)
         if options.refresh:
-            refresh(paths, notebooks)
+            write(dict(zip(paths, map(_file, notebooks))))
     start = time.perf_counter()
     write_up = typeset(paths, notebooks, cover, output.stem)
     if options.keep_typst:
-        for name, content in write_up.files.items():
-            (output.parent / name).parent.mkdir(parents=True, exist_ok=True)
-            write(output.parent / name, content)
-        write(output.with_suffix(".typ"), write_up.source.encode())
+        write({output.parent / name: data for name, data in write_up.files.items()})
+        write({output.with_suffix(".typ"): write_up.source.encode()})
     pdf = compile_typst(write_up.source, write_up.files)
     checked = Checked(pdf)
     if checked.missing(write_up.source):  # a script that only the system has a font for
@@ -74,14 +68,52 @@ def run(options: argparse.Namespace) -> None:
         if missing := checked.missing(write_up.source):
             raise ExportError(f"no font on this computer has {missing}")
     checked.check(write_up)
-    write(output, pdf)
+    write({output: pdf})
     print(_page_table(checked.sections))
     print(f"{output}: {len(checked.pages)} pages in {time.perf_counter() - start:.1f} s")
     if cover.missing:
-        print(
-            f"The write-up is unsigned: fill in {', '.join(cover.missing)} "
-            f"in {options.cover}."
-        )
+        blanks = ", ".join(cover.missing)
+        print(f"The write-up is unsigned: fill in {blanks} in {options.cover}.")
+
+
+def write(files: dict[Path, bytes]) -> None:
+    """Write files so that each is the old one or the new one, whatever happens."""
+    written: list[tuple[str, Path]] = []
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=path.parent, prefix=f".{path.name}.", delete=False
+            ) as file:
+                written.append((file.name, path))
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        while written:
+            os.replace(*written[0])
+            written.pop(0)
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        for temporary, _ in written:
+            os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _file(notebook) -> bytes:
+    import nbformat
+
+    return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()
+
+
+def _progress(path: Path, seconds: float) -> None:
+    print(f"  {path.name:<32} {seconds:6.1f} s", flush=True)
 
 
 def _page_table(sections: list) -> str:
@@ -94,37 +126,6 @@ def _page_table(sections: list) -> str:
         rows.append((section.title, pages))
     width = max(len(title) for title, _ in rows)
     return "\n".join(f"  {title:<{width}}  {pages:>7}" for title, pages in rows)
-
-
-def refresh(paths: list[Path], notebooks: list) -> None:
-    """Put the executed notebooks in the place of the files."""
-    import nbformat
-
-    for path, notebook in zip(paths, notebooks):
-        write(path, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that it is the old one or the new one, whatever happens."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            temporary = file.name
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise ExportError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        if temporary:
-            os.unlink(temporary)
 
 
 def _parser() -> argparse.ArgumentParser:
