@@ -29,7 +29,7 @@ def corpus() -> dict[str, str]:
     """Formulas and the Typst that was looked at and found right."""
     text = Path(__file__).with_name("export_maths.txt").read_text(encoding="utf-8")
     pairs = {}
-    for block in text.split("\n\n")[1:]:
+    for block in text.strip().split("\n\n")[1:]:
         tex, *typst = block.strip("\n").split("\n")
         pairs[tex] = "\n".join(line.removeprefix("    ") for line in typst)
     return pairs
