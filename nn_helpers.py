@@ -225,7 +225,9 @@ def layer_forward(
     """
     x, W, b = _floats("x", x, 2), _floats("W", W, 2), _floats("b", b)
     if x.shape[1] != W.shape[0]:
-        raise ValueError(f"x {x.shape} has as many columns as W {W.shape} should have rows")
+        raise ValueError(
+            f"x {x.shape} and W {W.shape} do not fit: W must have {x.shape[1]} row(s)"
+        )
     if b.shape != (1, W.shape[1]):
         raise ValueError(f"b must have shape (1, {W.shape[1]}) for W {W.shape}, got {b.shape}")
     if not callable(activation_fn):
@@ -445,11 +447,16 @@ def train(
         raise ValueError("X_test and y_test go together: give both, or None for both")
     X_train = _floats("X_train", X_train, ndim=2)
     y_train = _labels("y_train", y_train, len(X_train))
+    # One forward pass before the first update: what does not fit is refused here.
+    forward_pass(X_train[:1], weight_matrices, biases, activations)
     if X_test is not None:
         X_test = _floats("X_test", X_test, ndim=2)
         y_test = _labels("y_test", y_test, len(X_test))
-    # One forward pass before the first update: whatever does not fit is refused here.
-    forward_pass(X_train[:1], weight_matrices, biases, activations)
+        if X_test.shape[1] != X_train.shape[1]:
+            raise ValueError(
+                f"X_test must have {X_train.shape[1]} columns as X_train has, "
+                f"got {X_test.shape[1]}"
+            )
 
     weight_matrices = [np.array(W) for W in weight_matrices]
     biases = [np.array(b) for b in biases]

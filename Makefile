@@ -1,0 +1,42 @@
+# make            build the environment, run the seven notebooks, write export/write-up.pdf
+# make test       run the tests
+# make lab        open the notebooks in JupyterLab
+# make notebooks  run the notebooks and keep their new outputs, and write the PDF
+# make clean      remove the environment and all caches
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DELETE_ON_ERROR:
+.PHONY: write-up notebooks lab test clean
+
+write-up: .venv/ready
+	@$(BIN)/python -m export
+
+notebooks: .venv/ready
+	@$(BIN)/python -m export --refresh
+
+lab: .venv/ready
+	@$(BIN)/jupyter lab notebooks
+
+test: .venv/ready-for-tests
+	@$(BIN)/python -m pytest
+
+# The two stamps are made last, so that an interrupted installation is taken up again.
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "error: this Python has no venv (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "Installing requirements.txt into .venv"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/ready-for-tests: .venv/ready tests/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+clean:
+	rm -rf .venv *.egg-info build .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

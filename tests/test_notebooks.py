@@ -1,0 +1,176 @@
+"""The committed notebooks: in good order, and what they show is what they compute."""
+
+import base64
+import copy
+import io
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.execute import execute_notebooks
+from nn_helpers import PROJECT
+
+pytestmark = pytest.mark.notebooks
+NAMES = [
+    "0_getting_started", "a_finite_differences", "b_activations_and_loss",
+    "c_forward_pass", "d_backpropagation", "e_training", "f_memorization",
+]
+PATHS = [PROJECT / "notebooks" / f"{name}.ipynb" for name in NAMES]
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def test_the_seven_notebooks_are_there_in_reading_order():
+    assert sorted((PROJECT / "notebooks").glob("*.ipynb")) == PATHS
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+class TestEach:
+    def test_is_a_clean_run_from_top_to_bottom(self, path):
+        notebook = read(path)
+        nbformat.validate(notebook)
+        cells = code_cells(notebook)
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+        for output in outputs(notebook):
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+    def test_has_short_cells_and_short_lines(self, path):
+        for cell in code_cells(read(path)):
+            lines = cell.source.splitlines()
+            assert 0 < len(lines) <= 15, lines[0]
+            assert max(map(len, lines)) <= 88, max(lines, key=len)
+
+    def test_printed_lines_fit_on_the_page(self, path):
+        for output in outputs(read(path)):
+            if output.output_type == "stream":
+                assert max(map(len, output.text.splitlines())) <= 88
+
+    def test_every_figure_is_a_vector_too_and_has_a_text(self, path):
+        for cell in code_cells(read(path)):
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    assert "application/pdf" in output.data
+                    if "display_image" not in cell.source:
+                        assert output.metadata["image/png"]["alt"]
+
+    def test_shows_no_bare_widget_and_no_path(self, path):
+        text = path.read_text()
+        assert str(PROJECT) not in text and "/home/" not in text and "/tmp/" not in text
+        for output in outputs(read(path)):
+            plain = output.get("data", {}).get("text/plain", "")
+            assert not re.match(r"^(VBox|HBox|IntSlider|HTML|Image)\(", plain)
+
+    def test_begins_with_a_title_and_what_is_asked(self, path):
+        first = read(path).cells[0]
+        assert first.cell_type == "markdown" and first.source.startswith("# ")
+        assert len(first.source) > 200
+
+
+QUESTIONS = {
+    "0": ["(the data)"], "a": ["(a)"], "b": ["(b.i)", "(b.ii)", "(b.iii)", "(b.iv)"],
+    "c": ["(c)"], "d": ["(d)"], "e": ["(e.i)", "(e.ii)", "(e.iii)", "(e.iv)"],
+    "f": ["(f)", "(f, universal approximation)"],
+}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_every_question_has_its_answer_set_off(path):
+    notebook = read(path)
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    texts += [output.data["text/markdown"] for output in outputs(notebook)
+              if "text/markdown" in output.get("data", {})]
+    found = re.findall(r"^> \*\*Answer (.+?)\.\*\*", "\n".join(texts), re.MULTILINE)
+    assert sorted(found) == sorted(QUESTIONS[path.name[0]])
+
+
+def pixels(png, size=None):
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("L")
+    return np.asarray(image.resize(size) if size else image, dtype=float)
+
+
+def differences(committed, fresh):
+    """Return a line for each output that differs; texts exactly, pictures nearly."""
+    found = []
+    for k, (old, new) in enumerate(zip(committed.cells, fresh.cells, strict=True)):
+        if old.source != new.source:
+            found.append(f"cell {k}: other source")
+        if old.cell_type != "code":
+            continue
+        if len(old.outputs) != len(new.outputs):
+            found.append(f"cell {k}: {len(old.outputs)} outputs, now {len(new.outputs)}")
+        for a, b in zip(old.outputs, new.outputs):
+            a_data, b_data = a.get("data", {}), b.get("data", {})
+            if (a.output_type, a_data.keys(), a.get("metadata")) != (
+                    b.output_type, b_data.keys(), b.get("metadata")):
+                found.append(f"cell {k}: another kind of output")
+            elif a.get("text") != b.get("text"):
+                found.append(f"cell {k}: other text\n{a.text}\nnow\n{b.text}")
+            elif a_data.get("text/markdown") != b_data.get("text/markdown"):
+                found.append(f"cell {k}: other text\n{a_data['text/markdown']}\nnow\n"
+                             f"{b_data['text/markdown']}")
+            elif "image/png" in a_data:
+                old_picture = pixels(a_data["image/png"])
+                new_picture = pixels(b_data["image/png"], old_picture.shape[::-1])
+                # 5 of 255 grey levels on average: another font passes, another curve not.
+                if abs(old_picture - new_picture).mean() > 5:
+                    found.append(f"cell {k}: another picture")
+            elif a_data.get("text/plain") != b_data.get("text/plain"):
+                found.append(f"cell {k}: other text")
+    return found
+
+
+@pytest.fixture(scope="module")
+def executed():
+    """All notebooks, executed afresh."""
+    return dict(zip(NAMES, execute_notebooks(PATHS)))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_committed_outputs_are_what_a_fresh_run_gives(path, executed):
+    assert differences(read(path), executed[path.stem]) == []
+
+
+def test_the_comparison_sees_what_was_tampered_with():
+    """One change at a time to a committed notebook, and each must be seen."""
+    committed = read(PATHS[NAMES.index("e_training")])
+    assert differences(committed, committed) == []
+
+    def first(test):
+        return next(output for output in outputs(tampered) if test(output))
+
+    def has(mime):
+        return lambda output: mime in output.get("data", {})
+
+    for tamper in ["text", "table", "swap", "missing", "alt", "source"]:
+        tampered = copy.deepcopy(committed)
+        if tamper == "text":
+            output = first(lambda output: output.output_type == "stream")
+            output.text = output.text.replace("0.", "1.", 1)
+        elif tamper == "table":
+            output = first(has("text/markdown"))
+            output.data["text/markdown"] += " "
+        elif tamper == "swap":
+            one, two = [o for o in outputs(tampered) if has("image/png")(o)][:2]
+            one.data["image/png"], two.data["image/png"] = (
+                two.data["image/png"], one.data["image/png"])
+        elif tamper == "missing":
+            code_cells(tampered)[3].outputs.clear()
+        elif tamper == "alt":
+            first(has("image/png")).metadata["image/png"]["alt"] = "something else"
+        elif tamper == "source":
+            code_cells(tampered)[0].source += " "
+        assert differences(committed, tampered) != [], tamper

@@ -1,0 +1,242 @@
+"""(e) Training: the loop, its record, and that it learns."""
+
+import numpy as np
+import pytest
+
+import nn_helpers
+from networks import activations_for, random_network
+from nn_helpers import (
+    accuracy, backward_pass, create_bias_vectors, create_weight_matrices, forward_pass,
+    get_mnist_threes_nines, logistic_loss, relu_activation, sgd, sigmoid_activation,
+    train,
+)
+
+pytestmark = pytest.mark.e
+ACTIVATIONS = [relu_activation, sigmoid_activation]
+CURVES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
+    return X_train.reshape(-1, 784), y_train, X_test.reshape(-1, 784), y_test
+
+
+def network(seed=0, layer_dims=(6, 5, 1)):
+    """Return a small training set of 23, a test set of 7, weights and biases."""
+    rng = np.random.default_rng(seed)
+    X, y, weights, biases = random_network(rng, layer_dims, 30)
+    return X[:23], y[:23], X[23:], y[23:], weights, biases
+
+
+def by_the_book(X, y, X_test, y_test, weights, biases, batch_size, step_size, epochs, rng):
+    """Return what train should, written out once more, and as plainly as can be."""
+    weights, biases = [W.copy() for W in weights], [b.copy() for b in biases]
+    activations = activations_for(weights)
+    record = {name: [] for name in CURVES}
+    for _ in range(epochs):
+        order = rng.permutation(len(X))
+        while len(order):
+            rows, order = order[:batch_size], order[batch_size:]
+            g, caches = forward_pass(X[rows], weights, biases, activations)
+            loss, dL_dg = logistic_loss(g, y[rows])
+            record["train_loss"].append(loss.mean())
+            record["train_accuracy"].append(np.mean((g > 0.5) == y[rows]))
+            for parameters, gradients in zip(
+                    (weights, biases), backward_pass(dL_dg, caches)):
+                for parameter, gradient in zip(parameters, gradients):
+                    parameter -= step_size * gradient
+            g, _ = forward_pass(X_test, weights, biases, activations)
+            record["test_loss"].append(logistic_loss(g, y_test)[0].mean())
+            record["test_accuracy"].append(np.mean((g > 0.5) == y_test))
+    return weights, biases, record
+
+
+@pytest.mark.parametrize("layer_dims", [(6, 1), (6, 5, 1), (6, 5, 4, 3, 2, 1)])
+@pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
+def test_every_number_of_the_record(layer_dims, batch_size):
+    X, y, X_test, y_test, weights, biases = network(3, layer_dims)
+    got_W, got_b, history = train(
+        X, y, X_test, y_test, weights, biases, activations_for(weights),
+        batch_size=batch_size, step_size=0.3, num_epochs=3, rng=np.random.default_rng(9))
+    W, b, record = by_the_book(
+        X, y, X_test, y_test, weights, biases, batch_size, 0.3, 3, np.random.default_rng(9))
+    assert list(history) == CURVES
+    for name in CURVES:
+        assert history[name].shape == (3 * -(-23 // batch_size),)
+        assert np.allclose(history[name], record[name], rtol=1e-10)
+    for x, expected in zip(got_W + got_b, W + b, strict=True):
+        assert np.allclose(x, expected, rtol=1e-10)
+
+
+def test_the_last_test_numbers_are_the_trained_networks():
+    X, y, X_test, y_test, weights, biases = network()
+    W, b, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, rng=0)
+    g, _ = forward_pass(X_test, W, b, ACTIVATIONS)
+    assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
+    assert history["test_accuracy"][-1] == accuracy(g, y_test)
+
+
+def test_the_first_training_loss_is_the_untrained_networks():
+    X, y, _, _, weights, biases = network()
+    _, _, history = train(X, y, None, None, weights, biases, ACTIVATIONS, batch_size=23, rng=0)
+    g, _ = forward_pass(X, weights, biases, ACTIVATIONS)
+    assert history["train_loss"][0] == pytest.approx(logistic_loss(g, y)[0].mean(), rel=1e-12)
+
+
+def test_every_example_is_seen_once_an_epoch(monkeypatch):
+    seen = []
+
+    def watching(X_batch, *network):
+        seen.append(X_batch[:, 0])
+        return forward_pass(X_batch, *network)
+
+    monkeypatch.setattr(nn_helpers, "forward_pass", watching)
+    X = np.arange(23.0)[:, None] / 23
+    weights, biases = create_weight_matrices([1, 1]), create_bias_vectors([1, 1])
+    steps = list(sgd(X, np.arange(23) % 2, weights, biases, [sigmoid_activation],
+                     batch_size=5, num_epochs=2, rng=0))
+    assert [len(batch) for batch in seen] == [5, 5, 5, 5, 3] * 2 and len(steps) == 10
+    epochs = np.concatenate(seen[:5]), np.concatenate(seen[5:])
+    assert all(np.array_equal(np.sort(epoch), X[:, 0]) for epoch in epochs)
+    assert not np.array_equal(*epochs) and not np.array_equal(epochs[0], X[:, 0])
+
+
+def test_arguments_are_left_untouched_and_results_are_new():
+    arguments = network()
+    *_, weights, biases = arguments
+    kept = [np.array(a) for a in [*arguments[:4], *weights, *biases]]
+    for epochs in (0, 2):
+        W, b, _ = train(*arguments, ACTIVATIONS, num_epochs=epochs, rng=0)
+        for new, old in zip(W + b, weights + biases):
+            assert not np.shares_memory(new, old)
+    for a, b in zip(kept, [*arguments[:4], *weights, *biases]):
+        assert np.array_equal(a, b)
+
+
+def test_a_seed_repeats_the_run():
+    runs = [train(*network(), ACTIVATIONS, batch_size=4, rng=seed) for seed in (1, 1, 2)]
+    histories = [history["train_loss"] for _, _, history in runs]
+    assert np.array_equal(histories[0], histories[1])
+    assert not np.array_equal(histories[0], histories[2])
+
+
+def test_without_a_test_set_its_curves_stay_empty():
+    X, y, X_test, y_test, weights, biases = network()
+    W, _, history = train(X, y, None, None, weights, biases, ACTIVATIONS, rng=0)
+    with_test, _, _ = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, rng=0)
+    assert [len(history[name]) for name in CURVES] == [5, 5, 0, 0]
+    assert np.array_equal(W[0], with_test[0])
+
+
+def test_no_epochs_give_an_empty_record():
+    _, _, history = train(*network(), ACTIVATIONS, num_epochs=0)
+    assert [history[name].shape for name in CURVES] == [(0,)] * 4
+
+
+@pytest.mark.parametrize("calls_before", range(12))
+def test_an_interrupt_keeps_the_record_so_far(monkeypatch, calls_before):
+    """Wherever Ctrl-C strikes, weights and all four curves belong to one timestep."""
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == calls_before + 2:  # after the one that checks the arguments
+            raise KeyboardInterrupt
+        return forward_pass(*arguments)
+
+    X, y, X_test, y_test, weights, biases = network()
+    whole = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0)[2]
+    monkeypatch.setattr(nn_helpers, "forward_pass", interrupted)
+    W, b, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0)
+    done = calls_before // 2
+    for name in CURVES:
+        assert np.array_equal(history[name], whole[name][:done])
+    g, _ = forward_pass(X_test, W, b, ACTIVATIONS)
+    if done:
+        assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
+    else:
+        assert np.array_equal(W[0], weights[0])
+
+
+def test_progress_shows_a_bar(capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    train(*network(), ACTIVATIONS, num_epochs=2, progress=True)
+    assert "/2" in capsys.readouterr().err
+    train(*network(), ACTIVATIONS, num_epochs=2)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    train(*network(), ACTIVATIONS, num_epochs=2, progress=True)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"batch_size": 0}, "batch_size must be a whole number >= 1, got 0"),
+    ({"batch_size": 2.5}, "batch_size must be a whole number >= 1"),
+    ({"num_epochs": -1}, "num_epochs must be a whole number >= 0, got -1"),
+    ({"num_epochs": 1.5}, "num_epochs must be a whole number >= 0"),
+    ({"step_size": 0}, "step_size must be positive and finite, got 0"),
+    ({"step_size": np.inf}, "step_size must be positive and finite"),
+    ({"step_size": np.nan}, "step_size must be positive and finite"),
+    ({"X_train": np.ones((23, 2, 3))}, r"X_train must be two-dimensional, got shape \(23, 2, 3\)"),
+    ({"X_train": np.ones((0, 6))}, "X_train must not be empty"),
+    ({"X_train": np.ones((23, 7))}, "layer 0: x "),
+    ({"y_train": np.ones(22)}, r"y_train must have shape \(23,\), one label each, got \(22,\)"),
+    ({"y_train": np.ones((23, 1))}, r"y_train must have shape \(23,\)"),
+    ({"y_train": np.full(23, 9)}, r"y_train must lie in \[0, 1\], got 9 to 9"),
+    ({"X_test": None}, "X_test and y_test go together"),
+    ({"y_test": None}, "X_test and y_test go together"),
+    ({"y_test": np.ones(6)}, r"y_test must have shape \(7,\)"),
+    ({"X_test": np.full((7, 6), np.nan)}, "X_test must be finite"),
+    ({"X_test": np.ones((7, 5))}, "X_test must have 6 columns as X_train has, got 5"),
+    ({"weight_matrices": []}, "must be lists of one length"),
+])
+def test_train_refuses(change, message):
+    names = ["X_train", "y_train", "X_test", "y_test", "weight_matrices", "biases"]
+    arguments = dict(zip(names, network()), activations=ACTIVATIONS) | change
+    with pytest.raises(ValueError, match=message):
+        train(**arguments)
+
+
+def test_accuracy():
+    g, y = np.array([0.2, 0.5, 0.51, 0.9, 0.4]), np.array([0, 0, 1, 0, 1])
+    assert accuracy(g, y) == 3 / 5
+
+
+def test_it_learns_threes_and_nines(digits):
+    """One epoch beats the nearest class mean's 96 %, and learning is no accident."""
+    X, y, X_test, y_test = digits
+    dims = [784, 200, 1]
+    weights, biases = create_weight_matrices(dims, 0), create_bias_vectors(dims)
+    W, b, history = train(X, y, None, None, weights, biases, ACTIVATIONS, num_epochs=1, rng=0)
+    assert len(history["train_loss"]) == 121
+    assert history["train_loss"][0] == pytest.approx(np.log(2), abs=0.01)
+    assert accuracy(forward_pass(X_test, W, b, ACTIVATIONS)[0], y_test) > 0.965
+
+
+def test_it_fits_twenty_images_in_float32_too(digits):
+    X, y = digits[0][:20].astype(np.float32), digits[1][:20]
+    weights = [W.astype(np.float32) for W in create_weight_matrices([784, 50, 1], 0)]
+    biases = [b.astype(np.float32) for b in create_bias_vectors([784, 50, 1])]
+    W, b, history = train(X, y, None, None, weights, biases, ACTIVATIONS,
+                          batch_size=20, num_epochs=400, rng=0)
+    assert history["train_accuracy"][-1] == 1 and history["train_loss"][-1] < 0.02
+    assert all(a.dtype == np.float32 for a in W + b)
+
+
+def test_step_size_ten_gives_no_nan_and_no_warning(digits):
+    X, y, X_test, y_test = digits
+    dims = [784, 200, 1]
+    for seed in (0, 1):
+        with np.errstate(all="raise"):
+            W, b, history = train(
+                X, y, X_test[:50], y_test[:50], create_weight_matrices(dims, seed),
+                create_bias_vectors(dims), ACTIVATIONS, step_size=10.0, num_epochs=1, rng=seed)
+        assert all(np.isfinite(a).all() for a in [*W, *b, *history.values()])
+
+
+def test_overflow_is_one_clear_error():
+    X, y, _, _, weights, biases = network(0, (6, 5, 4, 1))
+    with pytest.raises(ValueError, match="finite"):
+        train(X, y, None, None, weights, biases, activations_for(weights),
+              step_size=1e200, num_epochs=50, rng=0)
