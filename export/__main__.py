@@ -70,7 +70,8 @@ def run(options: argparse.Namespace) -> None:
     checked.check(write_up)
     write({output: pdf})
     print(_page_table(checked.sections))
-    print(f"{output}: {len(checked.pages)} pages in {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    print(f"{output}: {len(checked.pages)} pages in {seconds:.1f} s")
     if cover.missing:
         blanks = ", ".join(cover.missing)
         print(f"The write-up is unsigned: fill in {blanks} in {options.cover}.")

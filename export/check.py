@@ -83,7 +83,7 @@ class Checked:
 
     def _questions(self, write_up: WriteUp) -> Iterator[str]:
         titles = [section.title for section in self.sections]
-        wanted = [*write_up.titles, APPENDIX]
+        wanted = write_up.titles + [APPENDIX] * bool(write_up.listings)
         if list(map(_squeezed, titles)) != list(map(_squeezed, wanted)):
             yield f"its sections are {titles}, not {wanted}"
         for section in self.sections:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import sys
 import tempfile
 import threading
@@ -27,6 +26,8 @@ from export import ExportError
 
 # Sockets in a folder of ours rather than TCP ports that others could reach.
 _TRANSPORT = {"transport": "ipc"} if os.name == "posix" else {}
+
+_KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -136,7 +137,7 @@ class _ThisPython(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            argv=[*_KERNEL, "-f", "{connection_file}"],
             display_name="Python 3 (ipykernel)",
             language="python",
         )
@@ -184,7 +185,7 @@ class _Run:
         self.stopped.set()
         process = getattr(getattr(self.manager, "provisioner", None), "process", None)
         if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+            process.kill()
 
     def _remember(self, cell: NotebookNode, cell_index: int) -> None:
         self.cell_index = cell_index
@@ -206,7 +207,8 @@ def _failing_line(error: CellExecutionError) -> str:
     """`ValueError: the message`, with the cell's line where the traceback has it."""
     message = " ".join(strip_ansi(f"{error.ename}: {error.evalue}").split())
     arrows = re.findall(r"^-+> *(\d+) (.*)$", strip_ansi(error.traceback), re.MULTILINE)
-    return message + (f" (line {arrows[0][0]}: {arrows[0][1].strip()})" if arrows else "")
+    where = f" (line {arrows[0][0]}: {arrows[0][1].strip()})" if arrows else ""
+    return message + where
 
 
 def _environment(scratch: str) -> dict[str, str]:

@@ -57,62 +57,68 @@ class Typeset(Preprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict):
-        pieces: list[Piece] = []
-        used: set[str] = set()
-        for index, cell in enumerate(nb.cells):
-            where = cell.metadata.get("where", f"cell {index + 1}")
-            cell.blocks = list(self._blocks(cell, where, pieces))
-        convert(pieces)
-        resources["titles"] = [title for piece in pieces for title in piece.titles]
-        for piece in pieces:
-            self._place_images(piece, resources)
-            for number, code in enumerate(piece.codes, 1):
-                coloured = typst_code(code["text"], code["language"])
-                piece.typst = piece.typst.replace(f"(code:{number})", f"({coloured})")
+        self.pieces: list[Piece] = []
+        for index, cell in enumerate(nb.cells, 1):
+            self.cell, self.where = cell, cell.metadata.get("where", f"cell {index}")
+            cell.blocks = list(self._blocks(cell))
+        convert(self.pieces)
+        resources["titles"] = [title for piece in self.pieces for title in piece.titles]
+        for piece in self.pieces:
+            _place_images(piece, resources)
+            _place_codes(piece)
         for cell in nb.cells:
-            for block in cell.blocks:
-                for name in ("typst", "caption"):
-                    if isinstance(block.get(name), Piece):
-                        block[name] = block[name].typst
+            cell.blocks = [_resolved(block) for block in cell.blocks]
         return nb, resources
 
-    def _blocks(self, cell, where: str, pieces: list[Piece]) -> Iterator[dict]:
-        def piece(text: str, mimetype: str) -> Piece:
-            pieces.append(Piece(text, mimetype, where, cell))
-            return pieces[-1]
+    def _piece(self, text: str, mimetype: str) -> Piece:
+        self.pieces.append(Piece(text, mimetype, self.where, self.cell))
+        return self.pieces[-1]
 
+    def _blocks(self, cell: NotebookNode) -> Iterator[dict]:
         if cell.cell_type == "markdown":
-            yield {"kind": "markup", "typst": piece(cell.source, "text/markdown")}
-        if cell.cell_type != "code":
-            return
-        if cell.source.strip() and not cell.metadata.get("transient", {}).get("remove_source"):
-            yield {"kind": "code", "text": cell.source.rstrip()}
+            yield {"kind": "markup", "typst": self._piece(cell.source, "text/markdown")}
+        elif cell.cell_type == "raw":
+            yield from self._raw(cell)
+        elif cell.cell_type == "code":
+            hidden = cell.metadata.get("transient", {}).get("remove_source")
+            if cell.source.strip() and not hidden:
+                yield {"kind": "code", "text": cell.source.rstrip()}
+            yield from self._outputs(cell)
+
+    def _raw(self, cell: NotebookNode) -> Iterator[dict]:
+        """What is meant for Typst, or for no format in particular."""
+        kind = cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or ""
+        if kind == TypstExporter.output_mimetype:
+            yield {"kind": "markup", "typst": cell.source}
+        elif kind == "" and cell.source.strip():
+            yield {"kind": "printout", "text": printable(cell.source)}
+
+    def _outputs(self, cell: NotebookNode) -> Iterator[dict]:
         graph = None
         for output in cell.outputs:
-            block = self._block(output, piece)
+            block = self._output(output)
             if graph and output.get("metadata", {}).get("role") == "caption":
                 graph["caption"] = block["typst"]
                 # A caption all in italics, as for the screen, is set upright.
                 graph["caption"].text = re.sub(
                     r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", graph["caption"].text
                 )
-                graph = None
                 continue
             graph = block if block["kind"] == "graph" else None
             yield block
 
-    def _block(self, output: NotebookNode, piece) -> dict:
+    def _output(self, output: NotebookNode) -> dict:
         if output.output_type == "stream":
             kind = "stderr" if output.name == "stderr" else "printout"
             return {"kind": kind, "text": printable(output.text)}
         if output.output_type == "error":
             return {"kind": "error", "text": printable("\n".join(output.traceback))}
         data = output.data
+        plain = printable(data.get("text/plain", ""))
         if WIDGET in data or output.metadata.get("role") == "widget":
-            sentence = data.get("text/plain", "").strip()
-            if not sentence or re.match(r"\w+\(.*\)$", sentence, re.DOTALL):
-                sentence = "an interactive widget, for which paper has no room."
-            return {"kind": "widget", "text": sentence}
+            if not plain or re.fullmatch(r"\w+\(.*\)", plain, re.DOTALL):
+                plain = "an interactive widget, for which paper has no room."
+            return {"kind": "widget", "text": plain}
         for mimetype in IMAGES:
             if mimetype in data:
                 return {
@@ -120,41 +126,59 @@ class Typeset(Preprocessor):
                     "file": output.metadata["filenames"][mimetype],
                     "alt": output.metadata.get("image/png", {}).get("alt"),
                 }
+        kinds = ", ".join(data) or "without data"
+        plain = plain or f"[an output that paper cannot show: {kinds}]"
         for mimetype in READERS:
             if mimetype in data:
-                return {"kind": "markup", "typst": piece(data[mimetype], mimetype)}
-        if "text/plain" in data:
-            return {"kind": "printout", "text": printable(data["text/plain"])}
-        kinds = ", ".join(data) or "no data"
-        return {"kind": "printout", "text": f"[an output that paper cannot show: {kinds}]"}
+                typst = self._piece(data[mimetype], mimetype)
+                return {"kind": "markup", "typst": typst, "text": plain}
+        return {"kind": "printout", "text": plain}
 
-    def _place_images(self, piece: Piece, resources: dict) -> None:
-        """Put the images of some Markdown among the document's files."""
-        for number, source in enumerate(piece.images, 1):
-            content, extension = self._image(source, piece, resources)
-            name = f"image_{len(resources['outputs'])}{extension}"
-            if folder := resources.get("output_files_dir"):
-                name = f"{folder}/{name}"
-            resources["outputs"][name] = content
-            piece.typst = piece.typst.replace(
-                f'"image:{number}"', typst_string(name)
-            )
 
-    def _image(self, source: str, piece: Piece, resources: dict) -> tuple[bytes, str]:
-        data = None
-        if source.startswith("attachment:"):
-            bundle = piece.cell.get("attachments", {}).get(unquote(source[11:]), {})
-            data = next(((kind, text) for kind, text in bundle.items()), None)
-        elif match := re.match(r"data:([^;,]+);base64,(.*)", source, re.DOTALL):
-            data = match.groups()
-        if data:
-            return base64.b64decode(data[1]), mimetypes.guess_extension(data[0]) or ""
-        folder = piece.cell.metadata.get("folder") or resources.get("metadata", {}).get("path")
-        path = Path(folder or ".", unquote(source))
-        try:
-            return path.read_bytes(), path.suffix
-        except (OSError, ValueError):
-            raise ExportError(f"{piece.where}: no image {source!r}") from None
+def _resolved(block: dict) -> dict:
+    """A block with the Typst of its pieces; as plain text if nothing came of them."""
+    for name in ("typst", "caption"):
+        if isinstance(block.get(name), Piece):
+            block[name] = block[name].typst.strip()
+    if block["kind"] == "markup" and not block["typst"] and block.get("text"):
+        block["kind"] = "printout"
+    return block
+
+
+def _place_codes(piece: Piece) -> None:
+    """Write the blocks of code in some Markdown as Typst has them."""
+    for number, code in enumerate(piece.codes, 1):
+        arguments = typst_code(code["text"], code["language"])
+        piece.typst = piece.typst.replace(f"(code:{number})", f"({arguments})")
+
+
+def _place_images(piece: Piece, resources: dict) -> None:
+    """Put the images of some Markdown among the document's files."""
+    for number, source in enumerate(piece.images, 1):
+        content, extension = _image(source, piece, resources)
+        name = f"image_{len(resources['outputs'])}{extension}"
+        if folder := resources.get("output_files_dir"):
+            name = f"{folder}/{name}"
+        resources["outputs"][name] = content
+        piece.typst = piece.typst.replace(f'"image:{number}"', typst_string(name))
+
+
+def _image(source: str, piece: Piece, resources: dict) -> tuple[bytes, str]:
+    """The bytes of an image, and the ending of a file that holds them."""
+    encoded = re.match(r"data:([^;,]+);base64,(.*)", source, re.DOTALL)
+    if encoded:
+        bundle = {encoded[1]: encoded[2]}
+    else:
+        name = unquote(source.removeprefix("attachment:"))
+        bundle = piece.cell.get("attachments", {}).get(name, {})
+    for mimetype, content in bundle.items():
+        return base64.b64decode(content), mimetypes.guess_extension(mimetype) or ""
+    folder = resources["metadata"].get("path", "")
+    path = Path(piece.cell.metadata.get("folder", folder), unquote(source))
+    try:
+        return path.read_bytes(), path.suffix
+    except (OSError, ValueError):
+        raise ExportError(f"{piece.where}: there is no image {source}") from None
 
 
 class TypstExporter(TemplateExporter):
@@ -182,30 +206,26 @@ class TypstExporter(TemplateExporter):
 
     @property
     def default_config(self) -> Config:
-        tags = {
-            f"remove_{trait}_tags": {f"remove_{tag}", f"remove-{tag}"}
-            for trait, tag in [
-                ("cell", "cell"), ("input", "input"), ("all_outputs", "output")
-            ]
-        }
-        config = Config(
+        config = super().default_config.copy()
+        config.merge(
             {
                 "CoalesceStreamsPreprocessor": {"enabled": True},
                 "ExtractOutputPreprocessor": {"enabled": True},
-                "TagRemovePreprocessor": {"enabled": True, **tags},
+                "TagRemovePreprocessor": {
+                    "enabled": True,
+                    "remove_cell_tags": {"remove_cell", "remove-cell"},
+                    "remove_input_tags": {"remove_input", "remove-input"},
+                    "remove_all_outputs_tags": {"remove_output", "remove-output"},
+                },
             }
         )
-        return _merged(super().default_config, config)
+        return config
 
     def default_filters(self):
+        """nbconvert's filters, and those that write values down in Typst."""
         yield from super().default_filters()
         yield "typst_string", typst_string
         yield "typst_code", typst_code
-
-    def from_notebook_node(self, nb, resources=None, **kw):
-        resources = self._init_resources(resources)
-        resources.setdefault("title", resources["metadata"].get("name", ""))
-        return super().from_notebook_node(nb, resources, **kw)
 
 
 class TypstPDFExporter(TypstExporter):
@@ -233,12 +253,9 @@ def compile_typst(
         main = Path(folder, "main.typ")
         main.write_text(source, encoding="utf-8")
         try:
-            return typst.compile(main, root=folder, ignore_system_fonts=not system_fonts)
+            return typst.compile(
+                main, root=folder, ignore_system_fonts=not system_fonts
+            )
         except typst.TypstError as error:
             raise ExportError(f"typst: {getattr(error, 'diagnostic', error)}") from None
 
-
-def _merged(config: Config, more: Config) -> Config:
-    config = config.copy()
-    config.merge(more)
-    return config

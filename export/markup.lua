@@ -19,13 +19,14 @@ local function convert(piece)
     -- Typst's writer drops raw HTML; the HTML reader understands it.
     document = pandoc.read(pandoc.write(document, "html"), "html")
   end
-  local images, codes, titles, problem = {}, {}, {}, nil
+  local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
+  local problem
   local function lost(raw) problem = raw.format .. " code: " .. raw.text end
   document = document:walk { RawInline = lost, RawBlock = lost }
   document = document:walk {
     Header = function(header)
       if header.level == 1 then
-        table.insert(titles, pandoc.utils.stringify(header))
+        titles:insert(pandoc.utils.stringify(header))
       end
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
@@ -35,15 +36,18 @@ local function convert(piece)
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
     end,
     CodeBlock = function(block)
-      table.insert(codes, { text = block.text, language = block.classes[1] or "text" })
+      codes:insert({ text = block.text, language = block.classes[1] or "text" })
       return pandoc.RawBlock("typst", "#code(code:" .. #codes .. ")")
     end,
   }
   document = document:walk {
     Image = function(image) -- Pandoc's own would lose the alternative text
-      table.insert(images, image.src)
+      images:insert(image.src)
       local arguments = pandoc.json.encode("image:" .. #images)
         .. ", alt: " .. pandoc.json.encode(pandoc.utils.stringify(image.caption))
+      if (image.attributes.width or ""):match("^%d+$") then -- pixels, 96 to the inch
+        arguments = arguments .. ", width: " .. image.attributes.width * 0.75 .. "pt"
+      end
       return pandoc.RawInline("typst", "#picture(" .. arguments .. ")")
     end,
   }
@@ -69,8 +73,8 @@ local function formula(request)
   return { typst = typst, problem = problem }
 end
 
-local results = {}
+local results = pandoc.List() -- which is an array in JSON even when empty
 for _, request in ipairs(pandoc.json.decode(io.read("a"))) do
-  table.insert(results, request.tex and formula(request) or convert(request))
+  results:insert(request.tex and formula(request) or convert(request))
 end
 io.write(pandoc.json.encode(results))

@@ -165,7 +165,10 @@ _WORDS = {  # the same for letters that make a word
     "\\mathrm": "math.upright(", "\\mathbf": "math.bold(", "\\mathit": "math.italic(",
     "\\mathtt": "math.mono(", "\\mathsf": "math.sans(",
 }  # fmt: skip
-_IN_TEXT = {"\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘", "\\ldots": "…", "\\dots": "…"}
+_IN_TEXT = {
+    "\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘",
+    "\\ldots": "…", "\\dots": "…",
+}  # fmt: skip
 _ALIGNED = {"align", "aligned", "alignat", "alignedat", "split", "flalign", "eqnarray"}
 _GATHERED = {"gather", "gathered", "multline"}
 _MATRICES = {
@@ -429,7 +432,8 @@ class _Mender:
                     raise Refused(f"{_tex(node)} among the words of a \\text")
                 said += _IN_TEXT.get(node, node.removeprefix("\\"))
             if said:
-                said = re.sub(r"\s+", " ", said.replace("---", "—").replace("--", "–"))
+                said = said.replace("---", "—").replace("--", "–")
+                said = re.sub(r"\s+", " ", said)
                 literal = json.dumps(said, ensure_ascii=False)
                 tex += self.stand_in(_TIGHT + f"#{function}{literal});")
         return tex

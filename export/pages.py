@@ -1,7 +1,7 @@
 """What stands on the pages of a PDF, and where: enough to check a write-up.
 
-pypdf opens the file; the pages' contents are read here, as its own reading of them takes
-a dozen times as long as all the rest of the build.
+pypdf opens the file. The pages' contents are read here: its own reading of them takes
+several times as long, longer than all the rest of the build.
 """
 
 import re
@@ -118,7 +118,7 @@ class _Font:
                 self.widths |= dict.fromkeys(range(first, then + 1), width)
 
     def read(self, strings: bytes) -> tuple[str, float]:
-        """The text of the operand of Tj or TJ, and its width at size 1, up to its last letter."""
+        """What Tj or TJ shows, and its width at size 1 (up to the last letter)."""
         text, width, ink = "", 0.0, 0.0
         for part in _PART.finditer(strings):
             if part["shift"]:

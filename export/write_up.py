@@ -99,7 +99,7 @@ def code_cells(path: Path, notebook: NotebookNode) -> list[Listing]:
 def local_modules(
     paths: Sequence[Path], notebooks: Iterable[NotebookNode]
 ) -> list[Path]:
-    """The modules that the notebooks import, directly or not, and that are not installed.
+    """The modules of one's own that the notebooks import, directly or not.
 
     Those of the project come first, then those beside the notebooks.
     """

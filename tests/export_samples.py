@@ -67,5 +67,5 @@ def save(path: Path, *cells: NotebookNode | str) -> Path:
 
 
 def squeezed(text: str) -> str:
-    """Text without white space, as PDFs move it about."""
-    return re.sub(r"\s", "", text)
+    """Text without white space (and U+2060, which only says where not to break)."""
+    return re.sub(r"[\s\u2060]", "", text)

@@ -1,0 +1,467 @@
+"""The finished PDF: what is in it, and on which page."""
+
+import base64
+import hashlib
+import io
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from export_samples import (
+    WIDGET, code, display, figure, markdown, notebook, save, squeezed, stdout,
+)
+from nbformat.v4 import new_output, new_raw_cell
+from pypdf import PdfReader
+
+from export import ExportError
+from export.__main__ import main
+from export.check import Checked
+from export.cover import STATEMENT, Cover
+from export.exporter import TypstExporter, compile_typst
+from export.pages import marks
+from export.write_up import APPENDIX, WriteUp, local_modules, typeset
+
+pytestmark = pytest.mark.export
+
+ROOT = Path(__file__).resolve().parent.parent
+SIGNED = Cover(name="Ada Lovelace", worked_alone=True, date="10 December 2025")
+CELL = '''def mean(values):
+    """The average."""
+    return sum(values) / len(values)  # not of an empty list
+
+
+print(mean([1, 2, 3]))'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Two notebooks that use every convention, and a module that they import."""
+    folder = tmp_path_factory.mktemp("homework")
+    (folder / "helper.py").write_text("import deeper\n\nONE = 1\n")
+    (folder / "deeper.py").write_text("TWO = 2\n")
+    save(
+        folder / "a_first.ipynb",
+        "# (a) The first *question*\n\nWhat is asked.",
+        code("import helper\nimport json\nimport numpy", ran=1),
+        code(CELL, stdout("2.0\n"), ran=2),
+        "## A table\n\n| name | value |\n|:--|--:|\n| one | 1 |\n| two | **2** |",
+        code(
+            "draw(secret_colour)",
+            figure("A line that falls"),
+            markdown("*The line falls with $x^2$.*", role="caption"),
+            tags=("remove_input",),
+            ran=3,
+        ),
+        "> **Answer (a.i).** The mean is $2.0$, as printed.",
+    )
+    save(
+        folder / "b_second.ipynb",
+        "# (b) Second\n\nText.",
+        code(
+            "slide()",
+            display("text/plain", "A slider pages through the digits.", role="widget"),
+            tags=("remove-input",),
+        ),
+        code("1", stdout("careful\n", "stderr"), ran=2),
+        code("hidden = True", stdout("never seen"), tags=("remove_cell",), ran=3),
+        code("shown = True", stdout("not shown"), tags=("remove_output",), ran=4),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(folder) -> tuple[WriteUp, bytes, Checked]:
+    return build(*sorted(folder.glob("*.ipynb")))
+
+
+def build(*paths: Path, cover: Cover = SIGNED) -> tuple[WriteUp, bytes, Checked]:
+    notebooks = [nbformat.read(path, 4) for path in paths]
+    write_up = typeset(paths, notebooks, cover, "w")
+    pdf = compile_typst(write_up.source, write_up.files)
+    checked = Checked(pdf)
+    checked.check(write_up)
+    return write_up, pdf, checked
+
+
+def text_of(*cells) -> str:
+    """All text of the PDF of one notebook with these cells, without white space."""
+    source, resources = TypstExporter().from_notebook_node(notebook(*cells))
+    reader = PdfReader(io.BytesIO(compile_typst(source, resources["outputs"])))
+    return squeezed("".join(m.text for page in reader.pages for m in marks(page)))
+
+
+# ---- The parts of the document ---------------------------------------------------
+
+
+def test_page_one_is_the_cover_alone(built):
+    _, _, checked = built
+    page = squeezed(checked.reader.pages[0].extract_text())
+    assert squeezed(STATEMENT) in page.replace("’", "'")
+    assert page.count("AdaLovelace") == 2  # the name, and the signature
+    assert "workedonthishomeworkalone" in page
+    assert "10December2025" in page
+    assert "Contents" not in page and "1of" not in page
+
+
+def test_the_sentence_is_the_courses_word_for_word():
+    assert STATEMENT == (
+        "I certify that all solutions are entirely in my own words and that I have "
+        "not looked at another student's solutions. I have given credit to all "
+        "external sources I consulted."
+    )
+
+
+def test_contents_bookmarks_header_and_page_numbers(built):
+    _, _, checked = built
+    pages = [squeezed(page.extract_text()) for page in checked.reader.pages]
+    for section in checked.sections:
+        assert re.search(re.escape(squeezed(section.title)) + rf"\D*{section.first}", pages[1])
+    titles = ["(a) The first question", "(b) Second", APPENDIX]
+    assert [section.title for section in checked.sections] == titles
+    assert [section.first for section in checked.sections] == [3, 4, 5]
+    for number, page in enumerate(pages[1:], 2):
+        assert f"{number}of{len(pages)}" in page
+
+
+def test_the_running_header_names_the_question(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# (a) Long\n\n" + "Word word. " * 900)
+    _, _, checked = build(path)
+    assert checked.sections[0].last > 3
+    for number in range(4, checked.sections[0].last + 1):
+        first = max(checked.pages[number - 1], key=lambda mark: mark.top)
+        assert first.text.strip() == "(a) Long"
+
+
+def test_each_notebook_begins_a_page_even_without_a_heading(tmp_path):
+    paths = [save(tmp_path / f"{name}.ipynb", "Hello.") for name in ("a_one", "b_two")]
+    _, _, checked = build(*paths)
+    assert [(s.title, s.first) for s in checked.sections] == [("a one", 3), ("b two", 4)]
+
+
+def test_sections_keep_their_answers_figures_and_printouts(built):
+    _, _, checked = built
+    page = squeezed(checked.reader.pages[2].extract_text())
+    for words in (
+        "Answer(a.i).", "2.0", "Figure1.", "Thelinefallswith", "one", "defmean",
+    ):  # fmt: skip
+        assert words in page
+    assert "secret_colour" not in page  # left to the appendix
+
+
+def test_tags_leave_out_what_they_say(built):
+    _, _, checked = built
+    page = squeezed(checked.reader.pages[3].extract_text())
+    assert "shown=True" in page
+    for words in ("hidden=True", "neverseen", "notshown", "slide()"):
+        assert words not in page
+
+
+def test_a_widget_becomes_its_sentence(built):
+    _, _, checked = built
+    page = squeezed(checked.reader.pages[3].extract_text())
+    assert squeezed("In the notebook: A slider pages through the digits.") in page
+
+
+@pytest.mark.parametrize("plain", ["IntSlider(value=0, max=9)", "VBox(children=(\n))", ""])
+def test_a_widget_without_a_sentence_gets_one(plain):
+    output = new_output(
+        "display_data", data={WIDGET: {"model_id": "1"}, "text/plain": plain}
+    )
+    text = text_of(code("x", output))
+    assert "Inthenotebook:aninteractivewidget" in text
+    assert "value=0" not in text and "VBox" not in text
+
+
+def test_figures_are_vectors_with_caption_number_and_alternative_text(built):
+    write_up, pdf, checked = built
+    assert [Path(name).suffix for name in write_up.files if name in write_up.source] == [
+        ".pdf"
+    ]
+    page = checked.reader.pages[2]
+    forms = page["/Resources"]["/XObject"].values()
+    assert {form.get_object()["/Subtype"] for form in forms} == {"/Form"}
+    assert "A line that falls" in alternatives(checked.reader)
+
+
+def alternatives(reader: PdfReader) -> set[str]:
+    """The alternative texts in a PDF's structure."""
+    found, waiting = set(), [reader.trailer["/Root"]["/StructTreeRoot"]]
+    while waiting:
+        node = waiting.pop().get_object()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            found |= {node["/Alt"]} if "/Alt" in node else set()
+            waiting += [node["/K"]] if "/K" in node else []
+    return found
+
+
+# ---- The appendix ----------------------------------------------------------------
+
+
+def test_every_line_of_code_is_in_the_appendix(built, folder):
+    write_up, _, checked = built
+    page = checked.reader.pages[checked.sections[-1].first - 1]
+    printed = squeezed(page.extract_text())
+    titles = {listing.title for listing in write_up.listings}
+    assert titles == {"deeper.py", "helper.py", "a_first.ipynb", "b_second.ipynb", ""}
+    for line in [*CELL.splitlines(), "draw(secret_colour)", "hidden = True", "TWO = 2"]:
+        assert squeezed(line) in printed
+    assert "Cell5[3]" in printed and "Cell3[2]" in printed
+
+
+def test_line_numbers_and_code_are_apart_so_that_code_can_be_copied(built):
+    _, _, checked = built
+    page = checked.pages[checked.sections[-1].first - 1]
+    [start] = [m for m in page if m.text.strip() == "def"]
+    numbers = [m for m in page if m.right < start.left and m.text.strip().isdigit()]
+    assert len(numbers) == sum(
+        len(listing.source.splitlines()) for listing in built[0].listings
+    )
+    assert max(m.right for m in numbers) < start.left - 3
+
+
+def test_modules_of_ones_own_are_found_and_installed_ones_are_not(folder):
+    paths = sorted(folder.glob("*.ipynb"))
+    notebooks = [nbformat.read(path, 4) for path in paths]
+    assert [p.name for p in local_modules(paths, notebooks)] == ["deeper.py", "helper.py"]
+
+
+def test_magics_and_broken_cells_do_not_hide_an_import(tmp_path):
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    path = save(tmp_path / "a.ipynb", code("%matplotlib inline\n!ls\nimport mine"))
+    found = local_modules([path], [nbformat.read(path, 4)])
+    assert [p.name for p in found] == ["mine.py"]
+
+
+def test_long_lines_are_wrapped_not_clipped(tmp_path):
+    digits = "".join(f"{n:03d}" for n in range(100))
+    path = save(
+        tmp_path / "a.ipynb",
+        "# A",
+        code(f"x = '{digits}'  # and words after it", stdout("=" * 88 + "\n" + digits)),
+    )
+    _, _, checked = build(path)  # which also finds that nothing is in the margin
+    for page in (2, len(checked.pages) - 1):
+        assert digits in squeezed(checked.reader.pages[page].extract_text())
+
+
+def test_88_columns_fit_on_a_line(tmp_path):
+    line = "x = '" + "8" * 82 + "'"
+    assert len(line) == 88
+    path = save(tmp_path / "a.ipynb", "# A", code(line, stdout(line)))
+    _, _, checked = build(path)
+    places = [
+        m for page in checked.pages for m in page if set(m.text.strip("x= '")) == {"8"}
+    ]
+    assert len(places) == 3
+    assert all(len(m.text.strip("x= '")) == 82 for m in places)
+
+
+# ---- Outputs of every kind -------------------------------------------------------
+
+
+def test_errors_and_warnings_are_shown_without_escape_codes():
+    traceback = ["\x1b[31mValueError\x1b[0m  Traceback", "\x1b[1mValueError: boom\x1b[0m"]
+    error = new_output("error", ename="ValueError", evalue="boom", traceback=traceback)
+    text = text_of(code("x", stdout("careful", "stderr"), error))
+    assert "Standarderror" in text and "careful" in text
+    assert "ErrorValueErrorTraceback" in text and "ValueError:boom" in text
+    assert "\x1b" not in text and "[31m" not in text
+
+
+def test_every_kind_of_output_leaves_a_trace():
+    text = text_of(
+        code(
+            "x",
+            display("text/html", "<table><tr><th>a</th></tr><tr><td>cell</td></tr></table>"),
+            display("text/latex", r"$\displaystyle \frac{p}{q}$"),
+            display("text/latex", r"\begin{align} u &= v \\ &= w \end{align}"),
+            new_output("execute_result", data={"text/plain": "array([1])"}),
+            new_output(
+                "display_data",
+                data={"text/html": "<script>1</script>", "text/plain": "plot"},
+            ),
+            new_output("display_data", data={"application/json": {}}),
+            stdout("50%\r100%\na\tb\x07"),
+        ),
+        new_raw_cell("left as it is"),
+    )
+    for words in (
+        "cell", "array([1])", "plot", "papercannotshow:application/json", "100%",
+        r"\x07", "leftasitis", "𝑝", "𝑞", "𝑢", "𝑣", "𝑤",
+    ):  # fmt: skip
+        assert words in text
+    assert "50%" not in text and "alert" not in text and "script" not in text
+
+
+def test_html_in_markdown_is_understood():
+    text = text_of("H<sub>2</sub>O<br>and <b>bold</b> <!-- no --> $x$\n\n<div>\n\nin\n\n</div>")
+    assert text.startswith("H2Oandbold𝑥in") and "no" not in text
+
+
+def test_markdown_as_jupyter_reads_it():
+    text = text_of("Text:\n- one\n- two\n  - three\n# Heading\n> quote\n\n~~gone~~ http://x.y")
+    assert "•one•two" in text.replace("‣", "•")
+    assert "Heading" in text and "-one" not in text
+
+
+def test_images_of_markdown(tmp_path):
+    data = figure().data["image/png"]
+    (tmp_path / "p.png").write_bytes(base64.b64decode(data))
+    path = save(tmp_path / "a.ipynb", "# A\n\n![some words](p.png)")
+    write_up, _, checked = build(path)
+    assert any(not mark.text for mark in checked.pages[2])
+    assert "some words" in alternatives(checked.reader)
+    path = save(tmp_path / "b.ipynb", "# B", "![x](http://nowhere.example/y.png)")
+    with pytest.raises(ExportError, match=r"b.ipynb, cell 2: there is no image http"):
+        build(path)
+
+
+def test_unknown_maths_names_the_notebook_the_cell_and_the_formula(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", "Fine $x$.", r"Bad $\frob{x}$.")
+    with pytest.raises(ExportError) as raised:
+        build(path)
+    assert str(raised.value) == (
+        rf"{path}, cell 3: cannot typeset $\frob{{x}}$: unexpected control sequence \frob"
+    )
+
+
+# ---- Hostile names, other scripts ------------------------------------------------
+
+HOSTILE = [
+    'Ada "The #1" *Love* $lace$ \\ _x_ `y` <z> @w',
+    "Zoë Ångström-Đorđević",
+    "Σοφία Καρβέλη",
+    "Софья Ковалевская",
+    "#set page(fill: red)",
+    "]) #panic() \\",
+    "First\nSecond",
+    "a  b // c /* d */ ~ -- ... 'q'",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_typeset_as_they_are(name, tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A")
+    _, _, checked = build(path, cover=Cover(name=name, worked_with=(name, "B")))
+    page = squeezed(checked.text(1))
+    assert page.count(squeezed(name)) == 3
+    assert not checked.missing("")
+
+
+def test_a_script_that_no_font_has_is_named(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A")
+    write_up = typeset([path], [nbformat.read(path, 4)], Cover(name="陳 Chen"), "w")
+    checked = Checked(compile_typst(write_up.source, write_up.files))
+    assert "陳" in checked.missing(write_up.source)
+    with pytest.raises(ExportError, match="page 1 lacks the name"):
+        checked.check(write_up)
+
+
+# ---- The check itself is checked -------------------------------------------------
+
+
+def faults(write_up: WriteUp, source: str | None = None) -> str:
+    with pytest.raises(ExportError) as raised:
+        Checked(compile_typst(source or write_up.source, write_up.files)).check(write_up)
+    return str(raised.value)
+
+
+def test_the_check_finds_what_is_wrong(built):
+    write_up, _, _ = built
+    source = write_up.source
+    lost = source.replace('#listing("TWO = 2"', '#listing("TWO = 3"').replace(
+        '(("","TWO = ","n","2",),)', '(("","TWO = ","n","3",),)'
+    )
+    assert lost != source
+    assert "the appendix lacks line 1 of deeper.py" in faults(write_up, lost)
+    assert "page 1 lacks the honor statement" in faults(
+        write_up, source.replace("I certify that all", "I hope that most")
+    )
+    wide = source.replace("What is asked.", "#box(width: 0pt, move(dx: 6.4in)[gone])")
+    assert "'gone' is outside the margins" in faults(write_up, wide)
+    together = source.replace("pagebreak(weak: true)", "")
+    assert "does not begin page" in faults(write_up, together)
+    deep = source.replace(
+        "What is asked.", "#block(breakable: false, height: 12in)[#v(1fr) deep]"
+    )
+    assert "below the margin" in faults(write_up, deep)
+    other = source.replace("(b) Second", "(b) Third", 1)
+    assert "its sections are" in faults(write_up, other)
+
+
+def test_fonts_that_are_not_embedded_are_found(built):
+    write_up, pdf, _ = built
+    checked = Checked(pdf)
+    for page in checked.reader.pages:
+        for font in page["/Resources"]["/Font"].values():
+            descendant = font.get_object()["/DescendantFonts"][0].get_object()
+            for key in ("/FontFile2", "/FontFile3"):
+                descendant["/FontDescriptor"].get_object().pop(key, None)
+    with pytest.raises(ExportError, match="is not embedded"):
+        checked.check(write_up)
+
+
+def test_pages_are_read_as_pypdf_reads_them(built):
+    _, _, checked = built
+    for number, page in enumerate(checked.reader.pages, 1):
+        pictures = sum(not mark.text for mark in checked.pages[number - 1])
+        ours, theirs = squeezed(checked.text(number)), squeezed(page.extract_text())
+        if not pictures:
+            assert sorted(ours) == sorted(theirs)
+
+
+# ---- The same bytes, and the exporters on their own ------------------------------
+
+
+def test_two_builds_give_the_same_bytes(built, folder, tmp_path):
+    command = [sys.executable, "-m", "export", "--no-execute", "-o"]
+    digests = set()
+    for name, seed in (("one", "1"), ("two", "2")):
+        output = tmp_path / name / "w.pdf"
+        output.parent.mkdir()
+        subprocess.run(
+            [*command, output, *sorted(folder.glob("*.ipynb"))],
+            check=True,
+            capture_output=True,
+            env={"PATH": "", "PYTHONHASHSEED": seed, "TZ": f"UTC{seed}"},
+        )
+        digests.add(hashlib.sha256(output.read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("to", ["TypstPDFExporter", "TypstExporter"])
+def test_nbconvert_uses_the_exporters_from_any_folder(folder, tmp_path, to):
+    shutil.copy(folder / "a_first.ipynb", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", f"export.{to}", "a_first.ipynb"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    if to == "TypstPDFExporter":
+        reader = PdfReader(tmp_path / "a_first.pdf")
+        text = squeezed(reader.pages[0].extract_text())
+        assert "(a)Thefirstquestion" in text and "Answer(a.i)" in text
+        assert not (tmp_path / "a_first_files").exists()
+    else:
+        import typst
+
+        assert "#graph(" in (tmp_path / "a_first.typ").read_text()
+        pdf = typst.compile(tmp_path / "a_first.typ", ignore_system_fonts=True)
+        assert pdf.startswith(b"%PDF")
+
+
+def test_the_repositorys_notebooks_are_typeset(capsys, tmp_path):
+    output = tmp_path / "w.pdf"
+    assert main(["--no-execute", "--output", str(output)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["Question", "Pages"]
+    for letter in "abcdef":
+        assert any(line.lstrip().startswith(f"({letter}) ") for line in lines)
