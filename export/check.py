@@ -11,6 +11,7 @@ from pypdf import PdfReader
 
 from export import ExportError
 from export.cover import STATEMENT
+from export.maths import FORMULA
 from export.pages import MISSING, Mark, marks
 from export.write_up import APPENDIX, WriteUp
 
@@ -27,6 +28,7 @@ class Section:
     title: str
     first: int
     last: int
+    top: float  # how high on its first page the title stands
 
 
 class Checked:
@@ -35,15 +37,14 @@ class Checked:
     def __init__(self, pdf: bytes) -> None:
         self.reader = PdfReader(io.BytesIO(pdf))
         self.pages = [list(marks(page)) for page in self.reader.pages]
+        entries = [entry for entry in self.reader.outline if not isinstance(entry, list)]
         starts = [
-            (entry.title, self.reader.get_destination_page_number(entry) + 1)
-            for entry in self.reader.outline
-            if not isinstance(entry, list)
+            self.reader.get_destination_page_number(entry) + 1 for entry in entries
         ]
-        ends = [start for _, start in starts[1:]] + [len(self.pages) + 1]
+        ends = [*starts[1:], len(self.pages) + 1]
         self.sections = [
-            Section(title, start, max(start, end - 1))
-            for (title, start), end in zip(starts, ends)
+            Section(entry.title, start, max(start, end - 1), float(entry.top))
+            for entry, start, end in zip(entries, starts, ends)
         ]
 
     def text(self, page: int) -> str:
@@ -84,16 +85,20 @@ class Checked:
     def _questions(self, write_up: WriteUp) -> Iterator[str]:
         titles = [section.title for section in self.sections]
         wanted = write_up.titles + [APPENDIX] * bool(write_up.listings)
-        if list(map(_squeezed, titles)) != list(map(_squeezed, wanted)):
+        # A formula in a title may be written in any way.
+        patterns = [
+            re.escape(_squeezed(title)).replace(re.escape(FORMULA), ".*")
+            for title in wanted
+        ]
+        if len(titles) != len(wanted) or not all(
+            re.fullmatch(pattern, _squeezed(title))
+            for pattern, title in zip(patterns, titles)
+        ):
             yield f"its sections are {titles}, not {wanted}"
         for section in self.sections:
-            body = [mark for mark in self.pages[section.first - 1] if mark.text.strip()]
-            body = sorted(
-                (mark for mark in body if BOTTOM < mark.bottom < TOP),
-                key=lambda mark: -mark.top,
-            )
-            first = _squeezed(body[0].text) if body else ""
-            if not first or not _squeezed(section.title).startswith(first[:12]):
+            page = self.pages[section.first - 1]
+            above = [m for m in page if section.top < m.bottom < TOP and m.text.strip()]
+            if above:
                 yield f"{section.title!r} does not begin page {section.first}"
         for one, other in pairwise(self.sections):
             if one.first == other.first:
@@ -124,7 +129,7 @@ class Checked:
                     yield f"page {number}: {what} is outside the margins"
                 elif mark.bottom < BOTTOM:
                     footer.append(mark)
-                elif mark.top > TOP:
+                elif mark.bottom > TOP:
                     header.append(mark)
             said = "".join(mark.text for mark in footer)
             if said not in ("", f"{number} of {count}"):

@@ -1,5 +1,6 @@
 """Run notebooks in fresh kernels, several at a time."""
 
+import asyncio
 import os
 import re
 import sys
@@ -172,7 +173,7 @@ class _Run:
         )
         client.owns_km = True  # so that it is the client that shuts it down
         try:
-            client.execute(env=environment)
+            asyncio.run(client.async_execute(env=environment))
         except Exception as error:
             if self.stopped.is_set():
                 raise _Stopped from None

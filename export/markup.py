@@ -10,7 +10,7 @@ import pypandoc
 from nbformat import NotebookNode
 
 from export import ExportError
-from export.maths import PLACEHOLDER, Formula, Refused, finish, lift, mend
+from export.maths import FORMULA, PLACEHOLDER, Formula, Refused, finish, lift, mend
 
 # What JupyterLab understands, but for the formulas, which `lift` takes out before.
 MARKDOWN = "commonmark" + "".join(
@@ -85,7 +85,7 @@ def convert(pieces: Sequence[Piece]) -> None:
         )
         piece.images = result["images"]
         piece.codes = result["codes"]
-        piece.titles = result["titles"]
+        piece.titles = [PLACEHOLDER.sub(FORMULA, title) for title in result["titles"]]
 
 
 def _refusal(where: str, formula: Formula, reason: str) -> ExportError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 # What takes a formula's place in the text while Pandoc works on it.
 PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")
+FORMULA = "\N{DOTTED SQUARE}"  # the same in a title, where only its words count
 _STAND_IN = re.compile(' ?upright\\("\ue002(\\d+)\ue003"\\) ?')
 _TIGHT = "\ue004"  # Typst that begins with this takes no space on either side
 

@@ -1,0 +1,167 @@
+"""Running notebooks: fresh kernels of this interpreter, and every way to fail."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from export_samples import WIDGET, code, figure, notebook, save, stdout
+from nbformat.v4 import new_output
+
+from export.execute import NotebookError, clean, execute_notebooks, read_notebook
+
+pytestmark = pytest.mark.export
+
+
+def kernels() -> list[psutil.Process]:
+    """The kernels that this process has started and that still run."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE
+        and any("ipykernel" in part for part in child.cmdline())
+    ]
+
+
+def test_notebooks_run_in_fresh_kernels_of_this_python(tmp_path, monkeypatch):
+    # A kernelspec of the same name elsewhere must not be taken.
+    hijack = tmp_path / "jupyter" / "kernels" / "python3"
+    hijack.mkdir(parents=True)
+    spec = {"argv": ["/bin/false", "{connection_file}"], "display_name": "Not me"}
+    (hijack / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    names = ("SOURCE_DATE_EPOCH", "TQDM_DISABLE", "PYTHONHASHSEED", "MPLBACKEND")
+    first = save(
+        tmp_path / "a.ipynb",
+        "# A",
+        code("import os, sys\nx = 1\nprint(sys.executable)\nprint(os.getcwd())"),
+        code(f"for name in {names}: print(os.environ[name])"),
+    )
+    second = save(tmp_path / "b.ipynb", code("'x' in globals()"), code("2"))
+    before = first.read_bytes()
+    done = []
+    one, two = execute_notebooks(
+        [first, second], on_done=lambda path, seconds: done.append((path, seconds))
+    )
+    assert one.cells[1].outputs[0].text.split() == [sys.executable, str(tmp_path)]
+    values = one.cells[2].outputs[0].text.split()
+    assert values == ["0", "1", "0", "module://matplotlib_inline.backend_inline"]
+    assert two.cells[0].outputs[0].data["text/plain"] == "False"
+    assert [cell.execution_count for cell in two.cells] == [1, 2]
+    assert {path for path, _ in done} == {first, second}
+    assert all(seconds > 0 for _, seconds in done)
+    assert first.read_bytes() == before
+    assert not kernels()
+
+
+def failure(path: Path, **options) -> str:
+    with pytest.raises(NotebookError) as raised:
+        execute_notebooks([path], **options)
+    assert not kernels()
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_failing_cell_is_named_and_ends_the_other_kernels(tmp_path):
+    save(tmp_path / "z.ipynb", code("import time; time.sleep(60)"))
+    bad = save(tmp_path / "a.ipynb", "text", code("x = 1"), code("x\n1 / 0  # here"))
+    start = time.monotonic()
+    with pytest.raises(NotebookError) as raised:
+        execute_notebooks([bad, tmp_path / "z.ipynb"])
+    assert str(raised.value) == (
+        f"{bad}, cell 3: ZeroDivisionError: division by zero (line 2: 1 / 0  # here)"
+    )
+    assert time.monotonic() - start < 30
+    assert not kernels()
+
+
+def test_a_syntax_error_and_a_long_message_are_one_line(tmp_path):
+    path = save(tmp_path / "a.ipynb", code("def"))
+    assert "a.ipynb, cell 1: SyntaxError" in failure(path)
+    path = save(tmp_path / "b.ipynb", code("raise ValueError('one\\ntwo')"))
+    assert "ValueError: one two" in failure(path)
+
+
+def test_a_cell_that_hangs_is_given_up(tmp_path):
+    path = save(tmp_path / "a.ipynb", code("1"), code("while True: pass"))
+    start = time.monotonic()
+    message = failure(path, timeout=1)
+    assert message == f"{path}, cell 2: still running after 1 s, given up"
+    assert time.monotonic() - start < 20
+
+
+def test_a_kernel_that_dies_is_named(tmp_path):
+    path = save(tmp_path / "a.ipynb", code("import os; os._exit(3)"))
+    assert failure(path).startswith(f"{path}, cell 1: the kernel died")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not a Jupyter notebook"),
+        (b"PK\x03\x04\xff\xfe", "not a Jupyter notebook"),
+        (b"[1, 2]", "not a Jupyter notebook"),
+        (b"{}", "not a Jupyter notebook"),
+        (b'{"cells": [], "metadata": {}, "nbformat": 4}', "not a Jupyter notebook"),
+        (b'{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, '
+         b'"nbformat_minor": 5}', "not a Jupyter notebook"),
+        (None, "No such file or directory"),
+    ],
+)  # fmt: skip
+def test_a_damaged_notebook_is_named(tmp_path, content, reason):
+    path = tmp_path / "a.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(NotebookError) as raised:
+        read_notebook(path)
+    assert str(raised.value).startswith(f"{path}: {reason}")
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def test_a_notebook_in_another_language_is_refused(tmp_path):
+    made = notebook(code("x <- 1"))
+    made.metadata["kernelspec"]["language"] = "R"
+    nbformat.write(made, tmp_path / "a.ipynb")
+    assert "written for R, not for Python" in failure(tmp_path / "a.ipynb")
+
+
+def test_cleaning_takes_away_what_differs_from_run_to_run():
+    slider = new_output(
+        "display_data", data={WIDGET: {"model_id": "0f"}, "text/plain": "A slider."}
+    )
+    made = notebook(code("x", slider, figure("alt"), stdout("kept")))
+    made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+    made.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
+    made.cells[0].metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
+    identity = made.cells[0].id
+    clean(made)
+    text = json.dumps(made)
+    for word in ("model_id", "widget-state", "3.11.7", "2026-01-01"):
+        assert word not in text
+    assert made.cells[0].id == identity
+    first, second, third = made.cells[0].outputs
+    assert first.data == {"text/plain": "A slider."}
+    assert first.metadata == {"role": "widget"}
+    assert second.data.keys() == {"image/png", "application/pdf"}
+    assert third.text == "kept"
+    assert clean(made) == made
+    nbformat.validate(made)
+
+
+def test_two_runs_give_the_same_notebook(tmp_path):
+    path = save(
+        tmp_path / "a.ipynb",
+        code("import ipywidgets as w\nfrom IPython.display import display"),
+        code("display(w.IntSlider(description='x'))\nprint({'a', 'b', 'c'})"),
+        code(
+            "import matplotlib_inline.backend_inline as inline\n"
+            "inline.set_matplotlib_formats('retina', 'pdf')\n"
+            "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+        ),
+    )
+    one, two = (nbformat.writes(execute_notebooks([path])[0]) for _ in range(2))
+    assert one == two
+    assert sys.executable not in one
