@@ -46,8 +46,7 @@ def run(options: argparse.Namespace) -> None:
     if not paths:
         raise ExportError(f"no notebook in {NOTEBOOKS}")
     cover = read_cover(options.cover)
-    if not os.access(output.parent, os.W_OK):  # better known before the minute it takes
-        raise ExportError(f"cannot write to the folder {output.parent}")
+    _try_to_write(output)  # better known before the minute that the notebooks take
     if options.no_execute:
         notebooks = [read_notebook(path) for path in paths]
     else:
@@ -99,6 +98,15 @@ def write(files: dict[Path, bytes]) -> None:
     finally:
         for temporary, _ in written:
             os.unlink(temporary)
+
+
+def _try_to_write(path: Path) -> None:
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error.strerror}") from None
+    if path.is_dir():
+        raise ExportError(f"cannot write {path}: it is a folder")
 
 
 def _umask() -> int:

@@ -189,6 +189,8 @@ class _Run:
             process.kill()
 
     def _remember(self, cell: NotebookNode, cell_index: int) -> None:
+        if self.stopped.is_set():  # before there was a kernel to kill
+            raise _Stopped
         self.cell_index = cell_index
 
     def _explain(self, error: Exception) -> str:
