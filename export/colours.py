@@ -3,7 +3,10 @@
 Typst could do this itself, but takes some three seconds over a write-up's appendix.
 """
 
+import functools
+
 from pygments import lex
+from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
 from pygments.util import ClassNotFound
@@ -24,12 +27,8 @@ _STYLES = [  # the first that fits; the letters are those of style.typ
 
 def coloured(source: str, language: str) -> list[list[tuple[str, str]]]:
     """For each line of the source, its runs: a letter for the style, and the text."""
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        lexer = get_lexer_by_name("text", stripnl=False, ensurenl=False)
     lines: list[list[tuple[str, str]]] = [[]]
-    for token, text in lex(source, lexer):
+    for token, text in lex(source, _lexer(language)):
         style = next(letter for kind, letter in _STYLES if token in kind)
         for number, part in enumerate(text.split("\n")):
             if number:
@@ -39,3 +38,11 @@ def coloured(source: str, language: str) -> list[list[tuple[str, str]]]:
             elif part:
                 lines[-1].append((style, part))
     return lines
+
+
+@functools.cache
+def _lexer(language: str) -> Lexer:
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return _lexer("text")
