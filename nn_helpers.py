@@ -74,12 +74,12 @@ def _floats(name: str, value, ndim: int | None = None) -> Array:
 
 @functools.cache
 def _read_idx(path: Path) -> Array:
-    """Return the unsigned bytes in one of MNIST's files, once it is seen to be intact."""
+    """Return the unsigned bytes in one of MNIST's files, if it is intact."""
     mend = "restore it with: git checkout -- data"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; {mend}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[path.name]:
-        raise ValueError(f"{path} is damaged (its SHA-256 is not the expected one); {mend}")
+        raise ValueError(f"{path} is damaged (its SHA-256 is another one); {mend}")
     return mnist.download_and_parse_mnist_file(path.name, target_dir=str(path.parent))
 
 
@@ -197,7 +197,7 @@ def _labels(name: str, y: Array, n: int) -> Array:
     """Return the n labels y as floats, or raise a ValueError that names them."""
     y = _floats(name, y)
     if y.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), one label each, got {y.shape}")
+        raise ValueError(f"{name} must have shape ({n},), got {y.shape}")
     if y.min() < 0 or y.max() > 1:
         raise ValueError(f"{name} must lie in [0, 1], got {y.min():g} to {y.max():g}")
     return y
@@ -229,7 +229,9 @@ def layer_forward(
             f"x {x.shape} and W {W.shape} do not fit: W must have {x.shape[1]} row(s)"
         )
     if b.shape != (1, W.shape[1]):
-        raise ValueError(f"b must have shape (1, {W.shape[1]}) for W {W.shape}, got {b.shape}")
+        raise ValueError(
+            f"b must have shape (1, {W.shape[1]}) for W {W.shape}, got {b.shape}"
+        )
     if not callable(activation_fn):
         raise ValueError(f"activation_fn must be a function, got {activation_fn!r}")
     s = x @ W + b
@@ -271,16 +273,21 @@ def forward_pass(
     biases: Sequence[Array],
     activations: Sequence[Activation],
 ) -> tuple[Array, list[Cache]]:
-    """Run the network on X_batch (n, d). Returns its outputs (n,) and all layer caches."""
+    """Run the network on X_batch (n, d); return its outputs (n,) and all layer caches.
+
+    weight_matrices, biases and activations hold one entry for each layer, as
+    layer_forward takes them; the last layer has one neuron. The caches are in the
+    layers' order, as backward_pass takes them.
+    """
     if not len(weight_matrices) == len(biases) == len(activations) > 0:
         raise ValueError(
             "weight_matrices, biases and activations must be lists of one length, got "
             f"{len(weight_matrices)}, {len(biases)} and {len(activations)}"
         )
     out, layer_caches = _floats("X_batch", X_batch, ndim=2), []
-    for k, (W, b, activation_fn) in enumerate(zip(weight_matrices, biases, activations)):
+    for k, layer in enumerate(zip(weight_matrices, biases, activations)):
         try:
-            out, cache = layer_forward(out, W, b, activation_fn)
+            out, cache = layer_forward(out, *layer)
         except ValueError as error:
             raise ValueError(f"layer {k}: {error}") from None
         layer_caches.append(cache)
@@ -369,7 +376,7 @@ def nn_finite_difference_checker(
 # --------------------------------------------------------------------------------------
 
 def accuracy(g: Array, y: Array) -> float:
-    """Return the share of outputs g (n,) on the same side of 1/2 as their label y (n,)."""
+    """Return the share of outputs g (n,) on the same side of 1/2 as their labels y."""
     return float(np.mean((g > 0.5) == (y > 0.5)))
 
 
@@ -400,11 +407,13 @@ def sgd(
             batch = order[start:start + batch_size]
             X_batch, y_batch = X_train[batch], y_train[batch]
 
-            g, layer_caches = forward_pass(X_batch, weight_matrices, biases, activations)
+            g, caches = forward_pass(X_batch, weight_matrices, biases, activations)
             loss, dL_dg = logistic_loss(g, y_batch)
-            grad_Ws, grad_bs = backward_pass(dL_dg, layer_caches)
+            grad_Ws, grad_bs = backward_pass(dL_dg, caches)
 
-            weight_matrices = [W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)]
+            weight_matrices = [
+                W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)
+            ]
             biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
             yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
 
@@ -426,9 +435,9 @@ def train(
 ) -> tuple[list[Array], list[Array], dict[str, Array]]:
     """Train by mini-batch stochastic gradient descent and keep a record.
 
-    X_train is (N, d) and y_train (N,); weight_matrices, biases and activations are as in
-    forward_pass, and are left untouched. batch_size n = 1 is plain SGD, n = N is gradient
-    descent. rng (a Generator, a seed or None) decides the order of the examples.
+    X_train is (N, d) and y_train (N,); weight_matrices, biases and activations are as
+    in forward_pass, and are left untouched. batch_size n = 1 is plain SGD, n = N is
+    gradient descent. rng (a Generator, a seed or None) decides the examples' order.
     progress=True shows a bar.
 
     Returns the trained weight_matrices and biases, and history, a dictionary of arrays
@@ -478,7 +487,8 @@ def train(
         for new_weights, new_biases, *loss_and_accuracy in timesteps:
             if X_test is not None:
                 g, _ = forward_pass(X_test, new_weights, new_biases, activations)
-                of_test.append((logistic_loss(g, y_test)[0].mean(), accuracy(g, y_test)))
+                loss, _ = logistic_loss(g, y_test)
+                of_test.append((loss.mean(), accuracy(g, y_test)))
             of_train.append(loss_and_accuracy)
             weight_matrices, biases = new_weights, new_biases
     except KeyboardInterrupt:

@@ -76,9 +76,12 @@ def show_digit(axes: plt.Axes, image: np.ndarray, title: str = "", **style) -> N
 
 
 def digit_grid(
-    images: np.ndarray, titles: Sequence[str], columns: int = 10, title_size: float = 8
+    images: np.ndarray,
+    titles: Sequence[str],
+    columns: int = 10,
+    title_size: float = 8,
 ) -> Figure:
-    """Return a figure of digits (n, 28, 28) or (n, 784) in rows, each under its title."""
+    """Return a figure of digits (n, 28, 28) or (n, 784), each under its title."""
     rows = max(1, -(-len(images) // columns))
     lines = 1 + max((title.count("\n") for title in titles), default=0)
     height = rows * (WIDTH / columns + 0.018 * title_size * lines)

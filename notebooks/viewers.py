@@ -26,11 +26,13 @@ def browse_digits(
 ) -> widgets.Widget:
     """Show a slider that pages through digits, large, each with its caption.
 
-    images is (n, 28, 28) or (n, 784) and captions holds n texts. The arrow keys move the
-    slider. Returns the widget, which is already on display.
+    images is (n, 28, 28) or (n, 784) and captions holds n texts. The arrow keys move
+    the slider. Returns the widget, which is already on display.
     """
     if len(images) != len(captions):
-        raise ValueError(f"{len(images)} images need as many captions, got {len(captions)}")
+        raise ValueError(
+            f"{len(images)} images need as many captions, got {len(captions)}"
+        )
     if len(images) == 0:
         viewer = widgets.HTML("No digit to show.")
         show(viewer, "There is no digit to page through.")
@@ -51,7 +53,7 @@ def browse_digits(
     slider.observe(update, names="value")
     update()
     viewer = widgets.VBox([slider, picture, caption])
-    show(viewer, f"Here a slider pages through {len(images)} digits, large, one by one.")
+    show(viewer, f"Here a slider pages through {len(images)} digits, one by one.")
     return viewer
 
 

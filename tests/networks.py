@@ -1,4 +1,4 @@
-"""Networks for the tests: the toy network, and random ones away from the ReLUs' corners."""
+"""Networks for the tests: the toy one, and random ones off the ReLUs' corners."""
 
 import pickle
 
@@ -41,7 +41,9 @@ def nearest_corner(X, weights, biases):
 def smooth_networks(draw, max_depth=4, max_width=6, max_n=6):
     """Draw X, y, weights, biases whose loss is smooth for 1e-3 around."""
     depth = draw(st.integers(1, max_depth))
-    layer_dims = draw(st.lists(st.integers(1, max_width), min_size=depth, max_size=depth))
+    layer_dims = draw(
+        st.lists(st.integers(1, max_width), min_size=depth, max_size=depth)
+    )
     n, seed = draw(st.integers(1, max_n)), draw(st.integers(0, 2**32 - 1))
     network = random_network(np.random.default_rng(seed), [*layer_dims, 1], n)
     X, _, weights, biases = network

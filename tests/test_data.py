@@ -34,7 +34,9 @@ def test_images_belong_to_their_labels():
     """A shifted label would go unseen by counts; the nearest class mean sees it."""
     (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
     three, nine = (X_train[y_train == digit].mean(axis=0) for digit in (0, 1))
-    to_three, to_nine = (((X_test - mean) ** 2).sum(axis=(1, 2)) for mean in (three, nine))
+    to_three, to_nine = (
+        ((X_test - mean) ** 2).sum(axis=(1, 2)) for mean in (three, nine)
+    )
     assert np.mean((to_nine < to_three) == y_test) > 0.95
 
 
@@ -67,7 +69,9 @@ def copied_data(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", SHA256)
 def test_missing_file_is_named_with_the_way_out(copied_data, name):
     (copied_data / name).unlink()
-    with pytest.raises(FileNotFoundError, match="missing.*git checkout -- data") as caught:
+    with pytest.raises(
+        FileNotFoundError, match="missing.*git checkout -- data"
+    ) as caught:
         get_mnist_threes_nines()
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
@@ -134,8 +138,18 @@ def test_toy_network_holds_the_courses_numbers():
         with open(PROJECT / "test_batch_weights_biases.pkl", "rb") as fn:
             (X_batch, y_batch, weight_matrices, biases) = pickle.load(fn)
     expected_X = [
-        [0.9817849455617458, 0.32574182295810183, 0.3936760173327711, 0.17309335830164496],
-        [-0.3627097472007129, 0.05783131824928253, 1.0908763442418186, -0.19926157288007548],
+        [
+            0.9817849455617458,
+            0.32574182295810183,
+            0.3936760173327711,
+            0.17309335830164496,
+        ],
+        [
+            -0.3627097472007129,
+            0.05783131824928253,
+            1.0908763442418186,
+            -0.19926157288007548,
+        ],
     ]
     expected_W_0 = [
         [-0.004277419857381338, -0.0017593411205375704],
@@ -147,7 +161,14 @@ def test_toy_network_holds_the_courses_numbers():
     expected_b_0 = [[-0.013802977609752794, -0.0055311164263622805]]
     expected_b_1 = [[-0.0107179189762918]]
     loaded = [X_batch, y_batch, *weight_matrices, *biases]
-    expected = [expected_X, [1.0, 1.0], expected_W_0, expected_W_1, expected_b_0, expected_b_1]
+    expected = [
+        expected_X,
+        [1.0, 1.0],
+        expected_W_0,
+        expected_W_1,
+        expected_b_0,
+        expected_b_1,
+    ]
     assert len(weight_matrices) == len(biases) == 2 and len(loaded) == len(expected)
     for array, values in zip(loaded, expected):
         assert type(array) is np.ndarray and array.dtype == np.float64

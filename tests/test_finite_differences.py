@@ -6,18 +6,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import (
-    activations_for, load_toy, nearest_corner, random_network, relative_error,
+    activations_for,
+    load_toy,
+    nearest_corner,
+    random_network,
+    relative_error,
     smooth_networks,
 )
 from nn_helpers import (
-    backward_pass, finite_difference_gradient, forward_pass, logistic_loss,
-    nn_finite_difference_checker, relu_activation, sigmoid_activation,
+    backward_pass,
+    finite_difference_gradient,
+    forward_pass,
+    logistic_loss,
+    nn_finite_difference_checker,
+    relu_activation,
+    sigmoid_activation,
 )
 
 pytestmark = pytest.mark.a
 
 
-@given(shape=st.lists(st.integers(1, 4), max_size=3).map(tuple), seed=st.integers(0, 999))
+@given(
+    shape=st.lists(st.integers(1, 4), max_size=3).map(tuple), seed=st.integers(0, 999)
+)
 def test_gradient_of_a_known_function_in_any_shape(shape, seed):
     rng = np.random.default_rng(seed)
     a, c = rng.normal(size=shape), rng.normal(size=shape)
@@ -35,8 +46,10 @@ def test_the_difference_is_centred_and_divided_by_the_whole_step():
 
 
 def test_error_falls_with_the_square_of_epsilon():
-    error = [abs(finite_difference_gradient(np.exp, 0.3, eps) - np.exp(0.3))
-             for eps in (1e-2, 1e-3)]
+    error = [
+        abs(finite_difference_gradient(np.exp, 0.3, eps) - np.exp(0.3))
+        for eps in (1e-2, 1e-3)
+    ]
     assert error[0] / error[1] == pytest.approx(100, rel=0.01)
 
 
@@ -75,10 +88,13 @@ def test_bad_epsilon(epsilon):
         finite_difference_gradient(lambda a: 0.0, np.ones(2), epsilon)
 
 
-@pytest.mark.parametrize("f, message", [
-    (lambda a: a, r"f must return one number, got shape \(2,\)"),
-    (lambda a: np.nan, r"f\(a\) must be finite"),
-])
+@pytest.mark.parametrize(
+    "f, message",
+    [
+        (lambda a: a, r"f must return one number, got shape \(2,\)"),
+        (lambda a: np.nan, r"f\(a\) must be finite"),
+    ],
+)
 def test_bad_f(f, message):
     with pytest.raises(ValueError, match=message):
         finite_difference_gradient(f, np.ones(2))
@@ -88,7 +104,8 @@ def test_toy_network_at_two_digits():
     """What the handout prints, worked out by this formula in plain Python."""
     X, y, weights, biases = load_toy()
     grad_Ws, grad_bs = nn_finite_difference_checker(
-        X, y, weights, biases, [relu_activation, sigmoid_activation])
+        X, y, weights, biases, [relu_activation, sigmoid_activation]
+    )
     with np.printoptions(precision=2):
         printed = [str(gradient) for gradient in grad_Ws + grad_bs]
     assert printed == [
@@ -114,13 +131,17 @@ def test_checker_knows_nothing_of_derivatives(monkeypatch):
 
     monkeypatch.setattr(nn_helpers, "backward_pass", refuse)
     monkeypatch.setattr(
-        nn_helpers, "logistic_loss", lambda g, y: (logistic_loss(g, y)[0], np.nan * g))
+        nn_helpers, "logistic_loss", lambda g, y: (logistic_loss(g, y)[0], np.nan * g)
+    )
     X, y, weights, biases = load_toy()
-    blind = [lambda s, fn=fn: (fn(s)[0], np.full_like(s, np.nan))
-             for fn in (relu_activation, sigmoid_activation)]
+    blind = [
+        lambda s, fn=fn: (fn(s)[0], np.full_like(s, np.nan))
+        for fn in (relu_activation, sigmoid_activation)
+    ]
     with_nan = nn_finite_difference_checker(X, y, weights, biases, blind)
     plain = nn_finite_difference_checker(
-        X, y, weights, biases, [relu_activation, sigmoid_activation])
+        X, y, weights, biases, [relu_activation, sigmoid_activation]
+    )
     for a, b in zip(with_nan[0] + with_nan[1], plain[0] + plain[1]):
         assert np.array_equal(a, b)
 
@@ -153,16 +174,19 @@ def loss_with_labels_shifted(g, y):
     return logistic_loss(g, y)[0], logistic_loss(g, np.roll(y, 1))[1]
 
 
-@pytest.mark.parametrize("relu, sigmoid, loss", [
-    (relu_all_pass, sigmoid_activation, logistic_loss),
-    (relu_wrong_sign, sigmoid_activation, logistic_loss),
-    (relu_mask_inverted, sigmoid_activation, logistic_loss),
-    (relu_activation, sigmoid_without_derivative, logistic_loss),
-    (relu_activation, sigmoid_activation, loss_only_for_ones),
-    (relu_activation, sigmoid_activation, loss_summed),
-    (relu_activation, sigmoid_activation, loss_with_labels_shifted),
-    (relu_activation, sigmoid_activation, logistic_loss),
-])
+@pytest.mark.parametrize(
+    "relu, sigmoid, loss",
+    [
+        (relu_all_pass, sigmoid_activation, logistic_loss),
+        (relu_wrong_sign, sigmoid_activation, logistic_loss),
+        (relu_mask_inverted, sigmoid_activation, logistic_loss),
+        (relu_activation, sigmoid_without_derivative, logistic_loss),
+        (relu_activation, sigmoid_activation, loss_only_for_ones),
+        (relu_activation, sigmoid_activation, loss_summed),
+        (relu_activation, sigmoid_activation, loss_with_labels_shifted),
+        (relu_activation, sigmoid_activation, logistic_loss),
+    ],
+)
 def test_a_planted_mistake_is_caught(relu, sigmoid, loss):
     X, _, weights, biases = random_network(np.random.default_rng(5), [6, 5, 4, 1], 6)
     y = np.array([0, 0, 1, 0, 1, 1])
@@ -170,9 +194,14 @@ def test_a_planted_mistake_is_caught(relu, sigmoid, loss):
     g, caches = forward_pass(X, weights, biases, [relu, relu, sigmoid])
     grad_Ws, grad_bs = backward_pass(loss(g, y)[1], caches)
     right_Ws, right_bs = nn_finite_difference_checker(
-        X, y, weights, biases, activations_for(weights))
+        X, y, weights, biases, activations_for(weights)
+    )
     error = relative_error(grad_Ws + grad_bs, right_Ws + right_bs)
-    planted = (relu, sigmoid, loss) != (relu_activation, sigmoid_activation, logistic_loss)
+    planted = (relu, sigmoid, loss) != (
+        relu_activation,
+        sigmoid_activation,
+        logistic_loss,
+    )
     assert error > 0.05 if planted else error < 1e-8
 
 

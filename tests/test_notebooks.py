@@ -15,8 +15,13 @@ from nn_helpers import PROJECT
 
 pytestmark = pytest.mark.notebooks
 NAMES = [
-    "0_getting_started", "a_finite_differences", "b_activations_and_loss",
-    "c_forward_pass", "d_backpropagation", "e_training", "f_memorization",
+    "0_getting_started",
+    "a_finite_differences",
+    "b_activations_and_loss",
+    "c_forward_pass",
+    "d_backpropagation",
+    "e_training",
+    "f_memorization",
 ]
 PATHS = [PROJECT / "notebooks" / f"{name}.ipynb" for name in NAMES]
 
@@ -43,7 +48,9 @@ class TestEach:
         notebook = read(path)
         nbformat.validate(notebook)
         cells = code_cells(notebook)
-        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+        assert [cell.execution_count for cell in cells] == list(
+            range(1, len(cells) + 1)
+        )
         for output in outputs(notebook):
             assert output.output_type != "error"
             assert output.get("name") != "stderr"
@@ -81,8 +88,12 @@ class TestEach:
 
 
 QUESTIONS = {
-    "0": ["(the data)"], "a": ["(a)"], "b": ["(b.i)", "(b.ii)", "(b.iii)", "(b.iv)"],
-    "c": ["(c)"], "d": ["(d)"], "e": ["(e.i)", "(e.ii)", "(e.iii)", "(e.iv)"],
+    "0": ["(the data)"],
+    "a": ["(a)"],
+    "b": ["(b.i)", "(b.ii)", "(b.iii)", "(b.iv)"],
+    "c": ["(c)"],
+    "d": ["(d)"],
+    "e": ["(e.i)", "(e.ii)", "(e.iii)", "(e.iv)"],
     "f": ["(f)", "(f, universal approximation)"],
 }
 
@@ -91,8 +102,11 @@ QUESTIONS = {
 def test_every_question_has_its_answer_set_off(path):
     notebook = read(path)
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    texts += [output.data["text/markdown"] for output in outputs(notebook)
-              if "text/markdown" in output.get("data", {})]
+    texts += [
+        output.data["text/markdown"]
+        for output in outputs(notebook)
+        if "text/markdown" in output.get("data", {})
+    ]
     found = re.findall(r"^> \*\*Answer (.+?)\.\*\*", "\n".join(texts), re.MULTILINE)
     assert sorted(found) == sorted(QUESTIONS[path.name[0]])
 
@@ -111,21 +125,28 @@ def differences(committed, fresh):
         if old.cell_type != "code":
             continue
         if len(old.outputs) != len(new.outputs):
-            found.append(f"cell {k}: {len(old.outputs)} outputs, now {len(new.outputs)}")
+            found.append(
+                f"cell {k}: {len(old.outputs)} outputs, now {len(new.outputs)}"
+            )
         for a, b in zip(old.outputs, new.outputs):
             a_data, b_data = a.get("data", {}), b.get("data", {})
             if (a.output_type, a_data.keys(), a.get("metadata")) != (
-                    b.output_type, b_data.keys(), b.get("metadata")):
+                b.output_type,
+                b_data.keys(),
+                b.get("metadata"),
+            ):
                 found.append(f"cell {k}: another kind of output")
             elif a.get("text") != b.get("text"):
                 found.append(f"cell {k}: other text\n{a.text}\nnow\n{b.text}")
             elif a_data.get("text/markdown") != b_data.get("text/markdown"):
-                found.append(f"cell {k}: other text\n{a_data['text/markdown']}\nnow\n"
-                             f"{b_data['text/markdown']}")
+                found.append(
+                    f"cell {k}: other text\n{a_data['text/markdown']}\nnow\n"
+                    f"{b_data['text/markdown']}"
+                )
             elif "image/png" in a_data:
                 old_picture = pixels(a_data["image/png"])
                 new_picture = pixels(b_data["image/png"], old_picture.shape[::-1])
-                # 5 of 255 grey levels on average: another font passes, another curve not.
+                # In grey levels of 255: another font passes, another curve does not.
                 if abs(old_picture - new_picture).mean() > 5:
                     found.append(f"cell {k}: another picture")
             elif a_data.get("text/plain") != b_data.get("text/plain"):
@@ -166,7 +187,9 @@ def test_the_comparison_sees_what_was_tampered_with():
         elif tamper == "swap":
             one, two = [o for o in outputs(tampered) if has("image/png")(o)][:2]
             one.data["image/png"], two.data["image/png"] = (
-                two.data["image/png"], one.data["image/png"])
+                two.data["image/png"],
+                one.data["image/png"],
+            )
         elif tamper == "missing":
             code_cells(tampered)[3].outputs.clear()
         elif tamper == "alt":

@@ -39,8 +39,12 @@ def test_figure_carries_alternative_text_and_caption(shown):
     fig, _ = page.subplots()
     page.figure(fig, "A caption.", "What is seen.")
     (drawn, options), (caption, marked) = shown
-    assert drawn is fig and options == {"metadata": {"image/png": {"alt": "What is seen."}}}
-    assert caption.data == "*A caption.*" and marked == {"metadata": {"role": "caption"}}
+    assert drawn is fig and options == {
+        "metadata": {"image/png": {"alt": "What is seen."}}
+    }
+    assert caption.data == "*A caption.*" and marked == {
+        "metadata": {"role": "caption"}
+    }
 
 
 @pytest.mark.parametrize("n, rows", [(0, 1), (1, 1), (10, 1), (11, 2)])
@@ -95,7 +99,7 @@ def test_where_no_widget_can_be_shown_there_is_a_sentence(shown):
     [(bundle, options)] = shown
     assert options == {"raw": True}
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/plain"] == "Here a slider pages through 2 digits, large, one by one."
+    assert bundle["text/plain"] == "Here a slider pages through 2 digits, one by one."
 
 
 def test_one_digit_and_none(shown):

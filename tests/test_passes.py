@@ -7,16 +7,26 @@ from hypothesis import strategies as st
 
 from networks import activations_for, load_toy, random_network
 from nn_helpers import (
-    backward_pass, create_bias_vectors, create_weight_matrices, forward_pass,
-    layer_forward, logistic_loss, relu_activation, sigmoid_activation,
+    backward_pass,
+    create_bias_vectors,
+    create_weight_matrices,
+    forward_pass,
+    layer_forward,
+    logistic_loss,
+    relu_activation,
+    sigmoid_activation,
 )
 
 
-
 @pytest.mark.c
-@pytest.mark.parametrize("layer_dims", [[784, 200, 1], [4, 2, 1], [3, 1], [5, 4, 3, 2, 1]])
+@pytest.mark.parametrize(
+    "layer_dims", [[784, 200, 1], [4, 2, 1], [3, 1], [5, 4, 3, 2, 1]]
+)
 def test_created_shapes(layer_dims):
-    weights, biases = create_weight_matrices(layer_dims), create_bias_vectors(layer_dims)
+    weights, biases = (
+        create_weight_matrices(layer_dims),
+        create_bias_vectors(layer_dims),
+    )
     assert [W.shape for W in weights] == list(zip(layer_dims, layer_dims[1:]))
     assert [b.shape for b in biases] == [(1, d) for d in layer_dims[1:]]
     assert all(not b.any() and b.dtype == np.float64 for b in biases)
@@ -38,7 +48,9 @@ def test_a_seed_repeats_and_a_generator_goes_on():
     rng = np.random.default_rng(7)
     assert np.array_equal(create_weight_matrices(dims, rng)[0], first[0])
     assert not np.array_equal(create_weight_matrices(dims, rng)[0], first[0])
-    assert not np.array_equal(create_weight_matrices(dims)[0], create_weight_matrices(dims)[0])
+    assert not np.array_equal(
+        create_weight_matrices(dims)[0], create_weight_matrices(dims)[0]
+    )
 
 
 @pytest.mark.c
@@ -72,7 +84,8 @@ def test_forward_by_hand():
     weights = [np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[2.0], [100.0]])]
     biases = [np.array([[0.0, 0.0]]), np.array([[-5.0]])]
     g, caches = forward_pass(
-        np.array([[1, 2]]), weights, biases, [relu_activation, sigmoid_activation])
+        np.array([[1, 2]]), weights, biases, [relu_activation, sigmoid_activation]
+    )
     assert g == pytest.approx([1 / (1 + np.exp(-1))], rel=1e-15)
     assert caches[0][2].tolist() == [[1.0, 0.0]]
     assert caches[1][0].tolist() == [[3.0, 0.0]]
@@ -86,7 +99,9 @@ def test_examples_do_not_see_each_other(depth, n, seed):
     X, _, weights, biases = random_network(rng, dims, n)
     activations = activations_for(weights)
     together, _ = forward_pass(X, weights, biases, activations)
-    alone = [forward_pass(X[i:i + 1], weights, biases, activations)[0][0] for i in range(n)]
+    alone = [
+        forward_pass(X[i : i + 1], weights, biases, activations)[0][0] for i in range(n)
+    ]
     assert together.shape == (n,)
     assert np.allclose(together, alone, rtol=1e-12)
 
@@ -101,24 +116,57 @@ def test_arguments_are_left_alone():
 
 
 @pytest.mark.c
-@pytest.mark.parametrize("change, message", [
-    (lambda n: n.update(weights=n["weights"][:1]), "must be lists of one length, got 1, 2 and 2"),
-    (lambda n: n.update(weights=[], biases=[], activations=[]), "got 0, 0 and 0"),
-    (lambda n: n.update(activations=n["activations"] * 2), "got 2, 2 and 4"),
-    (lambda n: n.update(X=n["X"][0]), r"X_batch must be two-dimensional, got shape \(4,\)"),
-    (lambda n: n.update(X=n["X"][:0]), r"X_batch must not be empty, got shape \(0, 4\)"),
-    (lambda n: n.update(X=n["X"][:, :3]), r"layer 0: x \(2, 3\) and W \(4, 2\) do not fit"),
-    (lambda n: n.update(X=n["X"] * np.nan), "X_batch must be finite"),
-    (lambda n: n.update(weights=[n["weights"][0], np.ones((3, 1))]), r"layer 1: x \(2, 2\)"),
-    (lambda n: n.update(biases=[n["biases"][0], np.ones(1)]), r"layer 1: b must have shape \(1, 1\)"),
-    (lambda n: n.update(activations=["relu", "sigmoid"]), "layer 0: activation_fn must be a function"),
-    (lambda n: n.update(weights=[n["weights"][0], np.ones((2, 2))], biases=[n["biases"][0], np.ones((1, 2))]),
-     "the last layer must have one neuron, got 2"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda n: n.update(weights=n["weights"][:1]),
+            "must be lists of one length, got 1, 2 and 2",
+        ),
+        (lambda n: n.update(weights=[], biases=[], activations=[]), "got 0, 0 and 0"),
+        (lambda n: n.update(activations=n["activations"] * 2), "got 2, 2 and 4"),
+        (
+            lambda n: n.update(X=n["X"][0]),
+            r"X_batch must be two-dimensional, got shape \(4,\)",
+        ),
+        (
+            lambda n: n.update(X=n["X"][:0]),
+            r"X_batch must not be empty, got shape \(0, 4\)",
+        ),
+        (
+            lambda n: n.update(X=n["X"][:, :3]),
+            r"layer 0: x \(2, 3\) and W \(4, 2\) do not fit",
+        ),
+        (lambda n: n.update(X=n["X"] * np.nan), "X_batch must be finite"),
+        (
+            lambda n: n.update(weights=[n["weights"][0], np.ones((3, 1))]),
+            r"layer 1: x \(2, 2\)",
+        ),
+        (
+            lambda n: n.update(biases=[n["biases"][0], np.ones(1)]),
+            r"layer 1: b must have shape \(1, 1\)",
+        ),
+        (
+            lambda n: n.update(activations=["relu", "sigmoid"]),
+            "layer 0: activation_fn must be a function",
+        ),
+        (
+            lambda n: n.update(
+                weights=[n["weights"][0], np.ones((2, 2))],
+                biases=[n["biases"][0], np.ones((1, 2))],
+            ),
+            "the last layer must have one neuron, got 2",
+        ),
+    ],
+)
 def test_forward_refuses(change, message):
     X, _, weights, biases = load_toy()
-    network = {"X": X, "weights": weights, "biases": biases,
-               "activations": [relu_activation, sigmoid_activation]}
+    network = {
+        "X": X,
+        "weights": weights,
+        "biases": biases,
+        "activations": [relu_activation, sigmoid_activation],
+    }
     change(network)
     with pytest.raises(ValueError, match=message):
         forward_pass(*network.values())
@@ -132,8 +180,10 @@ def gradients_by_loops(X, y, weights, biases):
     for i in range(n):
         outs = [X[i]]
         for k, (W, b) in enumerate(zip(weights, biases)):
-            s = [sum(outs[-1][p] * W[p, q] for p in range(W.shape[0])) + b[0, q]
-                 for q in range(W.shape[1])]
+            s = [
+                sum(outs[-1][p] * W[p, q] for p in range(W.shape[0])) + b[0, q]
+                for q in range(W.shape[1])
+            ]
             last = k == len(weights) - 1
             outs.append([1 / (1 + np.exp(-v)) if last else max(v, 0.0) for v in s])
         delta = [outs[-1][0] - y[i]]  # dL/ds of the sigmoid neuron
@@ -142,9 +192,11 @@ def gradients_by_loops(X, y, weights, biases):
                 grad_bs[k][0, q] += delta[q] / n
                 for p in range(weights[k].shape[0]):
                     grad_Ws[k][p, q] += outs[k][p] * delta[q] / n
-            delta = [(outs[k][p] > 0) * sum(weights[k][p, q] * delta[q]
-                                            for q in range(weights[k].shape[1]))
-                     for p in range(weights[k].shape[0])]
+            delta = [
+                (outs[k][p] > 0)
+                * sum(weights[k][p, q] * delta[q] for q in range(weights[k].shape[1]))
+                for p in range(weights[k].shape[0])
+            ]
     return grad_Ws, grad_bs
 
 
@@ -187,14 +239,19 @@ def test_gradient_of_a_batch_is_the_mean_over_its_examples(depth, n, seed):
 
     single = [gradient(slice(i, i + 1)) for i in range(n)]
     for k, whole in enumerate(gradient(slice(None))):
-        assert np.allclose(whole, np.mean([one[k] for one in single], axis=0), rtol=1e-11, atol=1e-14)
+        assert np.allclose(
+            whole, np.mean([one[k] for one in single], axis=0), rtol=1e-11, atol=1e-14
+        )
 
 
 @pytest.mark.d
 def test_float32_stays_float32_and_integers_become_float64():
     X, y, weights, biases = random_network(np.random.default_rng(0), [5, 4, 1], 6)
     single = [a.astype(np.float32) for a in (X, *weights, *biases)]
-    for (x, W0, W1, b0, b1), dtype in [(single, np.float32), ([np.rint(a).astype(int) for a in single], np.float64)]:
+    for (x, W0, W1, b0, b1), dtype in [
+        (single, np.float32),
+        ([np.rint(a).astype(int) for a in single], np.float64),
+    ]:
         g, caches = forward_pass(x, [W0, W1], [b0, b1], activations_for(weights))
         grad_Ws, grad_bs = backward_pass(logistic_loss(g, y)[1], caches)
         assert g.dtype == dtype
@@ -207,17 +264,26 @@ def test_a_saturated_and_wrong_network_still_gets_a_gradient():
     with np.errstate(all="raise"):
         g, caches = forward_pass(np.ones((1, 1)), weights, biases, [sigmoid_activation])
         grad_Ws, grad_bs = backward_pass(logistic_loss(g, np.zeros(1))[1], caches)
-    assert grad_Ws[0].item() == pytest.approx(1) and grad_bs[0].item() == pytest.approx(1)
+    assert grad_Ws[0].item() == pytest.approx(1) and grad_bs[0].item() == pytest.approx(
+        1
+    )
 
 
 @pytest.mark.d
-@pytest.mark.parametrize("dL_dg, caches, message", [
-    (np.ones((2, 1)), "all", r"dL_dg must be \(n,\), got shape \(2, 1\)"),
-    (np.ones(3), "all", r"dL_dg has 3 entries but the output layer's cache holds a \(2, 1\)"),
-    (np.array([1, np.nan]), "all", "dL_dg must be finite"),
-    (np.ones(2), "none", "layer_caches must hold a cache for each layer, got none"),
-    (np.ones(2), "first", r"output layer's cache holds a \(2, 2\) activation"),
-])
+@pytest.mark.parametrize(
+    "dL_dg, caches, message",
+    [
+        (np.ones((2, 1)), "all", r"dL_dg must be \(n,\), got shape \(2, 1\)"),
+        (
+            np.ones(3),
+            "all",
+            r"dL_dg has 3 entries but the output layer's cache holds a \(2, 1\)",
+        ),
+        (np.array([1, np.nan]), "all", "dL_dg must be finite"),
+        (np.ones(2), "none", "layer_caches must hold a cache for each layer, got none"),
+        (np.ones(2), "first", r"output layer's cache holds a \(2, 2\) activation"),
+    ],
+)
 def test_backward_refuses(dL_dg, caches, message):
     X, _, weights, biases = load_toy()
     _, all_caches = forward_pass(X, weights, biases, activations_for(weights))

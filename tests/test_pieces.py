@@ -9,20 +9,27 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nn_helpers import (
-    layer_forward, logistic_loss, relu_activation, sigmoid_activation,
+    layer_forward,
+    logistic_loss,
+    relu_activation,
+    sigmoid_activation,
 )
 
 pytestmark = pytest.mark.b
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=3), elements=FLOATS)
+ARRAYS = hnp.arrays(
+    np.float64, hnp.array_shapes(min_dims=0, max_dims=3), elements=FLOATS
+)
 HUGE = np.array([-1.7e308, -1000, -745.2, -37, -1e-320, 0.0, 5e-324, 37, 710, 1.7e308])
 
 
 def test_sigmoid_at_the_questions_own_inputs():
     g, dg_ds = sigmoid_activation(np.asarray([1.0, 0.0, -1.0]))
     assert np.allclose(g, [0.7310585786300049, 0.5, 0.2689414213699951], rtol=1e-15)
-    assert np.allclose(dg_ds, [0.19661193324148185, 0.25, 0.19661193324148185], rtol=1e-15)
+    assert np.allclose(
+        dg_ds, [0.19661193324148185, 0.25, 0.19661193324148185], rtol=1e-15
+    )
 
 
 def test_sigmoid_of_large_integers():
@@ -39,13 +46,18 @@ def test_sigmoid_against_mathematics(s):
         g, dg_ds = sigmoid_activation(s)
     assert np.shape(g) == np.shape(dg_ds) == s.shape
     for s_k, g_k, slope in zip(s.flat, np.ravel(g), np.ravel(dg_ds)):
-        exact = 0.5 * (1 + math.tanh(s_k / 2)) if s_k > -1 else (
-            math.exp(max(s_k, -700)) / (1 + math.exp(max(s_k, -700))))
+        exact = (
+            0.5 * (1 + math.tanh(s_k / 2))
+            if s_k > -1
+            else (math.exp(max(s_k, -700)) / (1 + math.exp(max(s_k, -700))))
+        )
         assert g_k == pytest.approx(min(max(exact, 1e-15), 1 - 1e-15), rel=4e-16, abs=0)
         assert slope == g_k * (1 - g_k) and slope > 0
 
 
-@pytest.mark.parametrize("dtype, lowest", [(np.float32, 5.9604645e-08), (np.float64, 1e-15)])
+@pytest.mark.parametrize(
+    "dtype, lowest", [(np.float32, 5.9604645e-08), (np.float64, 1e-15)]
+)
 def test_sigmoid_stays_inside_zero_and_one(dtype, lowest):
     with np.errstate(all="raise"):
         g, dg_ds = sigmoid_activation(np.array([-1000, 1000], dtype))
@@ -81,13 +93,16 @@ def test_relu_at_the_corner_and_for_integers():
 
 
 @pytest.mark.parametrize("activation", [relu_activation, sigmoid_activation])
-@pytest.mark.parametrize("bad, message", [
-    ([1.0, np.nan], "s must be finite"),
-    ([np.inf], "s must be finite"),
-    ([], "s must not be empty"),
-    (["1"], "s must hold numbers, got dtype <U1"),
-    ([1j], "s must hold numbers, got dtype complex128"),
-])
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ([1.0, np.nan], "s must be finite"),
+        ([np.inf], "s must be finite"),
+        ([], "s must not be empty"),
+        (["1"], "s must hold numbers, got dtype <U1"),
+        ([1j], "s must hold numbers, got dtype complex128"),
+    ],
+)
 def test_activations_refuse(activation, bad, message):
     with pytest.raises(ValueError, match=message):
         activation(np.asarray(bad))
@@ -97,13 +112,18 @@ def test_loss_by_hand():
     g, y = np.array([0.25, 0.25, 0.75, 0.5]), np.array([0, 1, 1, 0])
     loss, dL_dg = logistic_loss(g, y)
     assert loss.shape == dL_dg.shape == (4,)
-    assert np.allclose(loss, [-np.log(0.75), -np.log(0.25), -np.log(0.75), np.log(2)], rtol=1e-15)
+    assert np.allclose(
+        loss, [-np.log(0.75), -np.log(0.25), -np.log(0.75), np.log(2)], rtol=1e-15
+    )
     assert np.allclose(dL_dg, [4 / 3, -4, -4 / 3, 2], rtol=1e-15)
 
 
 def test_loss_with_labels_between_zero_and_one():
     loss, dL_dg = logistic_loss(np.array([0.2, 0.2]), np.array([0.2, 0.7]))
-    expected = [-0.2 * np.log(0.2) - 0.8 * np.log(0.8), -0.7 * np.log(0.2) - 0.3 * np.log(0.8)]
+    expected = [
+        -0.2 * np.log(0.2) - 0.8 * np.log(0.8),
+        -0.7 * np.log(0.2) - 0.3 * np.log(0.8),
+    ]
     assert np.allclose(loss, expected, rtol=1e-15)
     assert np.allclose(dL_dg, [0, -0.5 / 0.16], rtol=1e-15)
 
@@ -124,28 +144,46 @@ def test_loss_is_precise_for_tiny_probabilities():
     assert np.allclose(dL_dg, [1, -1e300], rtol=1e-15, atol=0)
 
 
-@pytest.mark.parametrize("g, y, message", [
-    (np.full((3, 1), 0.5), np.ones(3), r"g must be \(n,\), got shape \(3, 1\)"),
-    (np.full(3, 0.5), np.ones((3, 1)), r"y must have shape \(3,\), one label each, got \(3, 1\)"),
-    (np.full((1, 3), 0.5), np.ones(3), r"g must be \(n,\)"),
-    (np.full(3, 0.5), np.ones(2), r"y must have shape \(3,\)"),
-    (np.full(3, 0.5), 1.0, r"y must have shape \(3,\), one label each, got \(\)"),
-    (np.array([0.5, 1.0]), np.ones(2), "g must lie strictly between 0 and 1, got 0.5 to 1.0"),
-    (np.array([0.0, 0.5]), np.ones(2), "g must lie strictly between 0 and 1, got 0.0 to 0.5"),
-    (np.array([-0.1]), np.ones(1), "g must lie strictly"),
-    (np.array([1e-310]), np.ones(1), "g must lie strictly"),
-    (np.array([0.5]), np.array([2]), r"y must lie in \[0, 1\], got 2 to 2"),
-    (np.array([0.5]), np.array([-1]), r"y must lie in \[0, 1\]"),
-    (np.array([0.5]), np.array([np.nan]), "y must be finite"),
-    (np.array([]), np.array([]), "g must not be empty"),
-])
+@pytest.mark.parametrize(
+    "g, y, message",
+    [
+        (np.full((3, 1), 0.5), np.ones(3), r"g must be \(n,\), got shape \(3, 1\)"),
+        (
+            np.full(3, 0.5),
+            np.ones((3, 1)),
+            r"y must have shape \(3,\), got \(3, 1\)",
+        ),
+        (np.full((1, 3), 0.5), np.ones(3), r"g must be \(n,\)"),
+        (np.full(3, 0.5), np.ones(2), r"y must have shape \(3,\)"),
+        (np.full(3, 0.5), 1.0, r"y must have shape \(3,\), got \(\)"),
+        (
+            np.array([0.5, 1.0]),
+            np.ones(2),
+            "g must lie strictly between 0 and 1, got 0.5 to 1.0",
+        ),
+        (
+            np.array([0.0, 0.5]),
+            np.ones(2),
+            "g must lie strictly between 0 and 1, got 0.0 to 0.5",
+        ),
+        (np.array([-0.1]), np.ones(1), "g must lie strictly"),
+        (np.array([1e-310]), np.ones(1), "g must lie strictly"),
+        (np.array([0.5]), np.array([2]), r"y must lie in \[0, 1\], got 2 to 2"),
+        (np.array([0.5]), np.array([-1]), r"y must lie in \[0, 1\]"),
+        (np.array([0.5]), np.array([np.nan]), "y must be finite"),
+        (np.array([]), np.array([]), "g must not be empty"),
+    ],
+)
 def test_loss_refuses(g, y, message):
     with pytest.raises(ValueError, match=message):
         logistic_loss(g, y)
 
 
 def test_layer_by_hand():
-    x, W = np.array([[1.0, 2.0], [3.0, -4.0]]), np.array([[1.0, 0.5, -1.0], [2.0, 0.0, 1.0]])
+    x, W = (
+        np.array([[1.0, 2.0], [3.0, -4.0]]),
+        np.array([[1.0, 0.5, -1.0], [2.0, 0.0, 1.0]]),
+    )
     b = np.array([[-5.0, 1.0, 0.5]])
     out, cache = layer_forward(x, W, b, relu_activation)
     assert out.tolist() == [[0.0, 1.5, 1.5], [0.0, 2.5, 0.0]]
@@ -154,19 +192,52 @@ def test_layer_by_hand():
     assert dout_ds.tolist() == [[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]]
 
 
-@pytest.mark.parametrize("x, W, b, message", [
-    (np.ones(4), np.ones((4, 2)), np.ones((1, 2)), r"x must be two-dimensional, got shape \(4,\)"),
-    (np.ones((3, 4)), np.ones(4), np.ones((1, 1)), "W must be two-dimensional"),
-    (np.ones((3, 4)), np.ones((2, 4)), np.ones((1, 4)), r"x \(3, 4\) and W \(2, 4\) do not fit: W must have 4 row\(s\)"),
-    (np.ones((3, 4)), np.ones((4, 2)), np.ones(2), r"b must have shape \(1, 2\) for W \(4, 2\), got \(2,\)"),
-    (np.ones((3, 4)), np.ones((4, 2)), np.ones((3, 2)), r"b must have shape \(1, 2\)"),
-    (np.ones((3, 4)), np.ones((4, 2)), np.ones((1, 1)), r"b must have shape \(1, 2\)"),
-    (np.ones((0, 4)), np.ones((4, 2)), np.ones((1, 2)), "x must not be empty"),
-    (np.full((3, 4), np.inf), np.ones((4, 2)), np.ones((1, 2)), "x must be finite"),
-    (np.ones((3, 4)), np.full((4, 2), np.nan), np.ones((1, 2)), "W must be finite"),
-    (np.ones((3, 4)), np.ones((4, 2)), np.array([[1, np.nan]]), "b must be finite"),
-    (np.full((3, 4), 1e200), np.full((4, 2), 1e200), np.ones((1, 2)), "s must be finite"),
-])
+@pytest.mark.parametrize(
+    "x, W, b, message",
+    [
+        (
+            np.ones(4),
+            np.ones((4, 2)),
+            np.ones((1, 2)),
+            r"x must be two-dimensional, got shape \(4,\)",
+        ),
+        (np.ones((3, 4)), np.ones(4), np.ones((1, 1)), "W must be two-dimensional"),
+        (
+            np.ones((3, 4)),
+            np.ones((2, 4)),
+            np.ones((1, 4)),
+            r"x \(3, 4\) and W \(2, 4\) do not fit: W must have 4 row\(s\)",
+        ),
+        (
+            np.ones((3, 4)),
+            np.ones((4, 2)),
+            np.ones(2),
+            r"b must have shape \(1, 2\) for W \(4, 2\), got \(2,\)",
+        ),
+        (
+            np.ones((3, 4)),
+            np.ones((4, 2)),
+            np.ones((3, 2)),
+            r"b must have shape \(1, 2\)",
+        ),
+        (
+            np.ones((3, 4)),
+            np.ones((4, 2)),
+            np.ones((1, 1)),
+            r"b must have shape \(1, 2\)",
+        ),
+        (np.ones((0, 4)), np.ones((4, 2)), np.ones((1, 2)), "x must not be empty"),
+        (np.full((3, 4), np.inf), np.ones((4, 2)), np.ones((1, 2)), "x must be finite"),
+        (np.ones((3, 4)), np.full((4, 2), np.nan), np.ones((1, 2)), "W must be finite"),
+        (np.ones((3, 4)), np.ones((4, 2)), np.array([[1, np.nan]]), "b must be finite"),
+        (
+            np.full((3, 4), 1e200),
+            np.full((4, 2), 1e200),
+            np.ones((1, 2)),
+            "s must be finite",
+        ),
+    ],
+)
 def test_layer_refuses(x, W, b, message):
     with pytest.raises(ValueError, match=message):
         layer_forward(x, W, b, relu_activation)
@@ -181,4 +252,9 @@ def test_layer_refuses_an_unknown_activation(activation):
 @given(st.floats(1e-308, 1e150), st.floats(1e-308, 1e150))
 def test_layer_raises_no_floating_point_error(x, W):
     with np.errstate(all="raise"):
-        layer_forward(np.full((2, 3), x), np.full((3, 2), -W), np.zeros((1, 2)), sigmoid_activation)
+        layer_forward(
+            np.full((2, 3), x),
+            np.full((3, 2), -W),
+            np.zeros((1, 2)),
+            sigmoid_activation,
+        )

@@ -6,8 +6,16 @@ import pytest
 import nn_helpers
 from networks import activations_for, random_network
 from nn_helpers import (
-    accuracy, backward_pass, create_bias_vectors, create_weight_matrices, forward_pass,
-    get_mnist_threes_nines, logistic_loss, relu_activation, sgd, sigmoid_activation,
+    accuracy,
+    backward_pass,
+    create_bias_vectors,
+    create_weight_matrices,
+    forward_pass,
+    get_mnist_threes_nines,
+    logistic_loss,
+    relu_activation,
+    sgd,
+    sigmoid_activation,
     train,
 )
 
@@ -29,7 +37,9 @@ def network(seed=0, layer_dims=(6, 5, 1)):
     return X[:23], y[:23], X[23:], y[23:], weights, biases
 
 
-def by_the_book(X, y, X_test, y_test, weights, biases, batch_size, step_size, epochs, rng):
+def by_the_book(
+    X, y, X_test, y_test, weights, biases, batch_size, step_size, epochs, rng
+):
     """Return what train should, written out once more, and as plainly as can be."""
     weights, biases = [W.copy() for W in weights], [b.copy() for b in biases]
     activations = activations_for(weights)
@@ -43,7 +53,8 @@ def by_the_book(X, y, X_test, y_test, weights, biases, batch_size, step_size, ep
             record["train_loss"].append(loss.mean())
             record["train_accuracy"].append(np.mean((g > 0.5) == y[rows]))
             for parameters, gradients in zip(
-                    (weights, biases), backward_pass(dL_dg, caches)):
+                (weights, biases), backward_pass(dL_dg, caches)
+            ):
                 for parameter, gradient in zip(parameters, gradients):
                     parameter -= step_size * gradient
             g, _ = forward_pass(X_test, weights, biases, activations)
@@ -57,10 +68,30 @@ def by_the_book(X, y, X_test, y_test, weights, biases, batch_size, step_size, ep
 def test_every_number_of_the_record(layer_dims, batch_size):
     X, y, X_test, y_test, weights, biases = network(3, layer_dims)
     got_W, got_b, history = train(
-        X, y, X_test, y_test, weights, biases, activations_for(weights),
-        batch_size=batch_size, step_size=0.3, num_epochs=3, rng=np.random.default_rng(9))
+        X,
+        y,
+        X_test,
+        y_test,
+        weights,
+        biases,
+        activations_for(weights),
+        batch_size=batch_size,
+        step_size=0.3,
+        num_epochs=3,
+        rng=np.random.default_rng(9),
+    )
     W, b, record = by_the_book(
-        X, y, X_test, y_test, weights, biases, batch_size, 0.3, 3, np.random.default_rng(9))
+        X,
+        y,
+        X_test,
+        y_test,
+        weights,
+        biases,
+        batch_size,
+        0.3,
+        3,
+        np.random.default_rng(9),
+    )
     assert list(history) == CURVES
     for name in CURVES:
         assert history[name].shape == (3 * -(-23 // batch_size),)
@@ -79,9 +110,13 @@ def test_the_last_test_numbers_are_the_trained_networks():
 
 def test_the_first_training_loss_is_the_untrained_networks():
     X, y, _, _, weights, biases = network()
-    _, _, history = train(X, y, None, None, weights, biases, ACTIVATIONS, batch_size=23, rng=0)
+    _, _, history = train(
+        X, y, None, None, weights, biases, ACTIVATIONS, batch_size=23, rng=0
+    )
     g, _ = forward_pass(X, weights, biases, ACTIVATIONS)
-    assert history["train_loss"][0] == pytest.approx(logistic_loss(g, y)[0].mean(), rel=1e-12)
+    assert history["train_loss"][0] == pytest.approx(
+        logistic_loss(g, y)[0].mean(), rel=1e-12
+    )
 
 
 def test_every_example_is_seen_once_an_epoch(monkeypatch):
@@ -94,8 +129,18 @@ def test_every_example_is_seen_once_an_epoch(monkeypatch):
     monkeypatch.setattr(nn_helpers, "forward_pass", watching)
     X = np.arange(23.0)[:, None] / 23
     weights, biases = create_weight_matrices([1, 1]), create_bias_vectors([1, 1])
-    steps = list(sgd(X, np.arange(23) % 2, weights, biases, [sigmoid_activation],
-                     batch_size=5, num_epochs=2, rng=0))
+    steps = list(
+        sgd(
+            X,
+            np.arange(23) % 2,
+            weights,
+            biases,
+            [sigmoid_activation],
+            batch_size=5,
+            num_epochs=2,
+            rng=0,
+        )
+    )
     assert [len(batch) for batch in seen] == [5, 5, 5, 5, 3] * 2 and len(steps) == 10
     epochs = np.concatenate(seen[:5]), np.concatenate(seen[5:])
     assert all(np.array_equal(np.sort(epoch), X[:, 0]) for epoch in epochs)
@@ -115,7 +160,9 @@ def test_arguments_are_left_untouched_and_results_are_new():
 
 
 def test_a_seed_repeats_the_run():
-    runs = [train(*network(), ACTIVATIONS, batch_size=4, rng=seed) for seed in (1, 1, 2)]
+    runs = [
+        train(*network(), ACTIVATIONS, batch_size=4, rng=seed) for seed in (1, 1, 2)
+    ]
     histories = [history["train_loss"] for _, _, history in runs]
     assert np.array_equal(histories[0], histories[1])
     assert not np.array_equal(histories[0], histories[2])
@@ -146,9 +193,13 @@ def test_an_interrupt_keeps_the_record_so_far(monkeypatch, calls_before):
         return forward_pass(*arguments)
 
     X, y, X_test, y_test, weights, biases = network()
-    whole = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0)[2]
+    whole = train(
+        X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0
+    )[2]
     monkeypatch.setattr(nn_helpers, "forward_pass", interrupted)
-    W, b, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0)
+    W, b, history = train(
+        X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0
+    )
     done = calls_before // 2
     for name in CURVES:
         assert np.array_equal(history[name], whole[name][:done])
@@ -170,27 +221,39 @@ def test_progress_shows_a_bar(capsys, monkeypatch):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"batch_size": 0}, "batch_size must be a whole number >= 1, got 0"),
-    ({"batch_size": 2.5}, "batch_size must be a whole number >= 1"),
-    ({"num_epochs": -1}, "num_epochs must be a whole number >= 0, got -1"),
-    ({"num_epochs": 1.5}, "num_epochs must be a whole number >= 0"),
-    ({"step_size": 0}, "step_size must be positive and finite, got 0"),
-    ({"step_size": np.inf}, "step_size must be positive and finite"),
-    ({"step_size": np.nan}, "step_size must be positive and finite"),
-    ({"X_train": np.ones((23, 2, 3))}, r"X_train must be two-dimensional, got shape \(23, 2, 3\)"),
-    ({"X_train": np.ones((0, 6))}, "X_train must not be empty"),
-    ({"X_train": np.ones((23, 7))}, "layer 0: x "),
-    ({"y_train": np.ones(22)}, r"y_train must have shape \(23,\), one label each, got \(22,\)"),
-    ({"y_train": np.ones((23, 1))}, r"y_train must have shape \(23,\)"),
-    ({"y_train": np.full(23, 9)}, r"y_train must lie in \[0, 1\], got 9 to 9"),
-    ({"X_test": None}, "X_test and y_test go together"),
-    ({"y_test": None}, "X_test and y_test go together"),
-    ({"y_test": np.ones(6)}, r"y_test must have shape \(7,\)"),
-    ({"X_test": np.full((7, 6), np.nan)}, "X_test must be finite"),
-    ({"X_test": np.ones((7, 5))}, "X_test must have 6 columns as X_train has, got 5"),
-    ({"weight_matrices": []}, "must be lists of one length"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number >= 1, got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number >= 1"),
+        ({"num_epochs": -1}, "num_epochs must be a whole number >= 0, got -1"),
+        ({"num_epochs": 1.5}, "num_epochs must be a whole number >= 0"),
+        ({"step_size": 0}, "step_size must be positive and finite, got 0"),
+        ({"step_size": np.inf}, "step_size must be positive and finite"),
+        ({"step_size": np.nan}, "step_size must be positive and finite"),
+        (
+            {"X_train": np.ones((23, 2, 3))},
+            r"X_train must be two-dimensional, got shape \(23, 2, 3\)",
+        ),
+        ({"X_train": np.ones((0, 6))}, "X_train must not be empty"),
+        ({"X_train": np.ones((23, 7))}, "layer 0: x "),
+        (
+            {"y_train": np.ones(22)},
+            r"y_train must have shape \(23,\), got \(22,\)",
+        ),
+        ({"y_train": np.ones((23, 1))}, r"y_train must have shape \(23,\)"),
+        ({"y_train": np.full(23, 9)}, r"y_train must lie in \[0, 1\], got 9 to 9"),
+        ({"X_test": None}, "X_test and y_test go together"),
+        ({"y_test": None}, "X_test and y_test go together"),
+        ({"y_test": np.ones(6)}, r"y_test must have shape \(7,\)"),
+        ({"X_test": np.full((7, 6), np.nan)}, "X_test must be finite"),
+        (
+            {"X_test": np.ones((7, 5))},
+            "X_test must have 6 columns as X_train has, got 5",
+        ),
+        ({"weight_matrices": []}, "must be lists of one length"),
+    ],
+)
 def test_train_refuses(change, message):
     names = ["X_train", "y_train", "X_test", "y_test", "weight_matrices", "biases"]
     arguments = dict(zip(names, network()), activations=ACTIVATIONS) | change
@@ -208,7 +271,9 @@ def test_it_learns_threes_and_nines(digits):
     X, y, X_test, y_test = digits
     dims = [784, 200, 1]
     weights, biases = create_weight_matrices(dims, 0), create_bias_vectors(dims)
-    W, b, history = train(X, y, None, None, weights, biases, ACTIVATIONS, num_epochs=1, rng=0)
+    W, b, history = train(
+        X, y, None, None, weights, biases, ACTIVATIONS, num_epochs=1, rng=0
+    )
     assert len(history["train_loss"]) == 121
     assert history["train_loss"][0] == pytest.approx(np.log(2), abs=0.01)
     assert accuracy(forward_pass(X_test, W, b, ACTIVATIONS)[0], y_test) > 0.965
@@ -218,8 +283,18 @@ def test_it_fits_twenty_images_in_float32_too(digits):
     X, y = digits[0][:20].astype(np.float32), digits[1][:20]
     weights = [W.astype(np.float32) for W in create_weight_matrices([784, 50, 1], 0)]
     biases = [b.astype(np.float32) for b in create_bias_vectors([784, 50, 1])]
-    W, b, history = train(X, y, None, None, weights, biases, ACTIVATIONS,
-                          batch_size=20, num_epochs=400, rng=0)
+    W, b, history = train(
+        X,
+        y,
+        None,
+        None,
+        weights,
+        biases,
+        ACTIVATIONS,
+        batch_size=20,
+        num_epochs=400,
+        rng=0,
+    )
     assert history["train_accuracy"][-1] == 1 and history["train_loss"][-1] < 0.02
     assert all(a.dtype == np.float32 for a in W + b)
 
@@ -230,13 +305,32 @@ def test_step_size_ten_gives_no_nan_and_no_warning(digits):
     for seed in (0, 1):
         with np.errstate(all="raise"):
             W, b, history = train(
-                X, y, X_test[:50], y_test[:50], create_weight_matrices(dims, seed),
-                create_bias_vectors(dims), ACTIVATIONS, step_size=10.0, num_epochs=1, rng=seed)
+                X,
+                y,
+                X_test[:50],
+                y_test[:50],
+                create_weight_matrices(dims, seed),
+                create_bias_vectors(dims),
+                ACTIVATIONS,
+                step_size=10.0,
+                num_epochs=1,
+                rng=seed,
+            )
         assert all(np.isfinite(a).all() for a in [*W, *b, *history.values()])
 
 
 def test_overflow_is_one_clear_error():
     X, y, _, _, weights, biases = network(0, (6, 5, 4, 1))
     with pytest.raises(ValueError, match="finite"):
-        train(X, y, None, None, weights, biases, activations_for(weights),
-              step_size=1e200, num_epochs=50, rng=0)
+        train(
+            X,
+            y,
+            None,
+            None,
+            weights,
+            biases,
+            activations_for(weights),
+            step_size=1e200,
+            num_epochs=50,
+            rng=0,
+        )
