@@ -51,6 +51,14 @@ local function convert(piece)
       return pandoc.RawInline("typst", "#picture(" .. arguments .. ")")
     end,
   }
+  local last = document.blocks:remove()
+  if last and last.t == "Para" and pandoc.utils.stringify(last):match(":$") then
+    -- It leads to what comes after the cell, and must not be left behind on a page.
+    document.blocks:insert(pandoc.RawBlock("typst", "#lead-in["))
+    document.blocks:insert(last)
+    last = pandoc.RawBlock("typst", "]")
+  end
+  document.blocks:insert(last)
   return {
     typst = pandoc.write(document, "typst", writer),
     images = images,
