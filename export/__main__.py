@@ -10,7 +10,7 @@ from pathlib import Path
 from export import ExportError
 
 # nbformat imports jsonschema, which would build a grammar for international addresses
-# with this package: 1.4 s, more than Typst needs, for a check that no notebook asks for.
+# with this package: 1.4 s, more than Typst needs, for what no notebook asks for.
 sys.modules.setdefault("rfc3987_syntax", None)
 
 HERE = Path(__file__).resolve().parent

@@ -37,7 +37,8 @@ class Checked:
     def __init__(self, pdf: bytes) -> None:
         self.reader = PdfReader(io.BytesIO(pdf))
         self.pages = [list(marks(page)) for page in self.reader.pages]
-        entries = [entry for entry in self.reader.outline if not isinstance(entry, list)]
+        outline = self.reader.outline  # what is below an entry follows as a list
+        entries = [entry for entry in outline if not isinstance(entry, list)]
         starts = [
             self.reader.get_destination_page_number(entry) + 1 for entry in entries
         ]

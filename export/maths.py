@@ -92,11 +92,9 @@ def finish(converted: str, typst: list[str], display: bool) -> str:
         code = typst[int(match[1])]
         if code.startswith(_TIGHT):
             return code.removeprefix(_TIGHT)
-        return (
-            " " * match[0].startswith(" ") + code + " " * match[0].endswith(" ")
-        )
+        return " " * match[0].startswith(" ") + code + " " * match[0].endswith(" ")
 
-    converted = _STAND_IN.sub(typst_for, converted.strip("$ "))
+    converted = _STAND_IN.sub(typst_for, converted[1:-1].strip())
     if "\ue002" in converted:
         raise Refused("a construct where Typst has no room for it")
     return f"$ {converted} $" if display else f"${converted}$"
@@ -104,7 +102,9 @@ def finish(converted: str, typst: list[str], display: bool) -> str:
 
 # ---- TeX as a tree: a list of tokens, with a list in it for each {group} ------------
 
-_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]")
+_TOKEN = re.compile(
+    r"\\(?:operatorname|hspace|tag)\*|\\[A-Za-z]+|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]"
+)
 
 
 def _parse(tex: str) -> list:
@@ -529,7 +529,7 @@ class _Mender:
         if name == "smallmatrix":
             style += ", row-gap: #0.2em, column-gap: #0.3em"
         if down or across:
-            style += f", augment: #(stroke: 0.4pt, "
+            style += ", augment: #(stroke: 0.4pt, "
             style += f"hline: {_array(across)}, vline: {_array(down)})"
         return self.table(style, rows, "script(" if name[0] == "s" else "inline(")
 

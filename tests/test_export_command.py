@@ -50,7 +50,8 @@ def test_it_runs_the_notebooks_and_leaves_them_alone(folder, capsys):
     assert lines[0] == "Running 2 notebooks"
     assert sorted(line.split()[0] for line in lines[1:3]) == ["a.ipynb", "b.ipynb"]
     assert [line.split() for line in lines[3:7]] == [
-        ["Question", "Pages"], ["A", "3"], ["B", "4"], ["Appendix:", "all", "code", "5"],
+        ["Question", "Pages"], ["A", "3"], ["B", "4"],
+        ["Appendix:", "all", "code", "5"],
     ]  # fmt: skip
     assert "w.pdf: 5 pages in " in lines[7] and len(lines) == 8
     assert (folder / "w.pdf").read_bytes().startswith(b"%PDF")
@@ -118,9 +119,12 @@ def test_an_output_that_cannot_be_written_is_known_at_once(folder, capsys, place
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(folder):
-    hidden = "import sys; sys.modules['typst'] = None; from export.__main__ import main; "
+    script = (
+        "import sys; sys.modules['typst'] = None; "
+        "from export.__main__ import main; sys.exit(main(['--no-execute']))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", hidden + "sys.exit(main(sys.argv[1:]))", "--no-execute"],
+        [sys.executable, "-c", script],
         capture_output=True,
         text=True,
     )
@@ -135,7 +139,7 @@ def test_help_names_every_option(capsys):
         main(["--help"])
     assert left.value.code == 0
     said = capsys.readouterr().out
-    for option in ("--output", "--no-execute", "--refresh", "--keep-typst", "--timeout"):
+    for option in ("--output", "--no-execute", "--refresh", "--keep-typst", "--cover"):
         assert option in said
 
 
@@ -172,7 +176,8 @@ def running(kernels: list[psutil.Process]) -> list[psutil.Process]:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_stopping_it_ends_the_kernels_and_keeps_the_old_pdf(folder, sent):
     mark = folder / "reached"
-    save(folder / "b.ipynb", code(f"open({str(mark)!r}, 'w').close()\nwhile True: pass"))
+    hangs = f"open({str(mark)!r}, 'w').close()\nwhile True: pass"
+    save(folder / "b.ipynb", code(hangs))
     process = start(folder)
     wait_for(mark.exists)
     kernels = psutil.Process(process.pid).children(recursive=True)

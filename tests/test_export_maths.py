@@ -1,4 +1,4 @@
-"""TeX formulas on their way to Typst: right, or refused by name, never wrong in silence."""
+"""TeX on its way to Typst: right, or refused by name, never wrong in silence."""
 
 import io
 from pathlib import Path

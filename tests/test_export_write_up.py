@@ -145,7 +145,7 @@ def test_each_notebook_begins_a_page_even_without_a_heading(tmp_path):
 
 
 def test_titles_may_hold_formulas_code_and_quotes(tmp_path):
-    path = save(tmp_path / "a.ipynb", "# $\\sigma(s)$ of `f_x` -- \"it's\" $\\frac12$ so")
+    path = save(tmp_path / "a.ipynb", "# $\\sigma(s)$ of `f_x` -- \"it's\" $\\frac12$")
     _, _, checked = build(path)
     assert len(checked.sections) == 1
 
@@ -281,7 +281,7 @@ def test_88_columns_fit_on_a_line(tmp_path):
 
 
 def test_errors_and_warnings_are_shown_without_escape_codes():
-    traceback = ["\x1b[31mValueError\x1b[0m  Traceback", "ValueError: \x1b[1mboom\x1b[0m"]
+    traceback = ["\x1b[31mValueError\x1b[0m  Traceback", "ValueError: \x1b[1mboom"]
     error = new_output("error", ename="ValueError", evalue="boom", traceback=traceback)
     text = text_of(code("x", stdout("careful", "stderr"), error))
     assert "Standarderror" in text and "careful" in text
@@ -477,10 +477,13 @@ def test_nbconvert_uses_the_exporters_from_any_folder(folder, tmp_path, to):
         assert pdf.startswith(b"%PDF")
 
 
-def test_the_repositorys_notebooks_are_typeset(capsys, tmp_path):
-    output = tmp_path / "w.pdf"
+def test_the_repositorys_pdf_is_what_its_notebooks_give(capsys, tmp_path):
+    output = tmp_path / "write-up.pdf"
     assert main(["--no-execute", "--output", str(output)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["Question", "Pages"]
     for letter in "abcdef":
         assert any(line.lstrip().startswith(f"({letter}) ") for line in lines)
+    assert output.read_bytes() == (ROOT / "export" / "write-up.pdf").read_bytes(), (
+        "export/write-up.pdf is older than notebooks or code: run make notebooks"
+    )
