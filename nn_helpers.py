@@ -21,6 +21,8 @@ raises a ValueError that names the argument; nothing passes by broadcasting.
 
 import functools
 import hashlib
+import numbers
+import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -53,7 +55,10 @@ _quietly = np.errstate(under="ignore", over="ignore", invalid="ignore")
 
 def _floats(name: str, value, ndim: int | None = None) -> Array:
     """Return value as a finite float array, or raise a ValueError that names it."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must not have rows of unequal length") from None
     if array.dtype.kind not in "buif":
         raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
     if array.dtype != np.float32:
@@ -66,6 +71,24 @@ def _floats(name: str, value, ndim: int | None = None) -> Array:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, but holds inf or nan")
     return array
+
+
+def _whole(name: str, value, at_least: int) -> int:
+    """Return value as an int, or raise a ValueError that names it."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = at_least - 1
+    if number < at_least:
+        raise ValueError(f"{name} must be a whole number >= {at_least}, got {value!r}")
+    return number
+
+
+def _positive(name: str, value) -> float:
+    """Return value, a positive finite number, or raise a ValueError that names it."""
+    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return value
 
 
 # --------------------------------------------------------------------------------------
@@ -126,9 +149,7 @@ def finite_difference_gradient(
     f takes an array of a's shape and returns one number; a may have any shape and is
     left as it was. The result is float64, of a's shape, with an error of O(eps^2).
     """
-    a = _floats("a", a).astype(np.float64)
-    if not 0 < epsilon < np.inf:
-        raise ValueError(f"epsilon must be positive and finite, got {epsilon}")
+    a, epsilon = _floats("a", a).astype(np.float64), _positive("epsilon", epsilon)
     gradient = np.empty_like(a)
     for k in np.ndindex(a.shape):
         ahead, behind = a.copy(), a.copy()
@@ -235,7 +256,10 @@ def layer_forward(
     if not callable(activation_fn):
         raise ValueError(f"activation_fn must be a function, got {activation_fn!r}")
     s = x @ W + b
-    out, dout_ds = activation_fn(s)
+    result = activation_fn(s)
+    if not isinstance(result, tuple) or [np.shape(a) for a in result] != [s.shape] * 2:
+        raise ValueError("activation_fn must return output and derivative, shaped as s")
+    out, dout_ds = result
     return out, (x, W, dout_ds)
 
 
@@ -262,9 +286,10 @@ def create_bias_vectors(layer_dims: Sequence[int]) -> list[Array]:
 
 def _layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
     """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
-    if len(layer_dims) < 2 or any(d != int(d) or d < 1 for d in layer_dims):
-        raise ValueError(f"layer_dims must be 2 or more sizes >= 1, got {layer_dims}")
-    return list(zip(layer_dims[:-1], layer_dims[1:]))
+    dims = [_whole("each of layer_dims", d, at_least=1) for d in layer_dims]
+    if len(dims) < 2:
+        raise ValueError(f"layer_dims must hold 2 or more sizes, got {layer_dims!r}")
+    return list(zip(dims[:-1], dims[1:]))
 
 
 def forward_pass(
@@ -330,7 +355,8 @@ def backward_pass(
     for x, W, dout_ds in reversed(layer_caches):
         delta = dJ_dout * dout_ds
         # Example i adds x[i, p] * delta[i, q] to entry (p, q): sum over i.
-        grad_Ws.append(np.einsum("ip,iq->pq", x, delta, optimize=True))
+        grad_W = np.einsum("ip,iq->pq", x, delta, optimize=True)
+        grad_Ws.append(_floats("the gradient", grad_W))
         grad_bs.append(delta.sum(axis=0, keepdims=True))
         dJ_dout = delta @ W.T
     return grad_Ws[::-1], grad_bs[::-1]
@@ -377,7 +403,8 @@ def nn_finite_difference_checker(
 
 def accuracy(g: Array, y: Array) -> float:
     """Return the share of outputs g (n,) on the same side of 1/2 as their labels y."""
-    return float(np.mean((g > 0.5) == (y > 0.5)))
+    g = _floats("g", g, ndim=1)
+    return float(np.mean((g > 0.5) == (_labels("y", y, len(g)) > 0.5)))
 
 
 def sgd(
@@ -397,25 +424,35 @@ def sgd(
     Each epoch draws a new order of the training set and cuts it into mini-batches; the
     last one may be shorter. Loss and accuracy are the mini-batch's, from the forward
     pass that led to the update. Every update makes new arrays: those yielded earlier,
-    and the arguments', keep their values.
+    and the arguments', keep their values. The arguments are those of train.
     """
+    X_train = _floats("X_train", X_train, ndim=2)
+    y_train = _labels("y_train", y_train, len(X_train))
+    batch_size = _whole("batch_size", batch_size, at_least=1)
+    num_epochs = _whole("num_epochs", num_epochs, at_least=0)
+    step_size = _positive("step_size", step_size)
+    # What does not fit together is refused here, before the first update.
+    forward_pass(X_train[:1], weight_matrices, biases, activations)
     rng = np.random.default_rng(rng)
-    weight_matrices, biases = list(weight_matrices), list(biases)
-    for _ in range(num_epochs):
-        order = rng.permutation(len(X_train))
-        for start in range(0, len(X_train), batch_size):
-            batch = order[start:start + batch_size]
-            X_batch, y_batch = X_train[batch], y_train[batch]
 
-            g, caches = forward_pass(X_batch, weight_matrices, biases, activations)
-            loss, dL_dg = logistic_loss(g, y_batch)
-            grad_Ws, grad_bs = backward_pass(dL_dg, caches)
+    def updates(weight_matrices, biases):
+        for _ in range(num_epochs):
+            order = rng.permutation(len(X_train))
+            for start in range(0, len(X_train), batch_size):
+                batch = order[start:start + batch_size]
+                X_batch, y_batch = X_train[batch], y_train[batch]
 
-            weight_matrices = [
-                W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)
-            ]
-            biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
-            yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
+                g, caches = forward_pass(X_batch, weight_matrices, biases, activations)
+                loss, dL_dg = logistic_loss(g, y_batch)
+                grad_Ws, grad_bs = backward_pass(dL_dg, caches)
+
+                weight_matrices = [
+                    W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)
+                ]
+                biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
+                yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
+
+    return updates(list(map(np.array, weight_matrices)), list(map(np.array, biases)))
 
 
 def train(
@@ -446,33 +483,19 @@ def train(
     X_test=None and y_test=None the last two stay empty. An interrupt (Ctrl-C, or the
     notebook's stop button) ends training early, with the history up to there.
     """
-    if not (batch_size == int(batch_size) and batch_size >= 1):
-        raise ValueError(f"batch_size must be a whole number >= 1, got {batch_size}")
-    if not (num_epochs == int(num_epochs) and num_epochs >= 0):
-        raise ValueError(f"num_epochs must be a whole number >= 0, got {num_epochs}")
-    if not 0 < step_size < np.inf:
-        raise ValueError(f"step_size must be positive and finite, got {step_size}")
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together: give both, or None for both")
-    X_train = _floats("X_train", X_train, ndim=2)
-    y_train = _labels("y_train", y_train, len(X_train))
-    # One forward pass before the first update: what does not fit is refused here.
-    forward_pass(X_train[:1], weight_matrices, biases, activations)
-    if X_test is not None:
-        X_test = _floats("X_test", X_test, ndim=2)
-        y_test = _labels("y_test", y_test, len(X_test))
-        if X_test.shape[1] != X_train.shape[1]:
-            raise ValueError(
-                f"X_test must have {X_train.shape[1]} columns as X_train has, "
-                f"got {X_test.shape[1]}"
-            )
-
-    weight_matrices = [np.array(W) for W in weight_matrices]
-    biases = [np.array(b) for b in biases]
     timesteps = sgd(
         X_train, y_train, weight_matrices, biases, activations,
         batch_size=batch_size, step_size=step_size, num_epochs=num_epochs, rng=rng,
     )
+    if X_test is not None:
+        X_test = _floats("X_test", X_test, ndim=2)
+        y_test = _labels("y_test", y_test, len(X_test))
+        if X_test.shape[1] != (d := np.shape(X_train)[1]):
+            raise ValueError(f"X_test must have {d} columns, got shape {X_test.shape}")
+    weight_matrices = [np.array(W) for W in weight_matrices]
+    biases = [np.array(b) for b in biases]
     if progress:
         from tqdm.auto import tqdm  # a bar for the notebook or for the terminal
 

@@ -62,10 +62,20 @@ def test_the_global_random_state_is_not_used():
 
 
 @pytest.mark.c
-@pytest.mark.parametrize("layer_dims", [[], [3], [3, 0], [3, -1, 1], [3, 2.5, 1]])
+@pytest.mark.parametrize(
+    "layer_dims, message",
+    [
+        ([], "layer_dims must hold 2 or more sizes"),
+        ([3], "layer_dims must hold 2 or more sizes"),
+        ([3, 0], "layer_dims must be a whole number >= 1, got 0"),
+        ([3, -1, 1], "layer_dims must be a whole number >= 1, got -1"),
+        ([3, 2.5, 1], "layer_dims must be a whole number >= 1, got 2.5"),
+        ("31", "layer_dims must be a whole number >= 1, got '3'"),
+    ],
+)
 @pytest.mark.parametrize("create", [create_weight_matrices, create_bias_vectors])
-def test_creating_refuses(create, layer_dims):
-    with pytest.raises(ValueError, match="layer_dims must be 2 or more sizes >= 1"):
+def test_creating_refuses(create, layer_dims, message):
+    with pytest.raises(ValueError, match=message):
         create(layer_dims)
 
 
@@ -299,3 +309,10 @@ def test_one_layer_forwards_is_layer_forward():
     _, caches = forward_pass(X, weights, biases, activations_for(weights))
     assert all(np.array_equal(a, b) for a, b in zip(cache, caches[0]))
     assert np.array_equal(out, caches[1][0])
+
+
+@pytest.mark.d
+def test_backward_refuses_to_return_what_overflowed():
+    cache = (np.full((1, 2), 10.0), np.ones((2, 1)), np.full((1, 1), 0.25))
+    with pytest.raises(ValueError, match="the gradient must be finite"):
+        backward_pass(np.array([1.7e308]), [cache])

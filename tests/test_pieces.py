@@ -258,3 +258,17 @@ def test_layer_raises_no_floating_point_error(x, W):
             np.zeros((1, 2)),
             sigmoid_activation,
         )
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [np.tanh, lambda s: (s, s, s), lambda s: (s, s[0]), lambda s: (s.sum(), s)],
+)
+def test_layer_refuses_an_activation_that_returns_something_else(activation):
+    with pytest.raises(ValueError, match="must return output and derivative"):
+        layer_forward(np.ones((3, 4)), np.ones((4, 2)), np.ones((1, 2)), activation)
+
+
+def test_rows_of_unequal_length_are_named():
+    with pytest.raises(ValueError, match="x must not have rows of unequal length"):
+        layer_forward([[1, 2], [3]], np.ones((2, 2)), np.ones((1, 2)), relu_activation)

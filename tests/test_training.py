@@ -141,6 +141,7 @@ def test_every_example_is_seen_once_an_epoch(monkeypatch):
             rng=0,
         )
     )
+    del seen[0]  # one forward pass checks the arguments
     assert [len(batch) for batch in seen] == [5, 5, 5, 5, 3] * 2 and len(steps) == 10
     epochs = np.concatenate(seen[:5]), np.concatenate(seen[5:])
     assert all(np.array_equal(np.sort(epoch), X[:, 0]) for epoch in epochs)
@@ -249,7 +250,7 @@ def test_progress_shows_a_bar(capsys, monkeypatch):
         ({"X_test": np.full((7, 6), np.nan)}, "X_test must be finite"),
         (
             {"X_test": np.ones((7, 5))},
-            "X_test must have 6 columns as X_train has, got 5",
+            r"X_test must have 6 columns, got shape \(7, 5\)",
         ),
         ({"weight_matrices": []}, "must be lists of one length"),
     ],
@@ -259,6 +260,22 @@ def test_train_refuses(change, message):
     arguments = dict(zip(names, network()), activations=ACTIVATIONS) | change
     with pytest.raises(ValueError, match=message):
         train(**arguments)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"batch_size": -1}, "batch_size must be a whole number >= 1, got -1"),
+        ({"batch_size": "5"}, "batch_size must be a whole number >= 1, got '5'"),
+        ({"num_epochs": None}, "num_epochs must be a whole number >= 0, got None"),
+        ({"step_size": "0.1"}, "step_size must be positive and finite, got '0.1'"),
+        ({"y": np.ones(3)}, r"y_train must have shape \(23,\)"),
+    ],
+)
+def test_sgd_refuses_before_the_first_step(change, message):
+    X, y, _, _, weights, biases = network()
+    with pytest.raises(ValueError, match=message):
+        sgd(X, change.pop("y", y), weights, biases, ACTIVATIONS, **change)
 
 
 def test_accuracy():
@@ -334,3 +351,16 @@ def test_overflow_is_one_clear_error():
             num_epochs=50,
             rng=0,
         )
+
+
+@pytest.mark.parametrize(
+    "g, y, message",
+    [
+        (np.full((3, 1), 0.5), np.ones(3), r"g must be \(n,\), got shape \(3, 1\)"),
+        (np.full(3, 0.5), np.ones((3, 1)), r"y must have shape \(3,\), got \(3, 1\)"),
+        ([], [], "g must not be empty"),
+    ],
+)
+def test_accuracy_refuses(g, y, message):
+    with pytest.raises(ValueError, match=message):
+        accuracy(g, y)
