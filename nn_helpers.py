@@ -22,9 +22,8 @@ raises a ValueError that names the argument; nothing passes by broadcasting.
 import functools
 import hashlib
 import numbers
-import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from pathlib import Path
 
 import mnist
@@ -48,8 +47,8 @@ Activation = Callable[[Array], tuple[Array, Array]]
 Cache = tuple[Array, Array, Array]
 
 # A result too small for a float rounds to zero, which is the right answer here: even
-# under np.errstate(all="raise") it is no error. A result too large is caught by name
-# in the next check for finite numbers.
+# under np.errstate(all="raise") it is no error. A result too large becomes infinite and
+# is caught by name, in the next check for finite numbers.
 _quietly = np.errstate(under="ignore", over="ignore", invalid="ignore")
 
 
@@ -75,10 +74,9 @@ def _floats(name: str, value, ndim: int | None = None) -> Array:
 
 def _whole(name: str, value, at_least: int) -> int:
     """Return value as an int, or raise a ValueError that names it."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = at_least - 1
+    number = at_least - 1
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        number = int(value)
     if number < at_least:
         raise ValueError(f"{name} must be a whole number >= {at_least}, got {value!r}")
     return number
@@ -88,7 +86,7 @@ def _positive(name: str, value) -> float:
     """Return value, a positive finite number, or raise a ValueError that names it."""
     if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return value
+    return float(value)
 
 
 # --------------------------------------------------------------------------------------
@@ -123,7 +121,7 @@ def get_mnist_threes_nines() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
 
 
 def display_image(image: Array) -> None:
-    """Show one image, (28, 28) or flattened to (784,), as ink on paper."""
+    """Show one image in [0, 1], (28, 28) or flattened to (784,), as ink on paper."""
     import matplotlib.pyplot as plt  # here, so that the network itself needs NumPy only
 
     image = _floats("image", image)
@@ -203,9 +201,11 @@ def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
     g (n,) holds probabilities, strictly between 0 and 1; y (n,) holds labels in [0, 1].
     """
     g, y = _floats("g", g, ndim=1), _labels("y", y, len(g))
-    if not (np.all(g >= np.finfo(g.dtype).tiny) and np.all(g < 1)):
+    smallest = np.finfo(g.dtype).tiny  # below it 1 / g would overflow
+    if g.min() < smallest or g.max() >= 1:
         raise ValueError(
-            f"g must lie strictly between 0 and 1, got {g.min()} to {g.max()}"
+            f"g must be at least {smallest:.2g} and below 1, "
+            f"got {g.min():g} to {g.max():g}"
         )
     y = y.astype(g.dtype)
     loss = -(y * np.log(g) + (1 - y) * np.log1p(-g))
@@ -225,7 +225,7 @@ def _labels(name: str, y: Array, n: int) -> Array:
 
 
 def relu_activation(s: Array) -> tuple[Array, Array]:
-    """Return max(s, 0) and its derivative, 1 where s > 0 and 0 elsewhere, both as s."""
+    """Return max(s, 0) and its derivative, 1 where s > 0 else 0, both of s's shape."""
     s = _floats("s", s)
     return np.maximum(s, 0), (s > 0).astype(s.dtype)
 
@@ -286,9 +286,9 @@ def create_bias_vectors(layer_dims: Sequence[int]) -> list[Array]:
 
 def _layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
     """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
-    dims = [_whole("each of layer_dims", d, at_least=1) for d in layer_dims]
-    if len(dims) < 2:
+    if not isinstance(layer_dims, Sized) or len(layer_dims) < 2:
         raise ValueError(f"layer_dims must hold 2 or more sizes, got {layer_dims!r}")
+    dims = [_whole("each of layer_dims", d, at_least=1) for d in layer_dims]
     return list(zip(dims[:-1], dims[1:]))
 
 
@@ -304,10 +304,12 @@ def forward_pass(
     layer_forward takes them; the last layer has one neuron. The caches are in the
     layers' order, as backward_pass takes them.
     """
-    if not len(weight_matrices) == len(biases) == len(activations) > 0:
+    lists = (weight_matrices, biases, activations)
+    sizes = [len(a) if isinstance(a, Sized) else type(a).__name__ for a in lists]
+    if len(set(sizes)) > 1 or sizes[0] == 0 or not isinstance(sizes[0], int):
         raise ValueError(
             "weight_matrices, biases and activations must be lists of one length, got "
-            f"{len(weight_matrices)}, {len(biases)} and {len(activations)}"
+            "{}, {} and {}".format(*sizes)
         )
     out, layer_caches = _floats("X_batch", X_batch, ndim=2), []
     for k, layer in enumerate(zip(weight_matrices, biases, activations)):
@@ -342,24 +344,37 @@ def backward_pass(
                 dJ/dx   = delta W^T              (n, d_in)    the next layer's dJ/dout
     """
     dL_dg = _floats("dL_dg", dL_dg, ndim=1)
-    if len(layer_caches) == 0:
-        raise ValueError("layer_caches must hold a cache for each layer, got none")
     n = len(dL_dg)
-    if layer_caches[-1][2].shape != (n, 1):
-        raise ValueError(
-            f"dL_dg has {n} entries but the output layer's cache holds a "
-            f"{layer_caches[-1][2].shape} activation"
-        )
+    _check_caches(layer_caches, n)
     grad_Ws, grad_bs = [], []
     dJ_dout = dL_dg[:, np.newaxis] / n
     for x, W, dout_ds in reversed(layer_caches):
         delta = dJ_dout * dout_ds
         # Example i adds x[i, p] * delta[i, q] to entry (p, q): sum over i.
         grad_W = np.einsum("ip,iq->pq", x, delta, optimize=True)
-        grad_Ws.append(_floats("the gradient", grad_W))
-        grad_bs.append(delta.sum(axis=0, keepdims=True))
+        grad_b = delta.sum(axis=0, keepdims=True)
+        grad_Ws.append(_floats("a gradient in grad_Ws", grad_W))
+        grad_bs.append(_floats("a gradient in grad_bs", grad_b))
+        # For the first layer this is one product too many, and the loop stays plain.
         dJ_dout = delta @ W.T
     return grad_Ws[::-1], grad_bs[::-1]
+
+
+def _check_caches(layer_caches: Sequence[Cache], n: int) -> None:
+    """Raise a ValueError unless these are n examples' caches, first to last layer."""
+    if len(layer_caches) == 0:
+        raise ValueError("layer_caches must hold a cache for each layer, got none")
+    shapes = [tuple(np.shape(item) for item in cache) for cache in layer_caches]
+    widths = [shape[-1][-1] for shape in shapes]
+    for k, (shape, d_in, d_out) in enumerate(
+        zip(shapes, [shapes[0][0][-1], *widths], [*widths[:-1], 1])
+    ):
+        expected = ((n, d_in), (d_in, d_out), (n, d_out))
+        if shape != expected:
+            raise ValueError(
+                f"layer_caches[{k}] must hold x, W, dout_ds of shapes {expected} for a "
+                f"dL_dg of {n}, got {shape}"
+            )
 
 
 def nn_finite_difference_checker(
@@ -377,6 +392,7 @@ def nn_finite_difference_checker(
     labels y_batch (n,) and the half-width epsilon of the difference.
     """
     Ws, bs = list(weight_matrices), list(biases)
+    forward_pass(X_batch, Ws, bs, activations)  # refuses what does not fit
 
     def average_loss(Ws, bs):
         g, _ = forward_pass(X_batch, Ws, bs, activations)
@@ -402,7 +418,10 @@ def nn_finite_difference_checker(
 # --------------------------------------------------------------------------------------
 
 def accuracy(g: Array, y: Array) -> float:
-    """Return the share of outputs g (n,) on the same side of 1/2 as their labels y."""
+    """Return the share of outputs g (n,) on the same side of 1/2 as their labels y.
+
+    y is (n,), too. An output of exactly 1/2 counts as a three.
+    """
     g = _floats("g", g, ndim=1)
     return float(np.mean((g > 0.5) == (_labels("y", y, len(g)) > 0.5)))
 
@@ -424,7 +443,8 @@ def sgd(
     Each epoch draws a new order of the training set and cuts it into mini-batches; the
     last one may be shorter. Loss and accuracy are the mini-batch's, from the forward
     pass that led to the update. Every update makes new arrays: those yielded earlier,
-    and the arguments', keep their values. The arguments are those of train.
+    and the arguments', keep their values. X_train is (N, d) and y_train (N,); the other
+    arguments are those of train.
     """
     X_train = _floats("X_train", X_train, ndim=2)
     y_train = _labels("y_train", y_train, len(X_train))
@@ -433,26 +453,33 @@ def sgd(
     step_size = _positive("step_size", step_size)
     # What does not fit together is refused here, before the first update.
     forward_pass(X_train[:1], weight_matrices, biases, activations)
-    rng = np.random.default_rng(rng)
+    return _updates(
+        X_train, y_train,
+        list(map(np.array, weight_matrices)), list(map(np.array, biases)), activations,
+        batch_size, step_size, num_epochs, np.random.default_rng(rng),
+    )
 
-    def updates(weight_matrices, biases):
-        for _ in range(num_epochs):
-            order = rng.permutation(len(X_train))
-            for start in range(0, len(X_train), batch_size):
-                batch = order[start:start + batch_size]
-                X_batch, y_batch = X_train[batch], y_train[batch]
 
-                g, caches = forward_pass(X_batch, weight_matrices, biases, activations)
-                loss, dL_dg = logistic_loss(g, y_batch)
-                grad_Ws, grad_bs = backward_pass(dL_dg, caches)
+def _updates(
+    X_train, y_train, weight_matrices, biases, activations,
+    batch_size, step_size, num_epochs, rng,
+):
+    """Do what sgd promises, once its arguments are checked."""
+    for _ in range(num_epochs):
+        order = rng.permutation(len(X_train))
+        for start in range(0, len(X_train), batch_size):
+            batch = order[start:start + batch_size]
+            X_batch, y_batch = X_train[batch], y_train[batch]
 
-                weight_matrices = [
-                    W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)
-                ]
-                biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
-                yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
+            g, caches = forward_pass(X_batch, weight_matrices, biases, activations)
+            loss, dL_dg = logistic_loss(g, y_batch)
+            grad_Ws, grad_bs = backward_pass(dL_dg, caches)
 
-    return updates(list(map(np.array, weight_matrices)), list(map(np.array, biases)))
+            weight_matrices = [
+                W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)
+            ]
+            biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
+            yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
 
 
 def train(

@@ -13,6 +13,7 @@ from nn_helpers import (
     forward_pass,
     layer_forward,
     logistic_loss,
+    nn_finite_difference_checker,
     relu_activation,
     sigmoid_activation,
 )
@@ -287,11 +288,15 @@ def test_a_saturated_and_wrong_network_still_gets_a_gradient():
         (
             np.ones(3),
             "all",
-            r"dL_dg has 3 entries but the output layer's cache holds a \(2, 1\)",
+            r"layer_caches\[0\] must hold x, W, dout_ds of shapes \(\(3, 4\)",
         ),
         (np.array([1, np.nan]), "all", "dL_dg must be finite"),
         (np.ones(2), "none", "layer_caches must hold a cache for each layer, got none"),
-        (np.ones(2), "first", r"output layer's cache holds a \(2, 2\) activation"),
+        (
+            np.ones(2),
+            "first",
+            r"layer_caches\[0\] must hold .*\(4, 1\).* got .*\(4, 2\)",
+        ),
     ],
 )
 def test_backward_refuses(dL_dg, caches, message):
@@ -314,5 +319,39 @@ def test_one_layer_forwards_is_layer_forward():
 @pytest.mark.d
 def test_backward_refuses_to_return_what_overflowed():
     cache = (np.full((1, 2), 10.0), np.ones((2, 1)), np.full((1, 1), 0.25))
-    with pytest.raises(ValueError, match="the gradient must be finite"):
+    with pytest.raises(ValueError, match="a gradient in grad_Ws must be finite"):
         backward_pass(np.array([1.7e308]), [cache])
+
+
+@pytest.mark.d
+@pytest.mark.parametrize(
+    "caches",
+    [
+        lambda one, two: [one[0], two[1]],  # of batches of two sizes
+        lambda one, two: [one[1], one[0]],  # in the wrong order
+        lambda one, two: [one[0], one[1][:2]],  # cut short
+    ],
+)
+def test_backward_refuses_caches_that_do_not_belong_together(caches):
+    X, _, weights, biases = load_toy()
+    _, one = forward_pass(X, weights, biases, activations_for(weights))
+    _, two = forward_pass(X[:1], weights, biases, activations_for(weights))
+    with pytest.raises(ValueError, match=r"layer_caches\[\d\] must hold"):
+        backward_pass(np.ones(2), caches(one, two))
+
+
+@pytest.mark.d
+def test_backward_names_a_bias_gradient_that_overflowed():
+    cache = (np.full((2, 1), 1e-10), np.ones((1, 1)), np.full((2, 1), 1.9))
+    with pytest.raises(ValueError, match="a gradient in grad_bs must be finite"):
+        backward_pass(np.full(2, 1.7e308), [cache])
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("lists", [(None, [], []), (iter([]), [], []), ([], [], [])])
+def test_what_is_no_list_of_layers_is_refused(lists):
+    X, y, _, _ = load_toy()
+    with pytest.raises(ValueError, match="must be lists of one length"):
+        forward_pass(X, *lists)
+    with pytest.raises(ValueError, match="must be lists of one length"):
+        nn_finite_difference_checker(X, y, *[list(a or []) for a in lists])

@@ -364,3 +364,19 @@ def test_overflow_is_one_clear_error():
 def test_accuracy_refuses(g, y, message):
     with pytest.raises(ValueError, match=message):
         accuracy(g, y)
+
+
+def test_a_numpy_step_size_keeps_float32():
+    X, y, _, _, weights, biases = network()
+    single = [[a.astype(np.float32) for a in arrays] for arrays in (weights, biases)]
+    W, b, _ = train(
+        X.astype(np.float32),
+        y,
+        None,
+        None,
+        *single,
+        ACTIVATIONS,
+        step_size=np.float64(0.1),
+        rng=0,
+    )
+    assert all(a.dtype == np.float32 for a in W + b)

@@ -1,0 +1,512 @@
+"""The viewers without a browser: every callback, driven through its widget's value."""
+
+import asyncio
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import viewers
+from nn_helpers import (
+    create_bias_vectors, create_weight_matrices, forward_pass, get_mnist_threes_nines,
+    relu_activation, sgd, sigmoid_activation, train,
+)
+from viewers import drawing, film, mistakes, parts, pictures, playground, reasons
+from viewers import find
+
+pytestmark = pytest.mark.notebooks
+ACTIVATIONS = [relu_activation, sigmoid_activation]
+
+
+@pytest.fixture(autouse=True)
+def shown(monkeypatch):
+    """Collect what is displayed instead of displaying it, as (object, options)."""
+    displayed = []
+    monkeypatch.setattr(
+        parts, "display", lambda thing, **options: displayed.append((thing, options))
+    )
+    return displayed
+
+
+@pytest.fixture(scope="module")
+def data():
+    """A hundred digits to train on and a hundred others, as rows."""
+    (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
+    return (X_train[:100].reshape(100, -1), y_train[:100],
+            X_test[950:1070].reshape(120, -1), y_test[950:1070])
+
+
+def random_network(layer_dims, seed=0):
+    """A network whose biases are not zero, so that they count."""
+    rng = np.random.default_rng(seed)
+    weights = [30 * W for W in create_weight_matrices(layer_dims, rng)]
+    biases = [rng.normal(size=b.shape) for b in create_bias_vectors(layer_dims)]
+    hidden = [relu_activation] * (len(weights) - 1)
+    return weights, biases, [*hidden, sigmoid_activation]
+
+
+@pytest.fixture(scope="module")
+def network(data):
+    """A small network, trained for a moment: it gets some of the digits wrong."""
+    X, y, _, _ = data
+    rng = np.random.default_rng(0)
+    weights, biases = create_weight_matrices([784, 8, 1], rng), [
+        np.zeros((1, 8)), np.zeros((1, 1))]
+    *_, (weights, biases, _, _) = sgd(
+        X, y, weights, biases, ACTIVATIONS, batch_size=10, num_epochs=4, rng=rng)
+    return weights, biases, ACTIVATIONS
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(bytes(png))).convert("RGB")).astype(int)
+
+
+def value(box, name):
+    return bytes(find(box, name).value)
+
+
+# ---- pictures ------------------------------------------------------------------------
+
+def test_digit_png_is_ink_on_paper_in_crisp_squares():
+    image = np.zeros((28, 28))
+    image[3, 5] = 1
+    grey = pixels(pictures.digit_png(image, scale=10))[..., 0]
+    assert grey.shape == (280, 280) and set(grey.ravel()) == {0, 255}
+    assert (grey[30:40, 50:60] == 0).all() and (grey == 0).sum() == 100
+
+
+def test_signed_png_is_blue_for_three_white_for_nothing_orange_for_nine():
+    values = np.zeros(784)
+    values[0], values[1] = -2, 2
+    colours = pixels(pictures.signed_png(values, 2, scale=1))[0, :3]
+    assert colours.tolist() == [[0x1B, 0x4F, 0x8A], [0xE8, 0x87, 0x1E], [255] * 3]
+    assert (pixels(pictures.signed_png(np.zeros(784), 0)) == 255).all()
+
+
+def test_mosaic_lays_pictures_out_in_rows():
+    values = np.zeros((5, 784))
+    values[4] = 1
+    whole = pixels(pictures.mosaic_png(values, 1, columns=3, scale=1))
+    assert whole.shape == (57, 86, 3)
+    assert (whole[29:, 29:57] == [0xE8, 0x87, 0x1E]).all()
+    assert (whole[:28, :28] == 255).all() and (whole[28] == 0xD9).all()
+
+
+def test_painter_moves_only_what_moves_and_forgets_where_it_was():
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(2, 1))
+    ax = fig.subplots()
+    ax.set(xlim=(0, 10))
+    line = ax.axvline(2, color="red")
+    paint = pictures.painter(fig, [line])
+    first = pixels(paint())
+    line.set_xdata([8, 8])
+    second = pixels(paint())
+    line.set_xdata([2, 2])
+    assert (first != second).any() and (pixels(paint()) == first).all()
+
+
+# ---- reasons -------------------------------------------------------------------------
+
+@pytest.mark.parametrize("layer_dims", [[784, 1], [784, 9, 1], [784, 9, 5, 1]])
+def test_pushes_and_rest_add_up_to_the_logit(layer_dims, data):
+    network = random_network(layer_dims)
+    for x in data[0][:10]:
+        pushed, rest = reasons.pushes(network, x)
+        g = forward_pass(x.reshape(1, -1), *network)[0][0]
+        assert pushed.shape == (784,) and (pushed[x == 0] == 0).all()
+        assert pushed.sum() + rest == pytest.approx(np.log(g / (1 - g)), abs=1e-9)
+
+
+def test_the_rest_is_what_the_biases_add(data):
+    weights, biases, activations = random_network([784, 9, 1])
+    x = data[0][3]
+    _, rest = reasons.pushes((weights, biases, activations), x)
+    on = (x @ weights[0] + biases[0] > 0).ravel()
+    by_hand = biases[1][0, 0] + biases[0][0, on] @ weights[1][on, 0]
+    assert rest == pytest.approx(by_hand)
+
+
+def test_nearest_digits_are_the_nearest(data):
+    X, y, X_test, _ = data
+    nearest = reasons.nearest_finder(X, y)
+    for x in X_test[:5]:
+        distances = np.linalg.norm(X - x, axis=1)
+        for digit, (k, distance) in enumerate(nearest(x)):
+            assert y[k] == digit
+            assert distance == pytest.approx(distances[y == digit].min(), abs=1e-3)
+    assert nearest(X[7])[y[7]] == (7, pytest.approx(0, abs=1e-2))
+    assert reasons.nearest_finder(X[:3], np.zeros(3))(X[0])[1][0] == -1
+
+
+# ---- 1: misclassified digits ---------------------------------------------------------
+
+def test_groups_are_sorted_by_how_sure_the_network_was():
+    g = np.array([0.9, 0.4, 0.6, 0.1, 0.45, 0.99])
+    y = np.array([0, 0, 0, 1, 1, 1])
+    found = {name: list(k) for name, k in mistakes.groups(g, y).items()}
+    assert set(found["all mistakes"][:2]) == {0, 3}
+    assert found["all mistakes"][2:] == [2, 4]
+    assert found["3 taken for 9"] == [0, 2] and found["9 taken for 3"] == [3, 4]
+    assert found["right, but nearly wrong"] == [1, 5]
+
+
+def test_each_step_shows_the_digit_its_pushes_and_its_neighbours(network, data):
+    X, y, X_test, y_test = data
+    box = viewers.look_into(network, X_test, y_test, X, y)
+    g, _ = forward_pass(X_test, *network)
+    wrong = np.flatnonzero((g > 0.5) != y_test)
+    surest = wrong[np.argsort(-abs(g - 0.5)[wrong], kind="stable")]
+    assert len(wrong) > 2 and find(box, "place in it").max == len(wrong)
+    for place in [1, len(wrong), 2]:
+        find(box, "place in it").value = place
+        k = surest[place - 1]
+        assert find(box, "image").value == k
+        assert value(box, "digit") == pictures.digit_png(X_test[k], 16)
+        pushed, rest = reasons.pushes(network, X_test[k])
+        assert value(box, "pushes") == pictures.signed_png(pushed, abs(pushed).max(), 16)
+        assert f"<b>{pushed.sum() + rest:+.2f}" in find(box, "pushes-caption").value
+        three, nine = (j for j, _ in reasons.nearest_finder(X, y)(X_test[k]))
+        assert value(box, "nearest-3") == pictures.digit_png(X[three], 10)
+        assert value(box, "nearest-9") == pictures.digit_png(X[nine], 10)
+        caption = find(box, "digit-caption").value
+        assert f"Image {k}: A {'39'[y_test[k]]}, taken for a" in caption
+        assert f"{max(g[k], 1 - g[k]):.3f}" in caption
+        assert caption in find(box, "digit").tooltip + "."
+
+
+def test_the_menu_chooses_a_group_and_starts_at_its_first(network, data):
+    X, y, X_test, y_test = data
+    box = viewers.look_into(network, X_test, y_test, X, y)
+    g, _ = forward_pass(X_test, *network)
+    find(box, "place in it").value = 2
+    for name, found in mistakes.groups(g, y_test).items():
+        find(box, "show").value = name
+        assert find(box, "place in it").value == 1
+        assert find(box, "place in it").max == max(1, len(found))
+        if len(found):
+            assert find(box, "image").value == found[0]
+
+
+def test_the_box_takes_any_digit(network, data):
+    X, y, X_test, y_test = data
+    box = viewers.look_into(network, X_test, y_test, X, y)
+    for k in [0, 119]:
+        find(box, "image").value = k
+        assert f"Image {k}: " in find(box, "digit-caption").value
+    find(box, "image").value = 5000
+    assert find(box, "image").value == 119
+
+
+def test_no_mistake_and_a_single_one(network, data):
+    X, y, X_test, y_test = data
+    said = (forward_pass(X_test, *network)[0] > 0.5).astype(int)
+    box = viewers.look_into(network, X_test, said, X, y)
+    assert "holds none" in find(box, "message").value
+    assert find(box, "place in it").disabled and find(box, "place in it").value == 1
+    find(box, "show").value = "right, but nearly wrong"
+    assert find(box, "message").value == "" and not find(box, "place in it").disabled
+
+    said[4] = 1 - said[4]
+    box = viewers.look_into(network, X_test, said, X, y)
+    assert find(box, "image").value == 4 and find(box, "place in it").disabled
+    assert viewers.look_into(network, X_test[:1], said[:1], X, y)
+
+
+def test_where_no_widget_can_be_shown_there_is_a_sentence(network, data, shown):
+    X, y, X_test, y_test = data
+    viewers.look_into(network, X_test, y_test, X, y)
+    viewers.move_epsilon(np.sin, np.cos(1.0))
+    viewers.draw_a_digit(network, X, y)
+    viewers.train_yourself(X, y, X_test, y_test)
+    for bundle, options in shown:
+        assert options == {"raw": True}
+        assert "application/vnd.jupyter.widget-view+json" in bundle
+        assert bundle["text/plain"].startswith("Here ")
+    assert len(shown) == 4
+
+
+def test_find_names_what_it_does_not_find(network, data):
+    with pytest.raises(KeyError, match="nothing like it"):
+        find(viewers.move_epsilon(np.sin, np.cos(1.0)), "nothing like it")
+
+
+# ---- 2: through time -----------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def run(data):
+    """A film and a history of the same short training, 12 timesteps."""
+    X, y, X_test, y_test = data
+    weights = create_weight_matrices([784, 6, 1], 0)
+    biases = create_bias_vectors([784, 6, 1])
+    *_, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
+                        batch_size=25, num_epochs=3, rng=1)
+    steps = sgd(X, y, weights, biases, ACTIVATIONS, batch_size=25, num_epochs=3, rng=1)
+    return viewers.record(steps, (weights, biases, ACTIVATIONS)), history
+
+
+def test_the_film_keeps_the_first_every_fifth_and_the_last(run, data):
+    recorded, history = run
+    assert [t for t, _ in recorded] == [0, 5, 10, 12]
+    g = reasons.probabilities(recorded[-1][1], data[2])
+    hits = ((g > 0.5) == data[3]).mean()
+    assert hits == history["test_accuracy"][-1]
+    assert len(viewers.record(iter([]), random_network([784, 3, 1]))) == 1
+
+
+def test_the_strongest_units_come_first_on_each_side():
+    weights = [np.ones((784, 5)), np.array([[1.0], [-3], [2], [-1], [0.5]])]
+    units, signs = film.strongest_units((weights, None, None), 2)
+    assert units.tolist() == [2, 0, 1, 3] and signs.tolist() == [1, 1, -1, -1]
+
+
+@pytest.mark.parametrize("right, said", [
+    ([0, 0, 0, 0], "never got"),
+    ([1, 1, 1, 1], "at timesteps 0&ndash;15, and it stayed right"),
+    ([0, 1, 1, 0], "at timesteps 5&ndash;10, and it was lost for good after 10"),
+    ([1, 0, 0, 1], "at timesteps 0, 15, and it stayed right"),
+])
+def test_the_fate_of_a_digit_in_words(right, said):
+    assert said in film.spells(np.array(right, bool), np.array([0, 5, 10, 15]))
+
+
+def test_many_spells_are_cut_short():
+    said = film.spells(np.arange(40) % 2 == 0, np.arange(40))
+    assert "0, 2, 16 spells more, 36, 38" in said
+
+
+def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
+    recorded, history = run
+    box = viewers.through_time(recorded, history, data[2], data[3])
+    seen = set()
+    for index, t in enumerate([0, 5, 10, 12]):
+        find(box, "timestep").index = index
+        now = find(box, "now").value
+        assert f"Timestep {t}" in now
+        if t:
+            assert f"test loss {history['test_loss'][t - 1]:.3f}" in now
+        g = reasons.probabilities(recorded[index][1], data[2][:1].astype(np.float32))[0]
+        assert f"{g if data[3][0] else 1 - g:.3f}" in now
+        seen.add((value(box, "curves"), value(box, "weights")))
+    assert len(seen) == 4
+
+
+def test_it_follows_the_digit_of_another_viewer(run, network, data):
+    X, y, X_test, y_test = data
+    others = viewers.look_into(network, X_test, y_test, X, y)
+    box = viewers.through_time(*run, X_test, y_test, follow=others)
+    before = value(box, "curves")
+    find(others, "image").value = 17
+    assert "Image 17 " in find(box, "now").value and value(box, "curves") != before
+    with pytest.raises(KeyError):
+        find(box, "image")
+
+
+def test_a_film_of_one_picture_and_a_history_without_a_test_set(data):
+    network = random_network([784, 3, 1])
+    empty = {f"{a}_{b}": np.array([]) for a in ("train", "test")
+             for b in ("loss", "accuracy")}
+    box = viewers.through_time([(0, network)], empty, data[2], data[3])
+    assert "before the first update" in find(box, "now").value
+
+
+# ---- 3: train it yourself ------------------------------------------------------------
+
+async def press(box, **settings):
+    """Choose settings, press Train, wait until it has ended; return the outcome."""
+    for label, chosen in settings.items():
+        control = find(box, label.replace("_", " "))
+        setattr(control, "label" if hasattr(control, "label") else "value", chosen)
+    find(box, "Train").click()
+    while find(box, "Train").disabled:
+        await asyncio.sleep(0.001)
+    return find(box, "status").value
+
+
+@pytest.fixture
+def playground_box(data):
+    networks = {}
+    return viewers.train_yourself(*data, networks=networks), networks
+
+
+def test_a_training_finishes_and_gives_what_train_gives(playground_box, data):
+    box, networks = playground_box
+    said = asyncio.run(press(box, hidden_units="10", batch_size="20", epochs=2, seed=3))
+    assert said.endswith(": finished.")
+    rng = np.random.default_rng(3)
+    weights, biases, _ = train(
+        *data[:2], None, None, create_weight_matrices([784, 10, 1], rng),
+        create_bias_vectors([784, 10, 1]), ACTIVATIONS, batch_size=20, num_epochs=2,
+        rng=rng)
+    [(name, (trained, _, _))] = networks.items()
+    assert name == "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
+    assert all((a == b).all() for a, b in zip(trained, weights))
+    assert find(box, "progress").value == 1 and find(box, "Stop").disabled
+
+
+def test_earlier_runs_stay_until_they_are_forgotten(playground_box):
+    box, networks = playground_box
+
+    async def three_runs():
+        for step_size in ["0.1", "10", "0.1"]:
+            await press(box, step_size=step_size, hidden_units="2", epochs=1)
+
+    asyncio.run(three_runs())
+    table = find(box, "runs-text").value
+    assert table.count("<tr>") == 3 and len(networks) == 2
+    assert "step size 10," in table and "finished" in table
+    before = value(box, "run-curves")
+    find(box, "Forget all runs").click()
+    assert find(box, "runs-text").value.count("<tr>") == 1 and not networks
+    assert value(box, "run-curves") != before
+
+
+@pytest.mark.parametrize("batch", ["1", "all 100"])
+def test_batches_of_one_and_of_all(playground_box, batch):
+    box, networks = playground_box
+    said = asyncio.run(press(box, batch_size=batch, hidden_units="3", epochs=2))
+    assert said.endswith("finished.") and f"batch {batch.split()[0]}," in said
+
+
+def test_stopped_at_once_and_stopped_later(playground_box):
+    box, networks = playground_box
+
+    async def train_and_stop(after):
+        find(box, "epochs").value = 30
+        find(box, "batch size").label = "1"
+        find(box, "Train").click()
+        assert find(box, "Train").disabled and find(box, "seed").disabled
+        await asyncio.sleep(after)
+        find(box, "Stop").click()
+        while find(box, "Train").disabled:
+            await asyncio.sleep(0.001)
+
+    for after in [0, 0.2]:
+        asyncio.run(train_and_stop(after))
+        assert "stopped at epoch" in find(box, "runs-text").value
+        assert not find(box, "Train").disabled and find(box, "Stop").disabled
+        assert len(networks) == 1
+
+
+def test_a_training_that_breaks_down_says_why(playground_box, monkeypatch):
+    def diverge(*args, **options):
+        raise ValueError("layer 0: W must be finite, but holds inf or nan")
+        yield
+
+    monkeypatch.setattr(playground, "sgd", diverge)
+    box, _ = playground_box
+    said = asyncio.run(press(box))
+    assert "broke down: layer 0: W must be finite" in said
+    assert not find(box, "Train").disabled
+
+
+def test_a_first_run_to_compare_with(data, run):
+    box = viewers.train_yourself(*data, history=run[1])
+    assert "the run above" in find(box, "runs-text").value
+
+
+# ---- 4: finite differences -----------------------------------------------------------
+
+def test_each_step_size_shows_its_secant_and_its_error():
+    box = viewers.move_epsilon(np.sin, np.cos(1.0))
+    seen = set()
+    for index, eps in [(0, 1.0), (25, 1e-5), (75, 1e-15)]:
+        find(box, "step").index = index
+        said = find(box, "epsilon").value
+        assert f"Step {eps:.1e}" in said
+        slope = (np.sin(1 + eps) - np.sin(1 - eps)) / ((1 + eps) - (1 - eps))
+        assert f"{slope:.12f}" in said
+        seen.add(value(box, "secant"))
+    assert len(seen) == 3
+    assert "f is rounded" in said
+
+
+def test_the_error_is_blamed_on_the_right_cause():
+    box = viewers.move_epsilon(np.exp, 1.0, a=0.0)
+    for index, cause in [(5, "bends"), (26, "balance"), (60, "rounded")]:
+        find(box, "step").index = index
+        assert cause in find(box, "epsilon").value
+
+
+# ---- 5: draw a digit -----------------------------------------------------------------
+
+def test_a_digit_of_mnist_drawn_ten_times_larger_comes_back_as_itself():
+    _, (X_test, _) = get_mnist_threes_nines()
+    for image in X_test[:200]:
+        rows, columns = np.nonzero(image)
+        if max(np.ptp(rows), np.ptp(columns)) != 19:
+            continue  # MNIST's own anti-aliasing left a row of it empty
+        sheet = np.zeros((500, 500), np.uint8)
+        sheet[100:380, 37:317] = np.kron(255 * image, np.ones((10, 10)))
+        assert abs(drawing.as_mnist(sheet) - image).max() < 0.01
+
+
+def test_a_drawing_keeps_its_proportions_and_gets_grey_edges():
+    wide = drawing.as_mnist(viewers.ink([[(20, 100), (260, 100)]]))
+    rows, columns = np.nonzero(wide)
+    assert np.ptp(columns) == 19 and np.ptp(rows) <= 2
+    assert ((wide > 0) & (wide < 1)).any() and wide.max() == 1
+
+
+@pytest.mark.parametrize("strokes", [
+    [], [[(140, 140)]], [[(0, 0), (0, 0)]], [[(-50, -50), (400, 400)]],
+    [[(5, 5), (5, 270), (270, 270)]], [[(-500, -500)]],
+])
+def test_any_drawing_fits_the_field(strokes):
+    image = drawing.as_mnist(viewers.ink(strokes))
+    assert image.shape == (28, 28) and 0 <= image.min() and image.max() <= 1
+
+
+def test_the_centre_of_mass_is_in_the_centre():
+    for strokes in viewers.EXAMPLES.values():
+        image = drawing.as_mnist(viewers.ink(strokes))
+        for axis in (0, 1):
+            mass = image.sum(axis=1 - axis)
+            assert abs(mass @ np.arange(28) / mass.sum() - 14) <= 0.5
+
+
+def mouse(box, event, x, y):
+    find(box, "sheet")._handle_frontend_event(None, {"event": event, "x": x, "y": y}, [])
+
+
+def test_the_answer_follows_the_mouse(network, data):
+    box = viewers.draw_a_digit(network, *data[:2])
+    assert "empty" in find(box, "hint").value
+    mouse(box, "mouse_move", 50, 50)
+    assert "empty" in find(box, "hint").value  # the pen is up
+    mouse(box, "mouse_down", 60, 60)
+    dot = value(box, "digit")
+    mouse(box, "mouse_move", 200, 60)
+    line = value(box, "digit")
+    mouse(box, "mouse_up", 200, 60)
+    mouse(box, "mouse_move", 10, 200)
+    assert value(box, "digit") == line != dot and find(box, "hint").value == ""
+    drawn = drawing.as_mnist(viewers.ink([[(60, 60), (200, 60)]]))
+    assert line == pictures.digit_png(drawn, 16)
+    g = forward_pass(drawn.reshape(1, -1), *network)[0][0]
+    assert f"{max(g, 1 - g):.3f}" in find(box, "digit-caption").value
+
+
+def test_examples_and_clearing(network, data):
+    box = viewers.draw_a_digit(network, *data[:2])
+    empty = value(box, "digit")
+    for name in viewers.EXAMPLES:
+        find(box, f"Draw {name} for me").click()
+        assert value(box, "digit") != empty
+    find(box, "Clear").click()
+    assert value(box, "digit") == empty and "empty" in find(box, "hint").value
+
+
+def test_a_plain_pager():
+    images, captions = np.random.default_rng(0).random((3, 784)), ["a", "b", "c"]
+    box = viewers.browse_digits(images, captions)
+    for k in [2, 0, 1]:
+        find(box, "digit").value = b""
+        box.children[0].value = k + 1
+        assert bytes(box.children[1].value) == pictures.digit_png(images[k])
+        assert find(box, "caption").value == captions[k]
+    assert viewers.browse_digits(images[:0], []).value == "No digit to show."
+    with pytest.raises(ValueError, match="3 images need as many captions, got 2"):
+        viewers.browse_digits(images, captions[:2])
