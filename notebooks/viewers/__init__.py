@@ -1,0 +1,26 @@
+"""Viewers that answer at once, each used in one line of a notebook.
+
+    look_into        page through the digits that a network gets wrong, and see why
+    record           keep what a training run passes through, for
+    through_time     which goes back and forth in it
+    train_yourself   set the step size and the rest, press Train, compare
+    move_epsilon     move the step of a finite difference
+    draw_a_digit     draw a 3 or a 9 with the mouse and watch the network's answer
+
+Each shows its widgets and returns the box that holds them; find(box, label) gives one of
+them. A slider sends the kernel only its newest position: those passed over while a
+picture was being made are dropped, so a fast hand never waits for old pictures.
+"""
+
+from .drawing import EXAMPLES, as_mnist, draw_a_digit, ink
+from .film import record, through_time
+from .mistakes import look_into
+from .pager import browse_digits
+from .parts import find
+from .playground import train_yourself
+from .secant import move_epsilon
+
+__all__ = [
+    "EXAMPLES", "as_mnist", "browse_digits", "draw_a_digit", "find", "ink", "look_into",
+    "move_epsilon", "record", "through_time", "train_yourself",
+]

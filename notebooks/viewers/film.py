@@ -1,0 +1,176 @@
+"""Record a training run and go back and forth in it."""
+
+import functools
+from collections.abc import Iterable
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.figure import Figure
+
+from page import GREY, NINE, THREE
+
+from .mistakes import name_of
+from .parts import (
+    chooser, find, number_box, picture, row, show, swatch, text,
+)
+from .pictures import SHARP, mosaic_png, painter
+from .reasons import probabilities
+
+WIDE, HIGH = 780, 230  # the curves, in the browser's pixels
+ROW = 8  # hidden units on show for each digit
+
+
+def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, tuple]]:
+    """Run a training to its end; return [(timestep, network)] to look back at.
+
+    steps is what sgd yields and network what it started from, which is timestep 0.
+    Kept are every so many timesteps and the last one, in float32 to halve the memory.
+    """
+    def compact(weight_matrices, biases):
+        return ([W.astype(np.float32) for W in weight_matrices],
+                [b.astype(np.float32) for b in biases], network[2])
+
+    film, t = [(0, compact(*network[:2]))], 0
+    for t, (weight_matrices, biases, *_) in enumerate(steps, start=1):
+        if t % every == 0:
+            film.append((t, compact(weight_matrices, biases)))
+    if t > film[-1][0]:
+        film.append((t, compact(weight_matrices, biases)))
+    return film
+
+
+def strongest_units(network: tuple, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (units, signs): the hidden units with the most say, and for which side.
+
+    Units that push towards 9 (sign 1) come first, then those that push towards 3
+    (sign -1), each side strongest first and at most count of them.
+    """
+    first, *later = network[0]
+    say = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
+    strength = abs(say) * np.linalg.norm(first, axis=0)
+    order = np.argsort(-strength)
+    units = np.concatenate([order[say[order] > 0][:count],
+                            order[say[order] <= 0][:count]])
+    return units, np.where(say[units] > 0, 1, -1)
+
+
+def spells(right: np.ndarray, times: np.ndarray) -> str:
+    """Say at which times (n,) a digit was right, (n,) True or False."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], right, [False]]).astype(int)))
+    starts, ends = edges[::2], edges[1::2] - 1
+    said = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
+            for a, b in zip(starts, ends)]
+    if not said:
+        return "It never got this digit right."
+    end = (f"and it was lost for good after {times[ends[-1]]}." if not right[-1] else
+           "and it stayed right.")
+    if len(said) > 6:
+        said = said[:2] + [f"{len(said) - 4} spells more"] + said[-2:]
+    return f"It got this digit right at timesteps {', '.join(said)}, {end}"
+
+
+def through_time(
+    film: list[tuple[int, tuple]],
+    history: dict[str, np.ndarray],
+    images: np.ndarray,
+    y: np.ndarray,
+    follow: widgets.Widget | None = None,
+) -> widgets.Widget:
+    """Show a slider over a training run: the curves, the weights, and one digit's fate.
+
+    film comes from record and history from train, of the same run; images (n, 28, 28)
+    or (n, 784) have labels y (n,). The digit is the one that the viewer follow, made by
+    look_into, has on show, or else the one in the box "image".
+    """
+    times = np.array([t for t, _ in film])
+    units, signs = strongest_units(film[-1][1], ROW)
+    places = np.where(signs > 0, 0, ROW) + np.concatenate(
+        [np.arange((signs > 0).sum()), np.arange((signs < 0).sum())])
+    largest = np.quantile(abs(film[-1][1][0][0][:, units]), 0.995)
+    paint, set_digit, set_cursor = _film_strip(history, times)
+
+    number = number_box("image", len(images) - 1)
+    if follow is not None:
+        number = find(follow, "image")
+    place = chooser("timestep", [str(t) for t in times], len(film) - 1)
+    play = widgets.Play(min=0, max=len(film) - 1, value=len(film) - 1, interval=150)
+    curves = picture("curves", WIDE, HIGH)
+    weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+    now, fate = text("now", WIDE, 2), text("fate", WIDE, 2)
+    of_digit = np.zeros(len(film))
+
+    def look(change=None):
+        t, (weight_matrices, *_) = film[place.index]
+        set_cursor(t)
+        curves.value = paint()
+        tiles = np.zeros((2 * ROW, weight_matrices[0].shape[0]))
+        tiles[places] = weight_matrices[0][:, units].T * signs[:, np.newaxis]
+        weights.value = mosaic_png(tiles, largest, ROW, scale=3)
+        k, g = number.value, of_digit[place.index]
+        moment = f"Timestep {t}{_numbers_at(history, t)}"
+        chance = (f"Image {k} is a {name_of(y[k])}, and the network gives that a "
+                  f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
+        now.value = f"<b>{moment}.</b><br>{chance}."
+        curves.tooltip = f"Curves of loss, accuracy, probability. {moment}. {chance}."
+        weights.tooltip = f"The weights of {len(units)} hidden units at timestep {t}."
+
+    def choose(change=None):
+        k = number.value
+        x = images[k].reshape(1, -1).astype(np.float32)
+        g = np.array([probabilities(network, x)[0] for _, network in film])
+        of_digit[:] = g if y[k] > 0.5 else 1 - g
+        set_digit(of_digit)
+        fate.value = spells(of_digit > 0.5, times)
+        look()
+
+    place.observe(look, names="index")
+    number.observe(choose, names="value")
+    choose()
+    above = text("weights-heading", WIDE, 2)
+    above.value = (
+        f"<b>What {len(units)} hidden units look for</b>: above those that push towards "
+        f"9, below towards 3. Ink on {swatch(NINE)} raises the logit, ink on "
+        f"{swatch(THREE)} lowers it.")
+    controls = row(place, play) if follow is not None else row(place, play, number)
+    viewer = widgets.VBox([controls, now, curves, fate, above, weights])
+    widgets.jslink((play, "value"), (place, "index"))
+    show(viewer, f"Here a slider goes through the training, {len(film)} moments of it.")
+    return viewer
+
+
+def _numbers_at(history: dict[str, np.ndarray], t: int) -> str:
+    """Return in words what the history says of timestep t."""
+    if t == 0:
+        return ", before the first update"
+    if not len(history["test_loss"]):
+        return ""
+    loss, hits = history["test_loss"][t - 1], history["test_accuracy"][t - 1]
+    return f": test loss {loss:.3f}, test accuracy {hits:.2%}"
+
+
+def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
+    """Return (paint, set_digit, set_cursor) for a figure of the three curves."""
+    fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
+    (loss, hits, digit) = fig.subplots(1, 3)
+    for ax, kind, scale in [(loss, "loss", "log"), (hits, "accuracy", "linear")]:
+        t = np.arange(1, len(history[f"train_{kind}"]) + 1)
+        ax.plot(t, history[f"train_{kind}"], color=NINE, alpha=0.5, lw=0.7,
+                label="mini-batch")
+        if len(history[f"test_{kind}"]):
+            ax.plot(t, history[f"test_{kind}"], color=THREE, label="test set")
+        ax.set(yscale=scale, title=kind)
+    loss.legend(loc="lower left")
+    hits.set(ylim=(0.8, 1.005))
+    digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
+    digit.axhline(0.5, color=GREY, lw=0.9)
+    (line,) = digit.plot(times, np.zeros(len(times)), ".-", color="k", lw=0.9, ms=2.5)
+    cursors = [ax.axvline(0, color="k", lw=1.6, alpha=0.6) for ax in fig.axes]
+    for ax in fig.axes:
+        ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
+    paint = painter(fig, [line, *cursors])
+
+    def set_cursor(t: int) -> None:
+        for cursor in cursors:
+            cursor.set_xdata([t, t])
+
+    return paint, line.set_ydata, set_cursor

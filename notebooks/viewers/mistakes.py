@@ -1,0 +1,150 @@
+"""Page through the digits that a network gets wrong, and see why."""
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import numpy as np
+
+from page import NINE, THREE
+
+from .parts import LABEL, find, number_box, panel, row, show, slider, swatch, text
+from .pictures import digit_png, signed_png
+from .reasons import nearest_finder, probabilities, pushes
+
+
+def name_of(label: float) -> str:
+    """Return the digit that a label, or a probability of being a 9, stands for."""
+    return "9" if label > 0.5 else "3"
+
+
+def verdict(g: float, label: float | None = None) -> str:
+    """Say in words what the output g means, beside the true label if there is one."""
+    said = f"{name_of(g)} with probability {max(g, 1 - g):.3f}"
+    if label is None:
+        return f"The network says {said}"
+    if name_of(g) == name_of(label):
+        return f"A {name_of(label)}, rightly taken for a {said}"
+    return f"A {name_of(label)}, taken for a {said}"
+
+
+def explainer(
+    network: tuple, X_train: np.ndarray, y_train: np.ndarray
+) -> tuple[widgets.Widget, Callable[..., None]]:
+    """Return a row of four pictures, and the function that fills it.
+
+    Beside the image stand the pixels' pushes and the nearest training digit of each
+    class. explain(image, before, label) takes the image (28, 28) or (784,), the first
+    words of its caption, and its label if it has one.
+    """
+    nearest = nearest_finder(X_train, y_train)
+    box = row(
+        panel("digit", "What the network is shown", 224, 3),
+        panel("pushes", "What pushed", 224, 4),
+        panel("nearest-3", "Nearest training 3", 140, 2),
+        panel("nearest-9", "Nearest training 9", 140, 2),
+    )
+
+    def fill(name: str, png: bytes, alt: str, caption: str) -> None:
+        find(box, name).value = png
+        find(box, name).tooltip = alt
+        find(box, f"{name}-caption").value = caption
+
+    def explain(image: np.ndarray, before: str = "", label: float | None = None):
+        x = image.ravel()
+        g = probabilities(network, x[np.newaxis])[0]
+        said = before + verdict(g, label)
+        fill("digit", digit_png(x, 16), f"The digit. {said}.", f"{said}.")
+
+        pushed, rest = pushes(network, x)
+        to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
+        fill("pushes", signed_png(pushed, abs(pushed).max(), 16),
+             f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
+             f"towards 3, {to_nine:+.2f} towards 9.",
+             f"{swatch(THREE)} towards 3: {to_three:+.2f}<br>"
+             f"{swatch(NINE)} towards 9: {to_nine:+.2f}<br>biases: {rest:+.2f}<br>"
+             f"sum, the logit: <b>{to_three + to_nine + rest:+.2f}</b>")
+
+        for name, (k, distance) in zip(("nearest-3", "nearest-9"), nearest(x)):
+            seen = X_train[k] if k >= 0 else np.zeros(784)
+            where = f"training digit {k}, distance {distance:.2f}" if k >= 0 else "none"
+            fill(name, digit_png(seen, 10), f"The {name[:-2]} {name[-1]}: {where}.",
+                 where.replace(", ", "<br>"))
+
+    return box, explain
+
+
+NEARLY = 30  # how many of the digits that are only just right
+
+
+def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the indices of the digits to look into, by what happened to them.
+
+    g (n,) holds the outputs and y (n,) the labels. Mistakes come surest first, and the
+    nearly wrong, which are right, least sure first.
+    """
+    wrong = (g > 0.5) != (y > 0.5)
+    doubt = np.argsort(-abs(g - 0.5), kind="stable")
+    mistakes, right = doubt[wrong[doubt]], doubt[~wrong[doubt]][::-1]
+    return {
+        "all mistakes": mistakes,
+        "3 taken for 9": mistakes[y[mistakes] < 0.5],
+        "9 taken for 3": mistakes[y[mistakes] > 0.5],
+        "right, but nearly wrong": right[:NEARLY],
+    }
+
+
+def look_into(
+    network: tuple,
+    images: np.ndarray,
+    y: np.ndarray,
+    X_train: np.ndarray,
+    y_train: np.ndarray,
+) -> widgets.Widget:
+    """Show the digits that a network gets wrong, surest mistake first, and why.
+
+    network is (weight_matrices, biases, activations); images (n, 28, 28) or (n, 784)
+    with labels y (n,) are looked into, and the nearest digits come from X_train,
+    y_train. A menu chooses a group, a slider the digit in it, and the box "image"
+    takes any other index.
+    """
+    g = probabilities(network, images)
+    of_group = groups(g, y)
+    names = [(f"{name} ({len(found)})", name) for name, found in of_group.items()]
+    menu = widgets.Dropdown(options=names, description="show",
+                            style=LABEL,
+                            layout=widgets.Layout(width="330px"))
+    place = slider("place in it", min=1, max=1)
+    play = widgets.Play(min=1, max=1, interval=1500)
+    number = number_box("image", len(images) - 1)
+    message = text("message", 720)
+    views, explain = explainer(network, X_train, y_train)
+
+    def look(change=None):
+        k = number.value
+        explain(images[k], f"Image {k}: ", y[k])
+
+    def step(change=None):
+        found = of_group[menu.value]
+        if len(found):
+            number.value = int(found[place.value - 1])
+
+    def choose(change=None):
+        found = of_group[menu.value]
+        for control in (place, play):
+            control.max, control.value = max(1, len(found)), 1
+            control.disabled = len(found) < 2
+        message.value = "" if len(found) else (
+            f"There is no digit here: {menu.value} holds none. The box <i>image</i> "
+            f"still takes any number from 0 to {number.max}.")
+        step()
+
+    number.observe(look, names="value")
+    place.observe(step, names="value")
+    menu.observe(choose, names="value")
+    choose()
+    look()
+    viewer = widgets.VBox([row(menu, number), row(place, play), message, views])
+    widgets.jslink((play, "value"), (place, "value"))
+    count = len(of_group["all mistakes"])
+    show(viewer, f"Here a slider pages through the misclassified digits ({count}).")
+    return viewer

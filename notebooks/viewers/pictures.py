@@ -1,0 +1,102 @@
+"""Pictures fast enough to follow a slider: arrays in, PNG files out.
+
+Nothing here knows of widgets. A picture of pixels becomes squares, because a browser
+would blur a small one; a figure that moves is drawn once, and then only what moves.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from page import NINE, THREE
+
+SHARP = 1.5  # a figure has this many pixels for each of the browser's
+
+# Inks of the first 255 palette entries, and one more for the gaps in a mosaic.
+MIDDLE, GAP = 127, 255
+
+
+def _palette(low: str, middle: str, high: str, gap: str) -> list[int]:
+    """Return 256 colours as a flat list: low to middle to high, then gap."""
+    stops = 255 * np.array([to_rgb(colour) for colour in (low, middle, high)])
+    inks = [np.interp(np.arange(255), [0, MIDDLE, 254], stop) for stop in stops.T]
+    last = 255 * np.array(to_rgb(gap))
+    return np.rint(np.vstack([np.transpose(inks), last])).astype(int).ravel().tolist()
+
+
+PAPER_TO_INK = _palette("white", "#808080", "black", "#d9d9d9")
+THREE_TO_NINE = _palette(THREE, "white", NINE, "#d9d9d9")
+
+
+def indexed_png(indices: np.ndarray, palette: list[int], scale: int = 1) -> bytes:
+    """Return (rows, columns) palette indices as a PNG, each a square of scale x scale.
+    """
+    squares = indices.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+    picture = Image.fromarray(squares)
+    picture.putpalette(palette)
+    return _encoded(picture)
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    """Return the picture as a PNG, with an eye to speed rather than to size."""
+    png = io.BytesIO()
+    picture.save(png, format="png", compress_level=1)
+    return png.getvalue()
+
+
+def digit_png(image: np.ndarray, scale: int = 10) -> bytes:
+    """Return a digit, (28, 28) or (784,) in [0, 1], as a PNG of black ink on paper."""
+    ink = np.rint(254 * np.clip(image.reshape(28, 28), 0, 1))
+    return indexed_png(ink, PAPER_TO_INK, scale)
+
+
+def signed_indices(values: np.ndarray, largest: float) -> np.ndarray:
+    """Return palette indices for values: -largest is 0, 0 is MIDDLE, largest is 254."""
+    share = np.clip(values / largest, -1, 1) if largest > 0 else np.zeros_like(values)
+    return MIDDLE + np.rint(MIDDLE * share)
+
+
+def signed_png(values: np.ndarray, largest: float, scale: int = 10) -> bytes:
+    """Return signed values, (28, 28) or (784,), as a PNG: blue below 0, orange above.
+    """
+    indices = signed_indices(values.reshape(28, 28), largest)
+    return indexed_png(indices, THREE_TO_NINE, scale)
+
+
+def mosaic_png(
+    values: np.ndarray, largest: float, columns: int, scale: int = 2
+) -> bytes:
+    """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG."""
+    n = len(values)
+    rows = -(-n // columns)
+    tiles = np.full((rows * columns, 29, 29), GAP)
+    tiles[:n, :28, :28] = signed_indices(values.reshape(n, 28, 28), largest)
+    whole = tiles.reshape(rows, columns, 29, 29).swapaxes(1, 2)
+    return indexed_png(whole.reshape(rows * 29, -1)[:-1, :-1], THREE_TO_NINE, scale)
+
+
+def painter(fig: Figure, moving: Sequence[Artist]) -> Callable[[], bytes]:
+    """Return a function that draws fig as it is now and returns it as a PNG.
+
+    All but the artists in moving is drawn once, here. Each call then lays those, and
+    only those, over it: some milliseconds instead of fifty.
+    """
+    canvas = FigureCanvasAgg(fig)
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(fig.bbox)
+
+    def paint() -> bytes:
+        canvas.restore_region(still)
+        for artist in moving:
+            fig.draw_artist(artist)
+        return _encoded(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+
+    return paint
