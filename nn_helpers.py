@@ -348,15 +348,16 @@ def backward_pass(
     _check_caches(layer_caches, n)
     grad_Ws, grad_bs = [], []
     dJ_dout = dL_dg[:, np.newaxis] / n
-    for x, W, dout_ds in reversed(layer_caches):
+    for k in reversed(range(len(layer_caches))):
+        x, W, dout_ds = layer_caches[k]
         delta = dJ_dout * dout_ds
         # Example i adds x[i, p] * delta[i, q] to entry (p, q): sum over i.
         grad_W = np.einsum("ip,iq->pq", x, delta, optimize=True)
         grad_b = delta.sum(axis=0, keepdims=True)
         grad_Ws.append(_floats("a gradient in grad_Ws", grad_W))
         grad_bs.append(_floats("a gradient in grad_bs", grad_b))
-        # For the first layer this is one product too many, and the loop stays plain.
-        dJ_dout = delta @ W.T
+        if k > 0:  # before the first layer there is only data, which does not learn
+            dJ_dout = delta @ W.T
     return grad_Ws[::-1], grad_bs[::-1]
 
 
