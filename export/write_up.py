@@ -43,8 +43,8 @@ def typeset(
 ) -> WriteUp:
     """All of the write-up as Typst; `name` is the file's, without its ending."""
     listings = [
-        Listing(path.name, "", path.read_text(encoding="utf-8").rstrip())
-        for path in local_modules(paths, notebooks)
+        Listing(name, "", path.read_text(encoding="utf-8").rstrip())
+        for name, path in local_modules(paths, notebooks).items()
     ]
     for path, notebook in zip(paths, notebooks):
         listings += code_cells(path, notebook)
@@ -98,14 +98,15 @@ def code_cells(path: Path, notebook: NotebookNode) -> list[Listing]:
 
 def local_modules(
     paths: Sequence[Path], notebooks: Iterable[NotebookNode]
-) -> list[Path]:
-    """The modules of one's own that the notebooks import, directly or not.
+) -> dict[str, Path]:
+    """The modules of one's own that the notebooks import, directly or not, by name.
 
-    Those of the project come first, then those beside the notebooks.
+    Those of the project come first, then those beside the notebooks. A package comes
+    with all of its modules, named as viewers/pager.py is.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}  # the file of a module, and the folder of its import
     waiting = [
-        (path.parent, TransformerManager().transform_cell(cell.source))
+        (path.parent.resolve(), TransformerManager().transform_cell(cell.source))
         for path, notebook in zip(paths, notebooks)
         for cell in notebook.cells
         if cell.cell_type == "code"
@@ -113,12 +114,14 @@ def local_modules(
     while waiting:
         folder, source = waiting.pop(0)
         for name in _imported(source):
-            path = _locate(name, folder)
-            if path and path not in found:
-                found[path] = None
-                waiting.append((path.parent, path.read_text(encoding="utf-8")))
+            root, files = _locate(name, folder)
+            for path in files:
+                if path not in found:
+                    found[path] = root
+                    waiting.append((root, path.read_text(encoding="utf-8")))
     beside = {path.parent.resolve() for path in paths}
-    return sorted(found, key=lambda path: (path.parent in beside, path.name))
+    order = sorted(found, key=lambda path: (found[path] in beside, str(path)))
+    return {path.relative_to(found[path]).as_posix(): path for path in order}
 
 
 def _imported(source: str) -> Iterable[str]:
@@ -134,18 +137,25 @@ def _imported(source: str) -> Iterable[str]:
             yield node.module.split(".")[0]
 
 
-def _locate(name: str, folder: Path) -> Path | None:
-    """The file of a module that is neither Python's own nor a package's."""
-    beside = folder / f"{name}.py"
-    if beside.is_file():
-        return beside.resolve()
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return None
-    path = Path(spec.origin).resolve()
-    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in
-                 ("stdlib", "platstdlib", "purelib", "platlib")}
-    return None if any(path.is_relative_to(place) for place in installed) else path
+def _locate(name: str, folder: Path) -> tuple[Path, list[Path]]:
+    """The folder and the files of a module or package, unless it is an installed one."""
+    package, module = folder / name / "__init__.py", folder / f"{name}.py"
+    if package.is_file():
+        path = package
+    elif module.is_file():
+        path = module
+    else:
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            return folder, []
+        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+            return folder, []
+        path = Path(spec.origin).resolve()
+        installed = {Path(sysconfig.get_path(kind)).resolve() for kind in
+                     ("stdlib", "platstdlib", "purelib", "platlib")}
+        if any(path.is_relative_to(place) for place in installed):
+            return folder, []
+    if path.name == "__init__.py":
+        return path.parent.parent, sorted(path.parent.rglob("*.py"))
+    return path.parent, [path]

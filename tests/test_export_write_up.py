@@ -242,15 +242,30 @@ def test_line_numbers_and_code_are_apart_so_that_code_can_be_copied(built):
 def test_modules_of_ones_own_are_found_and_installed_ones_are_not(folder):
     paths = sorted(folder.glob("*.ipynb"))
     notebooks = [nbformat.read(path, 4) for path in paths]
-    found = [path.name for path in local_modules(paths, notebooks)]
-    assert found == ["deeper.py", "helper.py"]
+    assert list(local_modules(paths, notebooks)) == ["deeper.py", "helper.py"]
+
+
+def test_a_package_beside_the_notebooks_comes_with_all_of_its_modules(tmp_path):
+    for name, source in {
+        "parts/__init__.py": "from .one import x",
+        "parts/one.py": "import beside\nx = 1",
+        "parts/inner/__init__.py": "",
+        "beside.py": "y = 2",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(source)
+    path = save(tmp_path / "a.ipynb", code("from parts import x"))
+    found = local_modules([path], [nbformat.read(path, 4)])
+    assert list(found) == [
+        "beside.py", "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py"
+    ]
 
 
 def test_magics_and_broken_cells_do_not_hide_an_import(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     path = save(tmp_path / "a.ipynb", code("%matplotlib inline\n!ls\nimport mine"))
     found = local_modules([path], [nbformat.read(path, 4)])
-    assert [p.name for p in found] == ["mine.py"]
+    assert list(found) == ["mine.py"]
 
 
 def test_long_lines_are_wrapped_not_clipped(tmp_path):
