@@ -510,3 +510,26 @@ def test_a_plain_pager():
     assert viewers.browse_digits(images[:0], []).value == "No digit to show."
     with pytest.raises(ValueError, match="3 images need as many captions, got 2"):
         viewers.browse_digits(images, captions[:2])
+
+
+# ---- what those see who only read ----------------------------------------------------
+
+def test_the_figure_of_reasons_has_a_column_for_each_digit(network, data):
+    fig = viewers.reasons_figure(network, data[2][:3], data[0], data[1])
+    assert len(fig.axes) == 12 and all(ax.images for ax in fig.axes)
+    pushed, _ = reasons.pushes(network, data[2][0])
+    shown = fig.axes[3].images[0].get_array()
+    orange = shown[..., 0] > shown[..., 2].astype(int) + 20
+    assert (pushed.reshape(28, 28)[orange] > 0).all() and orange.any()
+
+
+def test_the_figure_of_a_film_has_its_moments_and_fates(run, data):
+    recorded, _ = run
+    fig = viewers.film_figure(recorded, [0, 3], data[2], data[3], [4, 5])
+    *moments, fates = fig.axes
+    assert [ax.get_ylabel() for ax in moments] == ["timestep 0", "timestep 12"]
+    drawn = [line for line in fates.lines if len(line.get_xdata()) == len(recorded)]
+    for line, k in zip(drawn, [4, 5]):
+        expected = film.fate(recorded, data[2][k], data[3][k])
+        assert np.array_equal(line.get_ydata(), expected)
+        assert line.get_label().startswith(f"{k}, a ")

@@ -1,19 +1,20 @@
 """Record a training run and go back and forth in it."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
+import page
 from page import GREY, NINE, THREE
 
 from .mistakes import name_of
 from .parts import (
     chooser, find, number_box, picture, row, show, swatch, text,
 )
-from .pictures import SHARP, mosaic_png, painter
+from .pictures import SHARP, mosaic, mosaic_png, painter, rgb
 from .reasons import probabilities
 
 WIDE, HIGH = 780, 230  # the curves, in the browser's pixels
@@ -54,6 +55,67 @@ def strongest_units(network: tuple, count: int) -> tuple[np.ndarray, np.ndarray]
     return units, np.where(say[units] > 0, 1, -1)
 
 
+def unit_tiles(
+    film: list[tuple[int, tuple]],
+) -> tuple[Callable[[int], np.ndarray], float]:
+    """Return (tiles, largest): tiles(index) is what hidden units look for at a moment.
+
+    That is (2 ROW, 784): a row of units that push towards 9, then one of those that
+    push towards 3, signed so that ink on a positive pixel raises the logit. Units are
+    chosen at the end and keep their places; largest is where their colours end.
+    """
+    units, signs = strongest_units(film[-1][1], ROW)
+    places = np.where(signs > 0, 0, ROW) + np.concatenate(
+        [np.arange((signs > 0).sum()), np.arange((signs < 0).sum())])
+
+    def tiles(index: int) -> np.ndarray:
+        first = film[index][1][0][0]
+        filled = np.zeros((2 * ROW, len(first)))
+        filled[places] = first[:, units].T * signs[:, np.newaxis]
+        return filled
+
+    return tiles, float(np.quantile(abs(tiles(-1)), 0.995))
+
+
+def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:
+    """Return the probability that image's true digit gets at each moment, (n,)."""
+    x = image.reshape(1, -1).astype(np.float32)
+    g = np.array([probabilities(network, x)[0] for _, network in film])
+    return g if label > 0.5 else 1 - g
+
+
+def film_figure(
+    film: list[tuple[int, tuple]],
+    moments: Sequence[int],
+    images: np.ndarray,
+    y: np.ndarray,
+    numbers: Sequence[int],
+) -> Figure:
+    """Return a figure of the hidden units at these moments (indices into film).
+
+    Below are the fates of the images with these numbers, one line for each.
+    """
+    tiles, largest = unit_tiles(film)
+    fig, axes = page.subplots(len(moments) + 1, height=1.45 * len(moments) + 1.9,
+                              height_ratios=[1.35] * len(moments) + [1.7])
+    for ax, index in zip(axes, moments):
+        ax.imshow(rgb(mosaic(tiles(index), largest, ROW)), interpolation="nearest")
+        ax.set(xticks=[], yticks=[])
+        ax.set_ylabel(f"timestep {film[index][0]}", rotation=0, ha="right", va="center")
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+    times = [t for t, _ in film]
+    for k, style in zip(numbers, ["-", "--", ":", "-."]):
+        axes[-1].plot(times, fate(film, images[k], y[k]), style, lw=1.2,
+                      color=NINE if y[k] > 0.5 else THREE,
+                      label=f"{k}, a {name_of(y[k])}")
+    axes[-1].axhline(0.5, color=GREY, lw=0.9)
+    axes[-1].set(xlabel="timestep", ylabel="probability\nof its true digit",
+                 ylim=(0, 1), xlim=(0, times[-1]))
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), title="test digit")
+    return fig
+
+
 def spells(right: np.ndarray, times: np.ndarray) -> str:
     """Say at which times (n,) a digit was right, (n,) True or False."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], right, [False]]).astype(int)))
@@ -83,10 +145,7 @@ def through_time(
     look_into, has on show, or else the one in the box "image".
     """
     times = np.array([t for t, _ in film])
-    units, signs = strongest_units(film[-1][1], ROW)
-    places = np.where(signs > 0, 0, ROW) + np.concatenate(
-        [np.arange((signs > 0).sum()), np.arange((signs < 0).sum())])
-    largest = np.quantile(abs(film[-1][1][0][0][:, units]), 0.995)
+    tiles, largest = unit_tiles(film)
     paint, set_digit, set_cursor = _film_strip(history, times)
 
     number = number_box("image", len(images) - 1)
@@ -96,31 +155,27 @@ def through_time(
     play = widgets.Play(min=0, max=len(film) - 1, value=len(film) - 1, interval=150)
     curves = picture("curves", WIDE, HIGH)
     weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
-    now, fate = text("now", WIDE, 2), text("fate", WIDE, 2)
+    now, spelt = text("now", WIDE, 2), text("fate", WIDE, 2)
     of_digit = np.zeros(len(film))
 
     def look(change=None):
-        t, (weight_matrices, *_) = film[place.index]
+        t = times[place.index]
         set_cursor(t)
         curves.value = paint()
-        tiles = np.zeros((2 * ROW, weight_matrices[0].shape[0]))
-        tiles[places] = weight_matrices[0][:, units].T * signs[:, np.newaxis]
-        weights.value = mosaic_png(tiles, largest, ROW, scale=3)
+        weights.value = mosaic_png(tiles(place.index), largest, ROW, scale=3)
         k, g = number.value, of_digit[place.index]
         moment = f"Timestep {t}{_numbers_at(history, t)}"
         chance = (f"Image {k} is a {name_of(y[k])}, and the network gives that a "
                   f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
         now.value = f"<b>{moment}.</b><br>{chance}."
         curves.tooltip = f"Curves of loss, accuracy, probability. {moment}. {chance}."
-        weights.tooltip = f"The weights of {len(units)} hidden units at timestep {t}."
+        weights.tooltip = f"The weights of {2 * ROW} hidden units at timestep {t}."
 
     def choose(change=None):
         k = number.value
-        x = images[k].reshape(1, -1).astype(np.float32)
-        g = np.array([probabilities(network, x)[0] for _, network in film])
-        of_digit[:] = g if y[k] > 0.5 else 1 - g
+        of_digit[:] = fate(film, images[k], y[k])
         set_digit(of_digit)
-        fate.value = spells(of_digit > 0.5, times)
+        spelt.value = spells(of_digit > 0.5, times)
         look()
 
     place.observe(look, names="index")
@@ -128,11 +183,11 @@ def through_time(
     choose()
     above = text("weights-heading", WIDE, 2)
     above.value = (
-        f"<b>What {len(units)} hidden units look for</b>: above those that push towards "
+        f"<b>What {2 * ROW} hidden units look for</b>: above those that push towards "
         f"9, below towards 3. Ink on {swatch(NINE)} raises the logit, ink on "
         f"{swatch(THREE)} lowers it.")
     controls = row(place, play) if follow is not None else row(place, play, number)
-    viewer = widgets.VBox([controls, now, curves, fate, above, weights])
+    viewer = widgets.VBox([controls, now, curves, spelt, above, weights])
     widgets.jslink((play, "value"), (place, "index"))
     show(viewer, f"Here a slider goes through the training, {len(film)} moments of it.")
     return viewer

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 import numpy as np
+from matplotlib.figure import Figure
 
+import page
 from page import NINE, THREE
 
 from .parts import LABEL, find, number_box, panel, row, show, slider, swatch, text
-from .pictures import digit_png, signed_png
+from .pictures import digit_png, rgb, signed_indices, signed_png
 from .reasons import nearest_finder, probabilities, pushes
 
 
@@ -71,6 +73,31 @@ def explainer(
                  where.replace(", ", "<br>"))
 
     return box, explain
+
+
+def reasons_figure(
+    network: tuple, images: np.ndarray, X_train: np.ndarray, y_train: np.ndarray
+) -> Figure:
+    """Return a figure that explains images (n, 28, 28) or (n, 784), one in each column.
+
+    From above: the image, the pixels' pushes, the nearest training 3 and 9.
+    """
+    nearest = nearest_finder(X_train, y_train)
+    fig, axes = page.subplots(4, len(images), height=4.1, squeeze=False)
+    for column, image in zip(axes.T, images):
+        pushed, _ = pushes(network, image.ravel())
+        page.show_digit(column[0], image)
+        shown = rgb(signed_indices(pushed.reshape(28, 28), abs(pushed).max()))
+        column[1].imshow(shown, interpolation="nearest")
+        for ax, (k, _) in zip(column[2:], nearest(image)):
+            page.show_digit(ax, X_train[k])
+    names = ["digit", "pushes", "nearest 3", "nearest 9"]
+    for ax, name in zip(axes[:, 0], names):
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+    return fig
 
 
 NEARLY = 30  # how many of the digits that are only just right

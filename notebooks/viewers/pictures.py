@@ -69,16 +69,26 @@ def signed_png(values: np.ndarray, largest: float, scale: int = 10) -> bytes:
     return indexed_png(indices, THREE_TO_NINE, scale)
 
 
+def rgb(indices: np.ndarray) -> np.ndarray:
+    """Return palette indices of any shape as RGB colours, for a figure."""
+    return np.array(THREE_TO_NINE, np.uint8).reshape(256, 3)[indices.astype(int)]
+
+
 def mosaic_png(
     values: np.ndarray, largest: float, columns: int, scale: int = 2
 ) -> bytes:
     """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG."""
+    return indexed_png(mosaic(values, largest, columns), THREE_TO_NINE, scale)
+
+
+def mosaic(values: np.ndarray, largest: float, columns: int) -> np.ndarray:
+    """Return signed pictures (n, 784) side by side as one of palette indices."""
     n = len(values)
     rows = -(-n // columns)
     tiles = np.full((rows * columns, 29, 29), GAP)
     tiles[:n, :28, :28] = signed_indices(values.reshape(n, 28, 28), largest)
     whole = tiles.reshape(rows, columns, 29, 29).swapaxes(1, 2)
-    return indexed_png(whole.reshape(rows * 29, -1)[:-1, :-1], THREE_TO_NINE, scale)
+    return whole.reshape(rows * 29, -1)[:-1, :-1]
 
 
 def painter(fig: Figure, moving: Sequence[Artist]) -> Callable[[], bytes]:
