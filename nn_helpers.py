@@ -9,6 +9,7 @@ The file reads from top to bottom, in the order in which the network is built:
     (c) forwards         create_weight_matrices, create_bias_vectors, forward_pass
     (d) backwards        backward_pass, nn_finite_difference_checker
     (e) training         accuracy, sgd, train
+    the fine print       what is refused, and in which words
 
 Every example is a row: X is (n, d) and X[i] is the i-th input. A layer is
 
@@ -46,47 +47,14 @@ Array = np.ndarray
 Activation = Callable[[Array], tuple[Array, Array]]
 Cache = tuple[Array, Array, Array]
 
+SMALL = 1000  # parameters that the plain loop of finite differences is quick enough for
+
 # A result too small for a float rounds to zero, which is the right answer here: even
 # under np.errstate(all="raise") it is no error. A result too large becomes infinite and
 # is caught by name, in the next check for finite numbers.
-_quietly = np.errstate(under="ignore", over="ignore", invalid="ignore")
-
-
-def _floats(name: str, value, ndim: int | None = None) -> Array:
-    """Return value as a finite float array, or raise a ValueError that names it."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} must not have rows of unequal length") from None
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
-    if array.dtype != np.float32:
-        array = array.astype(np.float64, copy=False)
-    if ndim is not None and array.ndim != ndim:
-        expected = {1: "(n,)", 2: "two-dimensional"}[ndim]
-        raise ValueError(f"{name} must be {expected}, got shape {array.shape}")
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, but holds inf or nan")
-    return array
-
-
-def _whole(name: str, value, at_least: int) -> int:
-    """Return value as an int, or raise a ValueError that names it."""
-    number = at_least - 1
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        number = int(value)
-    if number < at_least:
-        raise ValueError(f"{name} must be a whole number >= {at_least}, got {value!r}")
-    return number
-
-
-def _positive(name: str, value) -> float:
-    """Return value, a positive finite number, or raise a ValueError that names it."""
-    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return float(value)
+_quietly = functools.partial(
+    np.errstate, under="ignore", over="ignore", invalid="ignore"
+)
 
 
 # --------------------------------------------------------------------------------------
@@ -146,33 +114,31 @@ def finite_difference_gradient(
 
     f takes an array of a's shape and returns one number; a may have any shape and is
     left as it was. The result is float64, of a's shape, with an error of O(eps^2).
+    Raises a ValueError if f gives anything but one finite number, or if epsilon is too
+    small to change an entry of a.
     """
     a, epsilon = _floats("a", a).astype(np.float64), _positive("epsilon", epsilon)
-    gradient = np.empty_like(a)
+    gradient, moved = np.empty_like(a), a.copy()
+    argument = moved.view()
+    argument.flags.writeable = False  # f shall look at it only
     for k in np.ndindex(a.shape):
-        ahead, behind = a.copy(), a.copy()
-        ahead[k] += epsilon
-        behind[k] -= epsilon
+        moved[k] = ahead = float(a[k]) + epsilon
+        f_ahead = _number(f(argument))
+        moved[k] = behind = float(a[k]) - epsilon
+        f_behind = _number(f(argument))
+        moved[k] = a[k]
         # Beside a large a_k the step is rounded: divide by the one that was taken.
-        step = ahead[k] - behind[k]
-        if step == 0:
+        if ahead == behind:
             raise ValueError(f"epsilon = {epsilon} is too small to move a{list(k)}")
-        gradient[k] = (_number(f(ahead)) - _number(f(behind))) / step
-    return gradient
-
-
-def _number(value) -> float:
-    """Return what f gave as one float, or raise a ValueError."""
-    if np.ndim(value) != 0:
-        raise ValueError(f"f must return one number, got shape {np.shape(value)}")
-    return float(_floats("f(a)", value))
+        gradient[k] = (f_ahead - f_behind) / (ahead - behind)
+    return _floats("the gradient", gradient)
 
 
 # --------------------------------------------------------------------------------------
 # (b) The pieces
 # --------------------------------------------------------------------------------------
 
-@_quietly
+@_quietly()
 def sigmoid_activation(s: Array) -> tuple[Array, Array]:
     """Return g = sigma(s) and dg/ds = g (1 - g), both of s's shape (any).
 
@@ -190,7 +156,7 @@ def sigmoid_activation(s: Array) -> tuple[Array, Array]:
     return g, g * (1 - g)
 
 
-@_quietly
+@_quietly()
 def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
     """Return the loss and its derivative with respect to g, both (n,).
 
@@ -214,23 +180,12 @@ def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
     return loss, dL_dg
 
 
-def _labels(name: str, y: Array, n: int) -> Array:
-    """Return the n labels y as floats, or raise a ValueError that names them."""
-    y = _floats(name, y)
-    if y.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), got {y.shape}")
-    if y.min() < 0 or y.max() > 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {y.min():g} to {y.max():g}")
-    return y
-
-
 def relu_activation(s: Array) -> tuple[Array, Array]:
     """Return max(s, 0) and its derivative, 1 where s > 0 else 0, both of s's shape."""
     s = _floats("s", s)
     return np.maximum(s, 0), (s > 0).astype(s.dtype)
 
 
-@_quietly
 def layer_forward(
     x: Array, W: Array, b: Array, activation_fn: Activation
 ) -> tuple[Array, Cache]:
@@ -255,11 +210,12 @@ def layer_forward(
         )
     if not callable(activation_fn):
         raise ValueError(f"activation_fn must be a function, got {activation_fn!r}")
-    s = x @ W + b
+    with _quietly():
+        s = x @ W + b
     result = activation_fn(s)
     if not isinstance(result, tuple) or [np.shape(a) for a in result] != [s.shape] * 2:
         raise ValueError("activation_fn must return output and derivative, shaped as s")
-    out, dout_ds = result
+    out, dout_ds = _floats("activation_fn's output", result[0]), np.asarray(result[1])
     return out, (x, W, dout_ds)
 
 
@@ -275,21 +231,13 @@ def create_weight_matrices(
     layer_dims counts the neurons from input to output, for example [784, 200, 1].
     rng is a NumPy Generator, a seed for one, or None for a random start.
     """
-    rng = np.random.default_rng(rng)
+    rng = _generator(rng)
     return [rng.normal(0, 0.01, size=pair) for pair in _layer_pairs(layer_dims)]
 
 
 def create_bias_vectors(layer_dims: Sequence[int]) -> list[Array]:
     """Return a (1, d_out) bias vector of zeros for each layer of layer_dims."""
     return [np.zeros((1, d_out)) for _, d_out in _layer_pairs(layer_dims)]
-
-
-def _layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
-    """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
-    if not isinstance(layer_dims, Sized) or len(layer_dims) < 2:
-        raise ValueError(f"layer_dims must hold 2 or more sizes, got {layer_dims!r}")
-    dims = [_whole("each of layer_dims", d, at_least=1) for d in layer_dims]
-    return list(zip(dims[:-1], dims[1:]))
 
 
 def forward_pass(
@@ -327,7 +275,7 @@ def forward_pass(
 # (d) Backwards, by the chain rule
 # --------------------------------------------------------------------------------------
 
-@_quietly
+@_quietly()
 def backward_pass(
     dL_dg: Array, layer_caches: Sequence[Cache]
 ) -> tuple[list[Array], list[Array]]:
@@ -361,23 +309,6 @@ def backward_pass(
     return grad_Ws[::-1], grad_bs[::-1]
 
 
-def _check_caches(layer_caches: Sequence[Cache], n: int) -> None:
-    """Raise a ValueError unless these are n examples' caches, first to last layer."""
-    if len(layer_caches) == 0:
-        raise ValueError("layer_caches must hold a cache for each layer, got none")
-    shapes = [tuple(np.shape(item) for item in cache) for cache in layer_caches]
-    widths = [shape[-1][-1] for shape in shapes]
-    for k, (shape, d_in, d_out) in enumerate(
-        zip(shapes, [shapes[0][0][-1], *widths], [*widths[:-1], 1])
-    ):
-        expected = ((n, d_in), (d_in, d_out), (n, d_out))
-        if shape != expected:
-            raise ValueError(
-                f"layer_caches[{k}] must hold x, W, dout_ds of shapes {expected} for a "
-                f"dL_dg of {n}, got {shape}"
-            )
-
-
 def nn_finite_difference_checker(
     X_batch: Array,
     y_batch: Array,
@@ -390,10 +321,18 @@ def nn_finite_difference_checker(
 
     Only the forward pass is used, twice for each weight and bias, so that agreement
     with backward_pass means something. Arguments are those of forward_pass, with the
-    labels y_batch (n,) and the half-width epsilon of the difference.
+    labels y_batch (n,) and the half-width epsilon of the difference. A network of more
+    than SMALL parameters goes through nn_faster, which does the same in blocks.
     """
+    # What does not fit together is refused here.
+    g, _ = forward_pass(X_batch, weight_matrices, biases, activations)
+    logistic_loss(g, y_batch)
     Ws, bs = list(weight_matrices), list(biases)
-    forward_pass(X_batch, Ws, bs, activations)  # refuses what does not fit
+    if sum(np.size(a) for a in Ws + bs) > SMALL:
+        import nn_faster  # here, because it builds on this file
+
+        if nn_faster.handles(activations):
+            return nn_faster.gradients_in_blocks(X_batch, y_batch, Ws, bs, epsilon)
 
     def average_loss(Ws, bs):
         g, _ = forward_pass(X_batch, Ws, bs, activations)
@@ -449,38 +388,46 @@ def sgd(
     """
     X_train = _floats("X_train", X_train, ndim=2)
     y_train = _labels("y_train", y_train, len(X_train))
-    batch_size = _whole("batch_size", batch_size, at_least=1)
-    num_epochs = _whole("num_epochs", num_epochs, at_least=0)
     step_size = _positive("step_size", step_size)
+    batches = _batches(len(X_train), batch_size, num_epochs, _generator(rng))
     # What does not fit together is refused here, before the first update.
     forward_pass(X_train[:1], weight_matrices, biases, activations)
-    return _updates(
-        X_train, y_train,
-        list(map(np.array, weight_matrices)), list(map(np.array, biases)), activations,
-        batch_size, step_size, num_epochs, np.random.default_rng(rng),
-    )
 
-
-def _updates(
-    X_train, y_train, weight_matrices, biases, activations,
-    batch_size, step_size, num_epochs, rng,
-):
-    """Do what sgd promises, once its arguments are checked."""
-    for _ in range(num_epochs):
-        order = rng.permutation(len(X_train))
-        for start in range(0, len(X_train), batch_size):
-            batch = order[start:start + batch_size]
+    def updates(Ws, bs):
+        for batch in batches:
             X_batch, y_batch = X_train[batch], y_train[batch]
-
-            g, caches = forward_pass(X_batch, weight_matrices, biases, activations)
+            g, layer_caches = forward_pass(X_batch, Ws, bs, activations)
             loss, dL_dg = logistic_loss(g, y_batch)
-            grad_Ws, grad_bs = backward_pass(dL_dg, caches)
+            grad_Ws, grad_bs = backward_pass(dL_dg, layer_caches)
+            Ws = _descend(Ws, grad_Ws, step_size)
+            bs = _descend(bs, grad_bs, step_size)
+            yield Ws, bs, float(loss.mean()), accuracy(g, y_batch)
 
-            weight_matrices = [
-                W - step_size * dW for W, dW in zip(weight_matrices, grad_Ws)
-            ]
-            biases = [b - step_size * db for b, db in zip(biases, grad_bs)]
-            yield weight_matrices, biases, float(loss.mean()), accuracy(g, y_batch)
+    return updates(list(map(np.array, weight_matrices)), list(map(np.array, biases)))
+
+
+@_quietly()
+def _descend(
+    parameters: list[Array], gradients: list[Array], step_size: float
+) -> list[Array]:
+    """Return the parameters after one step down their gradients."""
+    return [
+        _floats("a weight or bias after the update", a - step_size * da)
+        for a, da in zip(parameters, gradients)
+    ]
+
+
+def _batches(
+    N: int, batch_size: int, num_epochs: int, rng: np.random.Generator
+) -> Iterator[Array]:
+    """Return the rows that make up each mini-batch, newly shuffled for each epoch."""
+    batch_size = _whole("batch_size", batch_size, at_least=1)
+    num_epochs = _whole("num_epochs", num_epochs, at_least=0)
+    return (
+        order[start:start + batch_size]
+        for order in (rng.permutation(N) for _ in range(num_epochs))
+        for start in range(0, N, batch_size)
+    )
 
 
 def train(
@@ -506,50 +453,162 @@ def train(
     progress=True shows a bar.
 
     Returns the trained weight_matrices and biases, and history, a dictionary of arrays
-    with one number for each timestep: train_loss and train_accuracy of the mini-batch
-    before its update, test_loss and test_accuracy of the whole test set after it. With
-    X_test=None and y_test=None the last two stay empty. An interrupt (Ctrl-C, or the
-    notebook's stop button) ends training early, with the history up to there.
+    (T,), float64, with one number for each of the T = num_epochs * ceil(N / n)
+    timesteps: train_loss and train_accuracy of the mini-batch before its update,
+    test_loss and test_accuracy of the whole test set after it. With X_test=None and
+    y_test=None the last two stay empty. An interrupt (Ctrl-C, or the notebook's stop
+    button) ends training early, with the history up to there.
+
+    Networks of ReLUs and one sigmoid go through nn_faster: the same numbers, sooner.
     """
+    options = {"batch_size": batch_size, "step_size": step_size,
+               "num_epochs": num_epochs, "rng": rng}
+    arguments = X_train, y_train, weight_matrices, biases, activations
+    timesteps = sgd(*arguments, **options)  # which refuses what does not fit
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together: give both, or None for both")
-    timesteps = sgd(
-        X_train, y_train, weight_matrices, biases, activations,
-        batch_size=batch_size, step_size=step_size, num_epochs=num_epochs, rng=rng,
-    )
     if X_test is not None:
         X_test = _floats("X_test", X_test, ndim=2)
         y_test = _labels("y_test", y_test, len(X_test))
         if X_test.shape[1] != (d := np.shape(X_train)[1]):
             raise ValueError(f"X_test must have {d} columns, got shape {X_test.shape}")
-    weight_matrices = [np.array(W) for W in weight_matrices]
-    biases = [np.array(b) for b in biases]
+    import nn_faster  # here, because it builds on this file
+
+    if nn_faster.handles(activations):
+        timesteps = nn_faster.timesteps(X_test, *arguments, **options)
+    else:
+        timesteps = _with_test_outputs(timesteps, X_test, activations)
     if progress:
         from tqdm.auto import tqdm  # a bar for the notebook or for the terminal
 
-        total = num_epochs * -(-len(X_train) // batch_size)
         timesteps = tqdm(
-            timesteps, total=total, unit="step", leave=False,
+            timesteps, total=num_epochs * -(-len(X_train) // batch_size), unit="step",
+            leave=False,
             disable="TQDM_DISABLE" in os.environ,  # which its notebook bar overlooks
         )
 
-    of_train, of_test = [], []
+    rows = []
+    done = [_floats("W", W).copy() for W in weight_matrices], [
+        _floats("b", b).copy() for b in biases], 0
     try:
-        for new_weights, new_biases, *loss_and_accuracy in timesteps:
+        for Ws, bs, *row, g_test in timesteps:
             if X_test is not None:
-                g, _ = forward_pass(X_test, new_weights, new_biases, activations)
-                loss, _ = logistic_loss(g, y_test)
-                of_test.append((loss.mean(), accuracy(g, y_test)))
-            of_train.append(loss_and_accuracy)
-            weight_matrices, biases = new_weights, new_biases
+                row += [logistic_loss(g_test, y_test)[0].mean(), accuracy(g_test, y_test)]
+            rows.append(row)
+            done = Ws, bs, len(rows)  # at once: network and record belong together
     except KeyboardInterrupt:
-        del of_test[len(of_train):]  # a timestep counts when all its numbers are there
+        pass
+    *trained, num_timesteps = done
 
-    (train_loss, train_accuracy), (test_loss, test_accuracy) = (
-        np.array(rows).reshape(-1, 2).T for rows in (of_train, of_test)
-    )
-    history = {
-        "train_loss": train_loss, "train_accuracy": train_accuracy,
-        "test_loss": test_loss, "test_accuracy": test_accuracy,
-    }
-    return weight_matrices, biases, history
+    names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    curves = {name: np.array([]) for name in names}
+    curves.update(zip(names, np.array(rows[:num_timesteps]).T))
+    return *trained, curves
+
+
+def _with_test_outputs(timesteps, X_test, activations):
+    """Yield what sgd yields, and the outputs for X_test, (m,), or None without it."""
+    for Ws, bs, loss, hits in timesteps:
+        g_test = None
+        if X_test is not None:
+            g_test, _ = forward_pass(X_test, Ws, bs, activations)
+        yield Ws, bs, loss, hits, g_test
+
+
+# --------------------------------------------------------------------------------------
+# The fine print: what is refused, and in which words
+# --------------------------------------------------------------------------------------
+
+def _floats(name: str, value, ndim: int | None = None) -> Array:
+    """Return value as a finite float array, or raise a ValueError that names it."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must not have rows of unequal length") from None
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
+    if array.dtype != np.float32:
+        array = array.astype(np.float64, copy=False)
+    if ndim is not None and array.ndim != ndim:
+        expected = {1: "(n,)", 2: "two-dimensional"}[ndim]
+        raise ValueError(f"{name} must be {expected}, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but holds inf or nan")
+    return array
+
+
+def _labels(name: str, y: Array, n: int) -> Array:
+    """Return the n labels y as floats, or raise a ValueError that names them."""
+    y = _floats(name, y)
+    if y.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), got {y.shape}")
+    if y.min() < 0 or y.max() > 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {y.min():g} to {y.max():g}")
+    return y
+
+
+def _number(value) -> float:
+    """Return what f gave as one float, or raise a ValueError."""
+    if np.ndim(value) != 0:
+        raise ValueError(f"f must return one number, got shape {np.shape(value)}")
+    return float(_floats("f(a)", value))
+
+
+def _whole(name: str, value, at_least: int) -> int:
+    """Return value as an int, or raise a ValueError that names it."""
+    number = at_least - 1
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        number = int(value)
+    if number < at_least:
+        raise ValueError(f"{name} must be a whole number >= {at_least}, got {value!r}")
+    return number
+
+
+def _positive(name: str, value) -> float:
+    """Return value, a positive finite number, or raise a ValueError that names it."""
+    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+    return float(value)
+
+
+def _generator(rng) -> np.random.Generator:
+    """Return rng, or a Generator with this seed, or raise a ValueError."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"rng must be a Generator, a seed >= 0 or None, got {rng!r}"
+        ) from None
+
+
+def _layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
+    if not isinstance(layer_dims, Sequence | Array) or len(layer_dims) < 2:
+        raise ValueError(f"layer_dims must hold 2 or more sizes, got {layer_dims!r}")
+    dims = [_whole("each of layer_dims", d, at_least=1) for d in layer_dims]
+    return list(zip(dims[:-1], dims[1:]))
+
+
+def _check_caches(layer_caches: Sequence[Cache], n: int) -> None:
+    """Raise a ValueError unless these are n examples' caches, first to last layer."""
+    if not isinstance(layer_caches, Sequence):
+        raise ValueError(f"layer_caches must be a list, got {layer_caches!r:.60}")
+    if len(layer_caches) == 0:
+        raise ValueError("layer_caches must hold a cache for each layer, got none")
+    for k, cache in enumerate(layer_caches):
+        arrays = isinstance(cache, tuple) and all(isinstance(a, Array) for a in cache)
+        if not arrays or [a.ndim for a in cache] != [2, 2, 2]:
+            raise ValueError(f"layer_caches[{k}] must hold x, W, dout_ds, all with rows")
+    shapes = [tuple(np.shape(item) for item in cache) for cache in layer_caches]
+    widths = [shape[-1][-1] for shape in shapes]
+    for k, (shape, d_in, d_out) in enumerate(
+        zip(shapes, [shapes[0][0][-1], *widths], [*widths[:-1], 1])
+    ):
+        expected = ((n, d_in), (d_in, d_out), (n, d_out))
+        if shape != expected:
+            raise ValueError(
+                f"layer_caches[{k}] must hold x, W, dout_ds of shapes {expected} for a "
+                f"dL_dg of {n}, got {shape}"
+            )

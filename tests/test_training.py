@@ -1,8 +1,12 @@
 """(e) Training: the loop, its record, and that it learns."""
 
+import inspect
+import sys
+
 import numpy as np
 import pytest
 
+import nn_faster
 import nn_helpers
 from networks import activations_for, random_network
 from nn_helpers import (
@@ -182,33 +186,63 @@ def test_no_epochs_give_an_empty_record():
     assert [history[name].shape for name in CURVES] == [(0,)] * 4
 
 
-@pytest.mark.parametrize("calls_before", range(12))
-def test_an_interrupt_keeps_the_record_so_far(monkeypatch, calls_before):
-    """Wherever Ctrl-C strikes, weights and all four curves belong to one timestep."""
-    calls = []
+# Not recognised as the ReLU that it is, so that training goes the plain way.
+PLAIN = [lambda s: relu_activation(s), sigmoid_activation]
 
-    def interrupted(*arguments):
-        calls.append(1)
-        if len(calls) == calls_before + 2:  # after the one that checks the arguments
-            raise KeyboardInterrupt
-        return forward_pass(*arguments)
 
+@pytest.mark.parametrize("activations", [ACTIVATIONS, PLAIN], ids=["fast", "plain"])
+def test_an_interrupt_anywhere_keeps_network_and_record_together(activations):
+    """Strike at each line that train runs, and at each of the functions' it calls."""
     X, y, X_test, y_test, weights, biases = network()
-    whole = train(
-        X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0
-    )[2]
-    monkeypatch.setattr(nn_helpers, "forward_pass", interrupted)
-    W, b, history = train(
-        X, y, X_test, y_test, weights, biases, ACTIVATIONS, batch_size=5, rng=0
-    )
-    done = calls_before // 2
-    for name in CURVES:
-        assert np.array_equal(history[name], whole[name][:done])
-    g, _ = forward_pass(X_test, W, b, ACTIVATIONS)
-    if done:
-        assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
-    else:
-        assert np.array_equal(W[0], weights[0])
+    arguments = X, y, X_test, y_test, weights, biases, activations
+    _, _, whole = train(*arguments, batch_size=5, rng=0)
+    files = {nn_helpers.__file__, nn_faster.__file__}
+    strike_at, lines, ends = 0, 0, set()
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line" and armed(frame):
+            lines += 1
+            if lines == strike_at:
+                raise KeyboardInterrupt
+        return trace
+
+    def armed(frame):
+        """Say whether train has come to its loop, from which on it catches."""
+        while frame is not None:
+            if frame.f_code is train.__code__:
+                return "done" in frame.f_locals and frame.f_lineno > loop_begins
+            frame = frame.f_back
+        return False
+
+    source, first = inspect.getsourcelines(train)
+    loop_begins = first + source.index("    try:\n")
+    while True:
+        strike_at += 1 + strike_at // 30
+        lines = 0
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            W, b, history = train(*arguments, batch_size=5, rng=0)
+        except KeyboardInterrupt:
+            break  # the loop is over: from here on an interrupt is like any other
+        finally:
+            sys.settrace(before)
+        done = len(history["train_loss"])
+        ends.add(done)
+        for name in CURVES:
+            assert np.array_equal(history[name], whole[name][:done])
+        if done:
+            g, _ = forward_pass(X_test, W, b, activations)
+            expected = logistic_loss(g, y_test)[0].mean()
+            assert np.isclose(history["test_loss"][-1], expected, rtol=1e-12, atol=0)
+        else:
+            assert np.array_equal(W[0], weights[0])
+        if lines < strike_at:
+            break
+    assert len(ends) > 3
 
 
 def test_progress_shows_a_bar(capsys, monkeypatch):

@@ -1,0 +1,219 @@
+"""nn_faster does what the plain code of nn_helpers does: histories and derivatives."""
+
+import numpy as np
+import pytest
+
+import nn_faster
+from networks import activations_for, nearest_corner, random_network
+from nn_helpers import (
+    accuracy,
+    create_bias_vectors,
+    create_weight_matrices,
+    finite_difference_gradient,
+    forward_pass,
+    get_mnist_threes_nines,
+    logistic_loss,
+    nn_finite_difference_checker,
+    relu_activation,
+    sgd,
+    sigmoid_activation,
+    train,
+)
+
+CURVES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+
+
+def straightforward(X, y, X_test, y_test, weights, biases, activations, **options):
+    """Train by sgd, with one forward pass over the test set after each update."""
+    record = []
+    for W, b, loss, hits in sgd(X, y, weights, biases, activations, **options):
+        g, _ = forward_pass(X_test, W, b, activations)
+        record.append(
+            [loss, hits, logistic_loss(g, y_test)[0].mean(), accuracy(g, y_test)]
+        )
+    return W, b, dict(zip(CURVES, np.transpose(record)))
+
+
+def data_and_network(layer_dims, seed, N=60, m=25):
+    X, y, weights, biases = random_network(
+        np.random.default_rng(seed), layer_dims, N + m
+    )
+    return X[:N], y[:N], X[N:], y[N:], weights, biases, activations_for(weights)
+
+
+# ---- Training --------------------------------------------------------------------
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("batch_size", [1, 7, 59, 60, 100])
+@pytest.mark.parametrize(
+    "layer_dims", [(40, 1), (40, 6, 1), (40, 6, 5, 1), (40, 8, 7, 6, 5, 1), (3, 9, 1)]
+)
+def test_the_whole_history_is_the_straightforward_one(layer_dims, batch_size, seed):
+    arguments = data_and_network(layer_dims, seed)
+    options = {"batch_size": batch_size, "num_epochs": 6, "step_size": 0.2, "rng": seed}
+    W, b, history = train(*arguments, **options)
+    plain_W, plain_b, plain = straightforward(*arguments, **options)
+    for name in CURVES:
+        assert np.allclose(history[name], plain[name], rtol=1e-9, atol=1e-12), name
+    for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
+        assert np.allclose(a, plain_a, rtol=1e-9, atol=1e-12)
+
+
+def passes_in_full(monkeypatch, **limits):
+    """Train once and return how often the test set went through X_test W in full."""
+    for name, value in limits.items():
+        monkeypatch.setattr(nn_faster, name, value)
+    X, y, X_test, y_test, *network = data_and_network((40, 6, 1), 0)
+    full = []
+
+    class Noting(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            plain = [np.asarray(a) if isinstance(a, Noting) else a for a in inputs]
+            if ufunc is np.matmul and inputs[0] is X_noting and "out" in options:
+                full.append(1)
+            return getattr(ufunc, method)(*plain, **options)
+
+    X_noting = X_test.view(Noting)
+    follow = nn_faster.test_follower(X, X_noting, network[0], 7, 9 * 6)
+    update = nn_faster.updater(X, y, *network[:2], 0.1)
+    for batch in np.random.default_rng(0).integers(0, len(X), (9 * 6, 7)):
+        W, b, _, change = update(batch)
+        expected, _ = forward_pass(X_test, W, b, network[2])
+        g = follow(W, b, batch, change)
+        assert np.allclose(g, expected, rtol=1e-12, atol=0)
+    return len(full)
+
+
+@pytest.mark.e
+def test_passes_are_in_full_only_where_they_must_be(monkeypatch):
+    assert passes_in_full(monkeypatch) == 1
+    assert passes_in_full(monkeypatch, AFRESH=10) == 6
+    assert passes_in_full(monkeypatch, LARGEST_TABLE=100) == 9 * 6
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-9), (np.float32, 2e-3)])
+def test_an_epoch_on_the_digits(dtype, rtol):
+    (X, y), (X_test, y_test) = get_mnist_threes_nines()
+    rng = np.random.default_rng(0)
+    weights = [W.astype(dtype) for W in create_weight_matrices([784, 200, 1], rng)]
+    biases = [b.astype(dtype) for b in create_bias_vectors([784, 200, 1])]
+    arguments = (
+        X.reshape(-1, 784).astype(dtype), y, X_test.reshape(-1, 784).astype(dtype),
+        y_test, weights, biases, [relu_activation, sigmoid_activation],
+    )  # fmt: skip
+    W, _, history = train(*arguments, num_epochs=1, rng=1)
+    plain_W, _, plain = straightforward(*arguments, num_epochs=1, rng=1)
+    assert W[0].dtype == dtype
+    for name in ("train_loss", "test_loss"):
+        assert np.allclose(history[name], plain[name], rtol=rtol, atol=0)
+    # In float32 a digit on the border may fall to the other side.
+    for name in ("train_accuracy", "test_accuracy"):
+        assert np.allclose(
+            history[name], plain[name], rtol=0, atol=0 if rtol < 1e-6 else 2 / 100
+        )
+
+
+@pytest.mark.e
+def test_float32_data_and_float64_weights_train_in_float64():
+    X, y, X_test, y_test, *network = data_and_network((40, 6, 1), 3)
+    arguments = X.astype(np.float32), y, X_test.astype(np.float32), y_test, *network
+    options = {"batch_size": 7, "num_epochs": 6, "rng": 0}
+    W, _, history = train(*arguments, **options)
+    _, _, plain = straightforward(*arguments, **options)
+    assert W[0].dtype == np.float64
+    assert np.allclose(history["test_loss"], plain["test_loss"], rtol=1e-9, atol=0)
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("step_size", [1e-300, 10.0])
+def test_odd_step_sizes_raise_nothing(step_size):
+    arguments = data_and_network((40, 6, 1), 0)
+    with np.errstate(all="raise"):
+        _, _, history = train(*arguments, step_size=step_size, batch_size=7, rng=0)
+        straightforward(*arguments, step_size=step_size, batch_size=7, rng=0)
+    assert all(np.isfinite(curve).all() for curve in history.values())
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("run", [train, straightforward])
+def test_weights_beyond_all_floats_are_refused(run, epochs):
+    arguments = data_and_network((40, 6, 1), 0)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="finite"):
+        run(*arguments, step_size=1e308, batch_size=60, num_epochs=epochs, rng=0)
+
+
+# ---- Finite differences ----------------------------------------------------------
+
+
+@pytest.mark.a
+@pytest.mark.parametrize("block", [1, 50, 2**20])
+@pytest.mark.parametrize("layer_dims", [(5, 1), (5, 4, 1), (5, 4, 3, 1), (3, 4, 4, 3, 2, 1)])
+def test_blocks_give_the_plain_loop_s_derivatives(monkeypatch, layer_dims, block):
+    monkeypatch.setattr(nn_faster, "BLOCK", block)
+    rng = np.random.default_rng(len(layer_dims))
+    X, y, weights, biases = random_network(rng, layer_dims, 6)
+    while nearest_corner(X, weights, biases) < 1e-3:
+        X, y, weights, biases = random_network(rng, layer_dims, 6)
+    activations = activations_for(weights)
+    for epsilon in (1e-5, 1e-4):
+        grad_Ws, grad_bs = nn_faster.gradients_in_blocks(X, y, weights, biases, epsilon)
+        plain_Ws, plain_bs = nn_finite_difference_checker(
+            X, y, weights, biases, activations, epsilon
+        )
+        for a, plain in zip(grad_Ws + grad_bs, plain_Ws + plain_bs, strict=True):
+            assert a.shape == plain.shape
+            # Both err by rounding alone: some 1e-16 of the loss, over 2 epsilon.
+            assert np.allclose(a, plain, rtol=0, atol=2e-15 / epsilon)
+
+
+@pytest.mark.a
+def test_the_curvature_is_the_plain_loop_s_too():
+    """With a step of 0.1 the difference is far from the derivative, and the same."""
+    X, y, weights, biases = random_network(np.random.default_rng(4), (5, 4, 1), 6)
+    grad_Ws, _ = nn_faster.gradients_in_blocks(X, y, weights, biases, 0.1)
+    plain_Ws, _ = nn_finite_difference_checker(
+        X, y, weights, biases, activations_for(weights), 0.1
+    )
+    small_Ws, _ = nn_faster.gradients_in_blocks(X, y, weights, biases, 1e-5)
+    assert np.allclose(grad_Ws[0], plain_Ws[0], rtol=0, atol=1e-13)
+    assert abs(grad_Ws[0] - small_Ws[0]).max() > 1e-5
+
+
+@pytest.mark.a
+def test_a_large_network_goes_in_blocks_and_is_right_where_one_looks():
+    X, y, weights, biases = random_network(np.random.default_rng(0), (60, 40, 1), 9)
+    activations = activations_for(weights)
+    grad_Ws, _ = nn_finite_difference_checker(X, y, weights, biases, activations)
+    blocks, _ = nn_faster.gradients_in_blocks(X, y, weights, biases, 1e-5)
+    assert np.array_equal(grad_Ws[0], blocks[0])
+
+    def loss_with(w, p, q):
+        changed = weights[0].copy()
+        changed[p, q] = w
+        g, _ = forward_pass(X, [changed, weights[1]], biases, activations)
+        return logistic_loss(g, y)[0].mean()
+
+    for p, q in [(0, 0), (59, 39), (7, 20)]:
+        one = finite_difference_gradient(lambda w: loss_with(w, p, q), weights[0][p, q])
+        assert np.isclose(grad_Ws[0][p, q], one, rtol=0, atol=2e-10)
+
+
+@pytest.mark.a
+def test_other_activations_go_through_the_plain_loop():
+    X, y, weights, biases = random_network(np.random.default_rng(0), (40, 30, 1), 4)
+
+    def softplus(s):
+        return np.logaddexp(0, s), 1 / (1 + np.exp(-s))
+
+    activations = [softplus, sigmoid_activation]
+    grad_Ws, _ = nn_finite_difference_checker(X, y, weights, biases, activations)
+    g, caches = forward_pass(X, weights, biases, activations)
+    assert np.isfinite(grad_Ws[0]).all() and abs(grad_Ws[0]).max() > 1e-4
+    assert not nn_faster.handles(activations)
+    assert nn_faster.handles([relu_activation, sigmoid_activation])
+    assert not nn_faster.handles([sigmoid_activation, sigmoid_activation])
+    assert not nn_faster.handles([relu_activation])
