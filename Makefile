@@ -1,5 +1,7 @@
 # make            build the environment, run the seven notebooks, write export/write-up.pdf
-# make test       run the tests
+# make test       run the tests, see that they reach every line, and check the style
+# make lint       check style and types alone
+# make versions   run the tests under other versions of Python and NumPy
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
 # make clean      remove the environment and all caches
@@ -8,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab test clean
+.PHONY: write-up notebooks lab test lint versions clean
 
 write-up: .venv/ready
 	@$(BIN)/python -m export
@@ -19,8 +21,15 @@ notebooks: .venv/ready
 lab: .venv/ready
 	@$(BIN)/jupyter lab notebooks
 
-test: .venv/ready-for-tests
-	@$(BIN)/python -m pytest
+test: lint
+	@$(BIN)/python -m pytest --cov
+
+lint: .venv/ready-for-tests
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+versions:
+	@tests/versions.sh
 
 # The two stamps are made last, so that an interrupted installation is taken up again.
 .venv/ready: requirements.txt pyproject.toml
@@ -38,5 +47,6 @@ test: .venv/ready-for-tests
 	@touch $@
 
 clean:
-	rm -rf .venv *.egg-info build .pytest_cache .hypothesis
+	rm -rf .venv *.egg-info build .pytest_cache .hypothesis \
+	  .ruff_cache .mypy_cache .coverage .coverage.*
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ nn_helpers is written to be read. This file does two of its jobs in less time, a
 tests hold each to the plain version. Both rest on one remark: where little changes in a
 network, little of the forward pass needs to be done again.
 
-    training             timesteps, updater, test_follower
+    training             timesteps, updater, follower
     finite differences   gradients_in_blocks
 
 Only networks of ReLUs that end in one sigmoid are handled here. The arguments are those
@@ -63,7 +63,7 @@ def timesteps(
     g_test, test_outputs = None, None
     if X_test is not None:
         num_timesteps = num_epochs * -(-len(X) // batch_size)
-        test_outputs = test_follower(
+        test_outputs = follower(
             X, X_test.astype(dtype, copy=False), Ws, min(batch_size, len(X)), num_timesteps
         )
     for batch in _batches(len(X), batch_size, num_epochs, _generator(rng)):
@@ -131,7 +131,7 @@ def updater(
 # The inner products in X_test x^T are the same in each epoch. Computed once for all of
 # the training set, they leave n / d of a pass to be done.
 
-def test_follower(
+def follower(
     X: Array, X_test: Array, Ws: list[Array], batch_size: int, num_timesteps: int
 ) -> Callable[[list[Array], list[Array], Array, Array], Array]:
     """Return a function from (Ws, bs, batch, change) to the outputs for X_test, (m,).

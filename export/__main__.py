@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -11,13 +12,14 @@ from export import ExportError
 
 # nbformat imports jsonschema, which would build a grammar for international addresses
 # with this package: 1.4 s, more than Typst needs, for what no notebook asks for.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
         run(options)
@@ -31,8 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except OSError as error:  # a full disk, most likely
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print("\ninterrupted: nothing was written", file=sys.stderr)
+        print("\ninterrupted: no file is half written", file=sys.stderr)
         return 130
     return 0
 
@@ -42,13 +47,15 @@ def run(options: argparse.Namespace) -> None:
     from export.check import Checked
     from export.cover import read_cover
     from export.execute import execute_notebooks, read_notebook
-    from export.exporter import compile_typst
+    from export.exporter import compile_whole
     from export.write_up import typeset
 
     output = options.output
     paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
     if not paths:
         raise ExportError(f"no notebook in {NOTEBOOKS}")
+    if output.resolve() in {path.resolve() for path in [*paths, options.cover]}:
+        raise ExportError(f"cannot write {output}: it is read from")
     cover = read_cover(options.cover)
     _try_to_write(output)  # better known before the minute that the notebooks take
     if options.no_execute:
@@ -63,13 +70,8 @@ def run(options: argparse.Namespace) -> None:
     if options.keep_typst:
         write({output.parent / name: data for name, data in write_up.files.items()})
         write({output.with_suffix(".typ"): write_up.source.encode()})
-    pdf = compile_typst(write_up.source, write_up.files)
-    checked = Checked(pdf)
-    if checked.missing(write_up.source):  # a script that only the system has a font for
-        pdf = compile_typst(write_up.source, write_up.files, system_fonts=True)
-        checked = Checked(pdf)
-        if missing := checked.missing(write_up.source):
-            raise ExportError(f"no font on this computer has {missing}")
+    pdf, pages = compile_whole(write_up.source, write_up.files)
+    checked = Checked(pdf, pages)
     checked.check(write_up)
     write({output: pdf})
     print(_page_table(checked.sections))
@@ -81,27 +83,34 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write(files: dict[Path, bytes]) -> None:
-    """Write files so that each is the old one or the new one, whatever happens."""
-    written: list[tuple[str, Path]] = []
+    """Write files so that each is the old one or the new one, whatever happens.
+
+    All of them are complete on the disk before the first is put in place, so that a
+    full disk changes none. Killed between two of these last steps, a program leaves the
+    first files new and the others old, each of them whole: no file system does better.
+    """
+    written: list[tuple[Path, Path]] = []
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
                 dir=path.parent, prefix=f".{path.name}.", delete=False
             ) as file:
-                written.append((file.name, path))
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                written.append((Path(file.name), path))
+                mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+                os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         while written:
-            os.replace(*written[0])
+            temporary, path = written[0]
+            temporary.replace(path)
             written.pop(0)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror}") from None
     finally:
         for temporary, _ in written:
-            os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
 
 
 def _try_to_write(path: Path) -> None:
@@ -178,4 +187,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it cleans up, too
     sys.exit(main())

@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from pypdf import PdfReader
 
 from export import ExportError
 from export.cover import STATEMENT
 from export.maths import FORMULA
-from export.pages import MISSING, Mark, marks
+from export.pages import Mark, marks
 from export.write_up import APPENDIX, WriteUp
 
 # The edges of the text in points: US Letter with margins of an inch, into which Typst
@@ -34,14 +35,14 @@ class Section:
 class Checked:
     """A PDF that has been read back."""
 
-    def __init__(self, pdf: bytes) -> None:
+    def __init__(self, pdf: bytes, pages: list[list[Mark]] | None = None) -> None:
+        """`pages` are the marks on the pages, if they have been read already."""
         self.reader = PdfReader(io.BytesIO(pdf))
-        self.pages = [list(marks(page)) for page in self.reader.pages]
+        self.pages = pages or [list(marks(page)) for page in self.reader.pages]
         outline = self.reader.outline  # what is below an entry follows as a list
-        entries = [entry for entry in outline if not isinstance(entry, list)]
-        starts = [
-            self.reader.get_destination_page_number(entry) + 1 for entry in entries
-        ]
+        entries: list[Any] = [e for e in outline if not isinstance(e, list)]
+        page_of = self.reader.get_destination_page_number
+        starts = [(page_of(entry) or 0) + 1 for entry in entries]
         ends = [*starts[1:], len(self.pages) + 1]
         self.sections = [
             Section(entry.title, start, max(start, end - 1), float(entry.top))
@@ -49,17 +50,8 @@ class Checked:
         ]
 
     def text(self, page: int) -> str:
+        """All that is printed on a page, counted from 1."""
         return "".join(mark.text for mark in self.pages[page - 1])
-
-    def missing(self, source: str) -> str:
-        """The characters of the source that no font has; empty if there is none."""
-        text = "".join(map(self.text, range(1, len(self.pages) + 1)))
-        if MISSING not in text:
-            return ""
-        known = set(text)
-        gone = dict.fromkeys(c for c in source if ord(c) > 126 and c not in known)
-        names = [f"{c} ({unicodedata.name(c, hex(ord(c)))})" for c in gone]
-        return ", ".join(names) or "a character"
 
     def check(self, write_up: WriteUp) -> None:
         """Raise ExportError with everything that is wrong."""
@@ -68,6 +60,7 @@ class Checked:
             *self._questions(write_up),
             *self._appendix(write_up),
             *self._margins(),
+            *self._overlaps(),
             *self._fonts(),
         ]
         if faults:
@@ -78,7 +71,7 @@ class Checked:
         if _squeezed(STATEMENT) not in _squeezed(self.text(1)):
             yield "page 1 lacks the honor statement"
         for name in (write_up.cover.name, *write_up.cover.worked_with):
-            if _squeezed(name) not in _squeezed(self.text(1)):
+            if _found(_squeezed(name), _squeezed(self.text(1))) < 0:
                 yield f"page 1 lacks the name {name!r}"
         if self.sections and self.sections[0].first < 3:
             yield "page 1 is not the cover alone"
@@ -110,9 +103,9 @@ class Checked:
         printed = _squeezed("".join(map(self.text, range(first, len(self.pages) + 1))))
         position = 0
         for listing in write_up.listings:
-            for number, line in enumerate(listing.source.splitlines(), 1):
+            for number, line in enumerate(listing.source.split("\n"), 1):
                 wanted = str(number) + _squeezed(line)
-                found = printed.find(wanted, position)
+                found = _found(wanted, printed, position)
                 if found < 0:
                     where = f"{listing.title} {listing.label}".strip()
                     yield f"the appendix lacks line {number} of {where}"
@@ -139,6 +132,16 @@ class Checked:
             if said and said not in {_squeezed(s.title) for s in self.sections}:
                 yield f"page {number}: {said!r} is above the margin"
 
+    def _overlaps(self) -> Iterator[str]:
+        """Words printed over each other, as those too long for the cell of a table."""
+        for number, page in enumerate(self.pages, 1):
+            words = [mark for mark in page if any(map(str.isalnum, mark.text))]
+            words.sort(key=lambda mark: (round(mark.bottom, 1), mark.left))
+            for one, other in pairwise(words):
+                same_line = round(one.bottom, 1) == round(other.bottom, 1)
+                if same_line and other.left < one.right - 3:
+                    yield f"page {number}: {other.text!r} stands on {one.text!r}"
+
     def _fonts(self) -> Iterator[str]:
         for number, page in enumerate(self.reader.pages, 1):
             for font in _fonts_of(page):
@@ -149,7 +152,7 @@ class Checked:
                     yield f"page {number}: {name} is not embedded"
 
 
-def _fonts_of(holder: dict) -> Iterator[dict]:
+def _fonts_of(holder: Any) -> Iterator[Any]:
     """The fonts of a page, and of the pictures in it."""
     resources = holder.get("/Resources", {}).get_object()
     for font in resources.get("/Font", {}).values():
@@ -163,4 +166,16 @@ def _squeezed(text: str) -> str:
     """Text without spaces and without the differences that typesetting makes."""
     text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'")
     text = text.replace("“", '"').replace("”", '"')
-    return re.sub(r"[\s\u00ad\u200b]", "", text)
+    return re.sub(r"[\s\u00ad\u200b\u2060]", "", text)
+
+
+def _found(wanted: str, text: str, start: int = 0) -> int:
+    """Where some squeezed text stands; -1 if nowhere."""
+    if not re.search(r"[\u0590-\u08ff]", wanted):
+        return text.find(wanted, start)
+    # Hebrew and Arabic stand in the order of the page, words and signs swapped.
+    letters = sorted(wanted)
+    for place in range(start, len(text) - len(wanted) + 1):
+        if sorted(text[place : place + len(wanted)]) == letters:
+            return place
+    return -1

@@ -1,6 +1,7 @@
 """Run notebooks in fresh kernels, several at a time."""
 
 import asyncio
+import atexit
 import os
 import re
 import sys
@@ -24,9 +25,6 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from export import ExportError
-
-# Sockets in a folder of ours rather than TCP ports that others could reach.
-_TRANSPORT = {"transport": "ipc"} if os.name == "posix" else {}
 
 _KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
 
@@ -54,9 +52,8 @@ def read_notebook(path: Path) -> NotebookNode:
 
 def cores() -> int:
     """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    here = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
+    return len(here(0)) if here else os.cpu_count() or 1
 
 
 def execute_notebooks(
@@ -83,7 +80,8 @@ def execute_notebooks(
             raise NotebookError(f"{path}: written for {language}, not for Python")
     workers = max(1, min(len(paths), cores()))
     runs = [
-        _Run(path, notebook, timeout) for path, notebook in zip(paths, notebooks)
+        _Run(str(number), path, notebook, timeout)
+        for number, (path, notebook) in enumerate(zip(paths, notebooks))
     ]
     longest_first = runs[::-1]  # later questions tend to take longer
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
@@ -147,8 +145,11 @@ class _ThisPython(KernelSpecManager):
 class _Run:
     """One notebook on its way through a kernel."""
 
-    def __init__(self, path: Path, notebook: NotebookNode, timeout: float) -> None:
-        self.path, self.notebook, self.timeout = path, notebook, timeout
+    def __init__(
+        self, name: str, path: Path, notebook: NotebookNode, timeout: float
+    ) -> None:
+        self.name, self.path = name, path  # two paths may end in the same name
+        self.notebook, self.timeout = notebook, timeout
         self.cell_index: int | None = None
         self.manager: AsyncKernelManager | None = None
         self.stopped = threading.Event()
@@ -157,8 +158,8 @@ class _Run:
         start = time.perf_counter()
         self.manager = AsyncKernelManager(
             kernel_spec_manager=_ThisPython(),
-            connection_file=os.path.join(environment["IPYTHONDIR"], self.path.stem),
-            **_TRANSPORT,
+            connection_file=str(Path(environment["IPYTHONDIR"], self.name)),
+            transport=_transport(environment["IPYTHONDIR"]),
         )
         client = NotebookClient(
             self.notebook,
@@ -178,6 +179,8 @@ class _Run:
             if self.stopped.is_set():
                 raise _Stopped from None
             raise NotebookError(self._explain(error)) from None
+        finally:  # else it complains at exit of a kernel that never started
+            atexit.unregister(client._cleanup_kernel)
         clean(self.notebook)
         on_done(self.path, time.perf_counter() - start)
 
@@ -195,15 +198,17 @@ class _Run:
 
     def _explain(self, error: Exception) -> str:
         where = str(self.path)
-        if self.cell_index is not None:
-            where += f", cell {self.cell_index + 1}"
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if self.cell_index is None:
+            return f"{where}: its kernel did not start: {message}"
+        where += f", cell {self.cell_index + 1}"
         if isinstance(error, CellExecutionError):
             return f"{where}: {_failing_line(error)}"
         if isinstance(error, CellTimeoutError):
             return f"{where}: still running after {self.timeout:g} s, given up"
         if isinstance(error, DeadKernelError):
             return f"{where}: the kernel died (out of memory?)"
-        return f"{where}: {type(error).__name__}: {' '.join(str(error).split())}"
+        return f"{where}: {message}"
 
 
 def _failing_line(error: CellExecutionError) -> str:
@@ -212,6 +217,14 @@ def _failing_line(error: CellExecutionError) -> str:
     arrows = re.findall(r"^-+> *(\d+) (.*)$", strip_ansi(error.traceback), re.MULTILINE)
     where = f" (line {arrows[0][0]}: {arrows[0][1].strip()})" if arrows else ""
     return message + where
+
+
+def _transport(scratch: str) -> str:
+    """Sockets in a folder of ours, where there are any and its path fits into one.
+
+    Others could reach a TCP port.
+    """
+    return "ipc" if os.name == "posix" and len(scratch) < 80 else "tcp"
 
 
 def _environment(scratch: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Two nbconvert exporters: a notebook as Typst source, and as the PDF made of it."""
 
 import base64
+import io
+import itertools
 import mimetypes
 import re
 import tempfile
@@ -13,6 +15,7 @@ from nbconvert.exporters import TemplateExporter
 from nbconvert.filters import strip_ansi
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
+from pypdf import PdfReader
 from traitlets import default
 from traitlets.config import Config
 
@@ -20,6 +23,7 @@ from export import ExportError
 from export.colours import coloured
 from export.execute import WIDGET
 from export.markup import READERS, Piece, convert
+from export.pages import Mark, marks, missing
 
 IMAGES = ("application/pdf", "image/svg+xml", "image/png", "image/jpeg")
 
@@ -32,8 +36,13 @@ def typst_string(text: str) -> str:
     return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
 
 
+_LINE_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
+
+
 def typst_code(source: str, language: str = "ipython3") -> str:
     """Code as two arguments in Typst: a string, and the coloured runs of its lines."""
+    source = source.expandtabs(4)  # in the runs, Typst takes a tab for a space,
+    source = _LINE_BREAKS.sub(" ", source)  # and these for the end of a line
     lines = [
         "".join(f"{typst_string(style)},{typst_string(text)}," for style, text in runs)
         for runs in coloured(source, language)
@@ -42,7 +51,8 @@ def typst_code(source: str, language: str = "ipython3") -> str:
 
 
 def printable(text: str) -> str:
-    """Output as it is printed: no colours, and control characters as escapes."""
+    """Output as it is printed: no colours or links, control characters as escapes."""
+    text = re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
     text = strip_ansi(text).replace("\r\n", "\n").rstrip("\n")
     return re.sub(
         r"[\x00-\x08\x0b-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text
@@ -57,6 +67,7 @@ class Typeset(Preprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict):
+        """Called by nbconvert."""
         self.pieces: list[Piece] = []
         for index, cell in enumerate(nb.cells, 1):
             self.cell, self.where = cell, cell.metadata.get("where", f"cell {index}")
@@ -70,8 +81,8 @@ class Typeset(Preprocessor):
             cell.blocks = [_resolved(block) for block in cell.blocks]
         return nb, resources
 
-    def _piece(self, text: str, mimetype: str) -> Piece:
-        self.pieces.append(Piece(text, mimetype, self.where, self.cell))
+    def _piece(self, text: str, mimetype: str, lower: int = 0) -> Piece:
+        self.pieces.append(Piece(text, mimetype, self.where, self.cell, lower))
         return self.pieces[-1]
 
     def _blocks(self, cell: NotebookNode) -> Iterator[dict]:
@@ -79,7 +90,7 @@ class Typeset(Preprocessor):
             yield {"kind": "markup", "typst": self._piece(cell.source, "text/markdown")}
         elif cell.cell_type == "raw":
             yield from self._raw(cell)
-        elif cell.cell_type == "code":
+        else:
             hidden = cell.metadata.get("transient", {}).get("remove_source")
             if cell.source.strip() and not hidden:
                 yield {"kind": "code", "text": cell.source.rstrip()}
@@ -105,7 +116,8 @@ class Typeset(Preprocessor):
                 )
                 continue
             graph = block if block["kind"] == "graph" else None
-            yield block
+            if block["kind"] != "printout" or block["text"].strip():
+                yield block
 
     def _output(self, output: NotebookNode) -> dict:
         if output.output_type == "stream":
@@ -130,7 +142,8 @@ class Typeset(Preprocessor):
         plain = plain or f"[an output that paper cannot show: {kinds}]"
         for mimetype in READERS:
             if mimetype in data:
-                typst = self._piece(data[mimetype], mimetype)
+                # A heading in an output begins no question.
+                typst = self._piece(data[mimetype], mimetype, lower=2)
                 return {"kind": "markup", "typst": typst, "text": plain}
         return {"kind": "printout", "text": plain}
 
@@ -186,7 +199,7 @@ class TypstExporter(TemplateExporter):
 
     export_from_notebook = "Typst"
     output_mimetype = "text/x-typst"
-    preprocessors = [Typeset]
+    preprocessors = [Typeset]  # noqa: RUF012 (a trait's default)
 
     @default("file_extension")
     def _file_extension_default(self) -> str:
@@ -206,6 +219,7 @@ class TypstExporter(TemplateExporter):
 
     @property
     def default_config(self) -> Config:
+        """nbconvert's, with what a write-up needs turned on."""
         config = super().default_config.copy()
         config.merge(
             {
@@ -234,11 +248,28 @@ class TypstPDFExporter(TypstExporter):
     export_from_notebook = "PDF via Typst"
 
     def from_notebook_node(self, nb, resources=None, **kw):
+        """Called by nbconvert: the PDF, and what is known of it."""
         source, resources = super().from_notebook_node(nb, resources, **kw)
-        pdf = compile_typst(source, resources["outputs"])
+        pdf, _ = compile_whole(source, resources["outputs"])
         resources["outputs"] = {}  # they are in the PDF now
         resources["output_extension"] = ".pdf"
         return pdf, resources
+
+
+def compile_whole(
+    source: str, files: dict[str, bytes]
+) -> tuple[bytes, list[list[Mark]]]:
+    """The PDF of a Typst document, and what stands on its pages.
+
+    The system's fonts are asked only for a script that the built-in ones lack.
+    """
+    for system_fonts in (False, True):
+        pdf = compile_typst(source, files, system_fonts=system_fonts)
+        pages = [list(marks(page)) for page in PdfReader(io.BytesIO(pdf)).pages]
+        gone = missing(itertools.chain(*pages), source)
+        if not gone:
+            return pdf, pages
+    raise ExportError(f"no font on this computer has {gone}")
 
 
 def compile_typst(
@@ -254,7 +285,7 @@ def compile_typst(
         main.write_text(source, encoding="utf-8")
         try:
             return typst.compile(
-                main, root=folder, ignore_system_fonts=not system_fonts
+                str(main), root=folder, ignore_system_fonts=not system_fonts
             )
         except typst.TypstError as error:
             raise ExportError(f"typst: {getattr(error, 'diagnostic', error)}") from None

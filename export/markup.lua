@@ -1,6 +1,7 @@
 -- Turns pieces of text into Typst, all of a write-up in one run:
 --   pandoc lua markup.lua < pieces.json > results.json
--- A piece has `text` and `format` (a Pandoc reader). A result has `typst`, `images` (the
+-- A piece has `text`, `format` (a Pandoc reader) and `lower` (by how many levels its
+-- headings are lowered). A result has `typst`, `images` (the
 -- sources of what is `image:1` and so on in the Typst), `codes` (the same for code blocks),
 -- `titles` (the headings of level 1) and `problem`, if anything would be lost.
 
@@ -21,16 +22,22 @@ local function convert(piece)
   end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
   local problem
-  local function lost(raw) problem = raw.format .. " code: " .. raw.text end
+  local function lost(raw)
+    if raw.text:match("^%s*<style") then return {} end -- as with every pandas table
+    problem = raw.format .. " code: " .. raw.text
+  end
   document = document:walk { RawInline = lost, RawBlock = lost }
   document = document:walk {
     Header = function(header)
+      header.level = header.level + piece.lower
       if header.level == 1 then
         titles:insert(pandoc.utils.stringify(header))
       end
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
     end,
+    Div = function(div) return div.content end, -- would be no wider than its text
+    Span = function(span) span.identifier = "" return span end,
     Link = function(link)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end

@@ -1,6 +1,7 @@
 """Markdown, HTML and LaTeX to Typst: all of a document in one call of Pandoc."""
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Piece:
     mimetype: str
     where: str
     cell: NotebookNode
+    lower: int = 0  # by how many levels headings are lowered
     typst: str = ""
     images: Sequence[str] = ()
     codes: Sequence[dict[str, str]] = ()
@@ -57,7 +59,8 @@ def convert(pieces: Sequence[Piece]) -> None:
             text = lift(text, formulas)
             origins += [piece.where] * (len(formulas) - len(origins))
         # Without the last line break, Pandoc misses the last row of a table.
-        requests.append({"text": text + "\n", "format": READERS[piece.mimetype]})
+        request = {"text": text + "\n", "format": READERS[piece.mimetype]}
+        requests.append(request | {"lower": piece.lower})
     stand_ins = []
     for formula, where in zip(formulas, origins):
         try:
@@ -95,10 +98,8 @@ def _refusal(where: str, formula: Formula, reason: str) -> ExportError:
 
 def _stumbled(message: str) -> str:
     """The line of Pandoc's message that says what it did not understand."""
-    for line in message.splitlines():
-        if line.startswith("unexpected"):
-            return line
-    return "Pandoc does not understand it"
+    said = re.search("^unexpected.*", message, re.MULTILINE)
+    return said[0] if said else "Pandoc does not understand it"
 
 
 def _pandoc(requests: list[dict]) -> list[dict]:

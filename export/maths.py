@@ -87,7 +87,6 @@ def mend(formula: Formula) -> tuple[str, list[str]]:
 def finish(converted: str, typst: list[str], display: bool) -> str:
     """Put the Typst for the stand-ins into a converted formula."""
 
-
     def typst_for(match: re.Match) -> str:
         code = typst[int(match[1])]
         if code.startswith(_TIGHT):
@@ -133,7 +132,8 @@ def _tex(node: str | list) -> str:
 
 def _between(nodes: list, opening: str, closing: str) -> list:
     """Take from `nodes` what stands before the matching `closing` (and that too)."""
-    inside, depth = [], 1
+    inside: list[str | list] = []
+    depth = 1
     while nodes:
         node = nodes.pop(0)
         depth += (node == opening) - (node == closing)
@@ -145,7 +145,8 @@ def _between(nodes: list, opening: str, closing: str) -> list:
 
 def _split(nodes: list, separator: str) -> list[list]:
     """Cut at each `separator` that is not inside an environment."""
-    parts, depth = [[]], 0
+    parts: list[list] = [[]]
+    depth = 0
     for node in nodes:
         depth += (node in ("\\begin", "\\left")) - (node in ("\\end", "\\right"))
         if node == separator and depth == 0:
@@ -217,6 +218,7 @@ _SYMBOLS = {  # what Pandoc turns into something else
     "\\lvert": 'class("opening", bar.v)', "\\rvert": 'class("closing", bar.v)',
     "\\lVert": 'class("opening", bar.v.double)',
     "\\rVert": 'class("closing", bar.v.double)',
+    "\\square": "square.stroked", "\\Box": "square.stroked",
     "\\setminus": "without", "\\bmod": 'class("binary", "mod")', "\\ast": "ast.op",
     "\\colon": 'class("punctuation", ":")',
     "\\longrightarrow": "arrow.r.long", "\\longleftarrow": "arrow.l.long",
@@ -277,6 +279,7 @@ class _Mender:
         self.argument(nodes)  # the name again
         if _next(nodes) is not None:
             return None
+        _skip_placement(name, inside)
         if name in ("alignat", "alignedat"):
             self.argument(inside)  # how many columns
         if name in _ALIGNED:
@@ -301,8 +304,16 @@ class _Mender:
     def row(self, nodes: list) -> str:
         """The TeX of a stretch of formula."""
         nodes, tex = list(nodes), ""
+        scripts: set[str] = set()  # that the letter before has already
         while nodes:
             node = nodes.pop(0)
+            if node in ("^", "_", "'"):
+                script = "_" if node == "_" else "^"
+                if script in scripts:
+                    raise Refused(f"a second {script} on the same letter: set braces")
+                scripts.add(script)
+            elif isinstance(node, list) or not node.isspace():
+                scripts.clear()
             if isinstance(node, list):
                 tex += self.group(node, nodes)
             elif node in ("^", "_"):
@@ -323,10 +334,8 @@ class _Mender:
         if group == [","]:  # without the space that follows a comma: 1{,}000
             return self.stand_in('class("normal", comma)')
         inside = self.row(group)
-        if {"^", "_", "'"} & set(filter(_is_token, group)) and _next(following) in (
-            "^",
-            "_",
-        ):
+        scripts = any(node in ("^", "_", "'") for node in group)
+        if scripts and _next(following) in ("^", "_"):
             return self.call('class("normal", ', inside)
         return f"{{{inside}}}"
 
@@ -427,9 +436,9 @@ class _Mender:
             for node in part:
                 if node == []:
                     continue
-                if isinstance(node, list) or re.fullmatch(
-                    r"\\[A-Za-z]+\*?", node
-                ) and node not in _IN_TEXT:
+                if isinstance(node, list) or (
+                    re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in _IN_TEXT
+                ):
                     raise Refused(f"{_tex(node)} among the words of a \\text")
                 said += _IN_TEXT.get(node, node.removeprefix("\\"))
             if said:
@@ -487,6 +496,7 @@ class _Mender:
         name = "".join(self.argument(nodes))
         inside = _between(nodes, "\\begin", "\\end")
         self.argument(nodes)  # the name again
+        _skip_placement(name, inside)
         if name in ("cases", "dcases", "rcases"):
             return self.cases(name, inside)
         if name in _MATRICES:
@@ -511,7 +521,8 @@ class _Mender:
         if not re.fullmatch("l*|c*|r*", letters):
             raise Refused(f"an array whose columns differ, {{{columns}}}")
         align = {"l": "left", "r": "right"}.get(letters[:1], "center")
-        rows, across = [], []
+        rows: list[list] = []
+        across: list[int] = []
         for line in _without_gaps(_split(inside, "\\\\")):
             while _next(line) == "\\hline":
                 self.argument(line)
@@ -584,13 +595,20 @@ def _stripped(nodes: list) -> list:
     return list(itertools.dropwhile(lambda n: _is_token(n) and n.isspace(), nodes))
 
 
+def _skip_placement(name: str, inside: list) -> None:
+    """Take away the [t] of \\begin{aligned}[t], which places it in a line of text."""
+    placed = name in ("aligned", "alignedat", "array", "gathered")
+    if placed and inside[:1] == ["["] and "]" in inside:
+        del inside[: inside.index("]") + 1]
+
+
 def _array(numbers: list[int]) -> str:
     return "(" + "".join(f"{number}," for number in numbers) + ")"
 
 
 def _without_gaps(lines: list[list]) -> list[list]:
     """Lines without the `[4pt]` of a line break; and without an empty last one."""
-    result = []
+    result: list[list] = []
     for line in lines:
         if result and line[:1] == ["["] and "]" in line:
             line = line[line.index("]") + 1 :]

@@ -5,14 +5,16 @@ several times as long, longer than all the rest of the build.
 """
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pypdf import PageObject
 
 Matrix = tuple[float, float, float, float, float, float]
 
-MISSING = "\N{WHITE SQUARE}"  # in the place of a character that no font has
+MISSING = "\ufffe"  # in the place of a character that no font has; it is none itself
 
 _NUMBER = rb"[-+]?(?:\d+\.?\d*|\.\d+)"
 _INSIDE = rb"[^()\\]|\\[\s\S]"
@@ -47,21 +49,25 @@ class Mark:
 
 def marks(page: PageObject) -> Iterator[Mark]:
     """The runs of text and the pictures of a page, in the order of the file."""
+    resources: Any = page["/Resources"]
+    contents = page.get_contents()
+    drawn = b"" if contents is None else contents.get_data()
     fonts = {
         name.lstrip("/"): _Font(font.get_object())
-        for name, font in page["/Resources"].get("/Font", {}).items()
+        for name, font in resources.get("/Font", {}).items()
     }
-    forms = page["/Resources"].get("/XObject", {})
+    forms = resources.get("/XObject", {})
     place: Matrix = (1, 0, 0, 1, 0, 0)
     line: Matrix = place
     saved: list[Matrix] = []
     spans: list[str | None] = []  # the text that stands for what is marked, if given
     actual: str | None = None
-    font, size = None, 0.0
-    for match in _OPERATOR.finditer(page.get_contents().get_data()):
+    font: _Font | None = None
+    size = 0.0
+    for match in _OPERATOR.finditer(drawn):
         word = match["word"]
         if match["set"]:
-            matrix = tuple(map(float, match["matrix"].split()))
+            matrix = _matrix(match["matrix"].split())
             if match["set"] == b"cm":
                 place = _times(matrix, place)
             else:
@@ -73,7 +79,7 @@ def marks(page: PageObject) -> Iterator[Mark]:
         elif match["font"]:
             font, size = fonts[match["font"].decode()], float(match["size"])
         elif match["actual"]:
-            actual = _string(match["actual"])[2:].decode("utf-16-be")
+            actual = _text(_string(match["actual"]))
         elif word in (b"BDC", b"BMC"):
             spans.append(actual)
             actual = None
@@ -82,9 +88,10 @@ def marks(page: PageObject) -> Iterator[Mark]:
         elif match["form"]:
             form = forms["/" + match["form"].decode()].get_object()
             box = [float(n) for n in form.get("/BBox", (0, 0, 1, 1))]
-            inner = tuple(float(n) for n in form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+            inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
             yield _mark("", box, _times(inner, place))
         else:
+            assert font is not None  # it is always set before any text
             text, width = font.read(match["one"] or match["many"])
             if spans and spans[-1] is not None and MISSING not in text:
                 text, spans[-1] = spans[-1], ""
@@ -92,15 +99,26 @@ def marks(page: PageObject) -> Iterator[Mark]:
             yield _mark(text, box, _times(line, place))
 
 
+def missing(marked: Iterable[Mark], source: str) -> str:
+    """The characters of the source that no font has; empty if there is none."""
+    known = set("".join(mark.text for mark in marked))
+    if MISSING not in known:
+        return ""
+    gone = dict.fromkeys(
+        c for c in source if not (c.isspace() or " " < c < "\x7f" or c in known)
+    )
+    names = [
+        f"{c} ({unicodedata.name(c, '?')})" if c.isprintable() else f"U+{ord(c):04X}"
+        for c in gone
+    ]
+    return ", ".join(names) or "a character"
+
+
 class _Font:
     """What the codes in a font's strings stand for, and how wide they are."""
 
     def __init__(self, font: dict) -> None:
         descendant = font["/DescendantFonts"][0].get_object()
-        self.embedded = any(
-            key in descendant["/FontDescriptor"]
-            for key in ("/FontFile", "/FontFile2", "/FontFile3")
-        )
         table = font["/ToUnicode"].get_object().get_data().decode("latin-1")
         self.texts = {
             int(code, 16): bytes.fromhex(text).decode("utf-16-be")
@@ -108,14 +126,9 @@ class _Font:
         }
         self.texts[0] = MISSING
         self.widths: dict[int, float] = {}
-        widths = [item.get_object() for item in descendant.get("/W", [])]
-        while widths:
-            first, then = widths.pop(0), widths.pop(0)
-            if isinstance(then, list):
-                self.widths |= {first + i: float(w) for i, w in enumerate(then)}
-            else:
-                width = float(widths.pop(0))
-                self.widths |= dict.fromkeys(range(first, then + 1), width)
+        widths = iter([item.get_object() for item in descendant.get("/W", [])])
+        for first, last, width in zip(widths, widths, widths):  # as Typst writes them
+            self.widths |= dict.fromkeys(range(first, last + 1), float(width))
 
     def read(self, strings: bytes) -> tuple[str, float]:
         """What Tj or TJ shows, and its width at size 1 (up to the last letter)."""
@@ -144,6 +157,18 @@ def _string(literal: bytes) -> bytes:
         return bytes([int(code, 8)]) if code.isdigit() else _ESCAPED.get(code, code)
 
     return _ESCAPE.sub(unescaped, literal[1:-1])
+
+
+def _text(string: bytes) -> str:
+    """A string meant to be read: UTF-16 if it begins so, else (here) ASCII."""
+    if string.startswith(b"\xfe\xff"):
+        return string[2:].decode("utf-16-be")
+    return string.decode("latin-1")
+
+
+def _matrix(numbers: Iterable[bytes | float]) -> Matrix:
+    a, b, c, d, e, f = map(float, numbers)
+    return a, b, c, d, e, f
 
 
 def _times(inner: Matrix, outer: Matrix) -> Matrix:

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import sysconfig
+import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from export import ExportError
 from export.cover import STATEMENT, Cover
 from export.exporter import TypstExporter
-
 
 APPENDIX = "Appendix: all code"
 
@@ -43,7 +44,7 @@ def typeset(
 ) -> WriteUp:
     """All of the write-up as Typst; `name` is the file's, without its ending."""
     listings = [
-        Listing(name, "", path.read_text(encoding="utf-8").rstrip())
+        Listing(name, "", _read(path).rstrip())
         for name, path in local_modules(paths, notebooks).items()
     ]
     for path, notebook in zip(paths, notebooks):
@@ -87,7 +88,7 @@ def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookN
 
 def code_cells(path: Path, notebook: NotebookNode) -> list[Listing]:
     """Every code cell of a notebook that holds anything."""
-    listings = []
+    listings: list[Listing] = []
     for index, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code" and cell.source.strip():
             ran = f" [{cell.execution_count}]" if cell.execution_count else ""
@@ -118,10 +119,19 @@ def local_modules(
             for path in files:
                 if path not in found:
                     found[path] = root
-                    waiting.append((root, path.read_text(encoding="utf-8")))
+                    waiting.append((root, _read(path)))
     beside = {path.parent.resolve() for path in paths}
     order = sorted(found, key=lambda path: (found[path] in beside, str(path)))
     return {path.relative_to(found[path]).as_posix(): path for path in order}
+
+
+def _read(path: Path) -> str:
+    """The source of a module."""
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise ExportError(f"{path}: {error}") from None
 
 
 def _imported(source: str) -> Iterable[str]:
@@ -138,17 +148,14 @@ def _imported(source: str) -> Iterable[str]:
 
 
 def _locate(name: str, folder: Path) -> tuple[Path, list[Path]]:
-    """The folder and the files of a module or package, unless it is an installed one."""
+    """The folder and the files of a module or package, unless it is installed."""
     package, module = folder / name / "__init__.py", folder / f"{name}.py"
     if package.is_file():
         path = package
     elif module.is_file():
         path = module
     else:
-        try:
-            spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError):
-            return folder, []
+        spec = None if name == "__main__" else importlib.util.find_spec(name)
         if spec is None or not spec.origin or not spec.origin.endswith(".py"):
             return folder, []
         path = Path(spec.origin).resolve()

@@ -10,9 +10,9 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from export_samples import code, save, stdout
 
 from export.__main__ import main
+from export_samples import code, save, stdout
 
 pytestmark = pytest.mark.export
 
@@ -118,6 +118,27 @@ def test_an_output_that_cannot_be_written_is_known_at_once(folder, capsys, place
     assert time.monotonic() - start < 2  # no notebook was run for it
 
 
+@pytest.mark.parametrize("name", ["a.ipynb", "./b.ipynb", "cover.toml"])
+def test_what_is_read_is_not_written_over(folder, capsys, name):
+    before = (folder / name).read_bytes()
+    command = arguments(folder, "--no-execute", "--output", str(folder / name))
+    assert "it is read from" in refused(capsys, *command)
+    assert (folder / name).read_bytes() == before
+
+
+def test_a_question_of_several_pages_is_a_range(folder, capsys):
+    save(folder / "a.ipynb", "# A\n\n" + "Word word. " * 900)
+    assert main(arguments(folder, "--no-execute")) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["A", "3-5"] in rows and ["B", "6"] in rows
+
+
+def test_refreshing_keeps_who_may_read_a_notebook(folder):
+    (folder / "a.ipynb").chmod(0o600)
+    assert main(arguments(folder, "--refresh")) == 0
+    assert (folder / "a.ipynb").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_missing_package_is_named_with_the_line_that_installs_it(folder):
     script = (
         "import sys; sys.modules['typst'] = None; "
@@ -173,7 +194,7 @@ def running(kernels: list[psutil.Process]) -> list[psutil.Process]:
     ]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopping_it_ends_the_kernels_and_keeps_the_old_pdf(folder, sent):
     mark = folder / "reached"
     hangs = f"open({str(mark)!r}, 'w').close()\nwhile True: pass"
@@ -184,9 +205,9 @@ def test_stopping_it_ends_the_kernels_and_keeps_the_old_pdf(folder, sent):
     assert kernels
     os.kill(process.pid, sent)
     _, said = process.communicate(timeout=20)
-    if sent == signal.SIGINT:
+    if sent != signal.SIGKILL:
         assert process.returncode == 130
-        assert said.strip() == "interrupted: nothing was written"
+        assert said.strip() == "interrupted: no file is half written"
     wait_for(lambda: not running(kernels))
     assert (folder / "w.pdf").read_bytes() == b"the old one"
 

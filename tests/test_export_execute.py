@@ -1,6 +1,7 @@
 """Running notebooks: fresh kernels of this interpreter, and every way to fail."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,10 +9,18 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from export_samples import WIDGET, code, figure, notebook, save, stdout
 from nbformat.v4 import new_output
 
-from export.execute import NotebookError, clean, execute_notebooks, read_notebook
+from export.execute import (
+    NotebookError,
+    _environment,
+    _Run,
+    _Stopped,
+    clean,
+    execute_notebooks,
+    read_notebook,
+)
+from export_samples import WIDGET, code, figure, notebook, save, stdout
 
 pytestmark = pytest.mark.export
 
@@ -119,6 +128,51 @@ def test_a_damaged_notebook_is_named(tmp_path, content, reason):
         read_notebook(path)
     assert str(raised.value).startswith(f"{path}: {reason}")
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def test_a_kernel_that_does_not_start_is_said_in_one_line(tmp_path):
+    path = save(tmp_path / "a.ipynb", code("1"))
+    # Python looks here first.
+    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(1)")
+    command = [sys.executable, "-m", "export", path, "-o", tmp_path / "w.pdf"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    [said] = done.stderr.splitlines()
+    assert said.startswith(f"error: {path}: its kernel did not start: ")
+
+
+def test_any_other_trouble_is_one_line_too(tmp_path):
+    run = _Run("0", tmp_path / "a.ipynb", notebook(code("1")), 1)
+    run._remember(run.notebook.cells[0], 0)
+    said = run._explain(RuntimeError("one\ntwo"))
+    assert said == f"{run.path}, cell 1: RuntimeError: one two"
+
+
+def test_a_run_that_is_stopped_before_its_kernel_begins_runs_no_cell(tmp_path):
+    run = _Run("0", tmp_path / "a.ipynb", notebook(code("1")), 60)
+    run.stop()
+    with pytest.raises(_Stopped):
+        run.execute(_environment(str(tmp_path)), lambda path, seconds: None)
+    assert not kernels()
+
+
+def test_two_notebooks_of_one_name_and_a_long_name_do_not_clash(tmp_path):
+    paths = [tmp_path / "x" / "same.ipynb", tmp_path / "y" / "same.ipynb"]
+    paths.append(tmp_path / ("n" * 120 + ".ipynb"))  # a socket's path has some 100
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        save(path, code("import os; print(os.getcwd())"))
+    for path, done in zip(paths, execute_notebooks(paths)):
+        assert done.cells[0].outputs[0].text == f"{path.parent}\n"
+
+
+def test_a_long_path_to_the_temporary_folder_does_no_harm(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    path = save(tmp_path / "a.ipynb", code("print(6 * 7)"))
+    assert execute_notebooks([path])[0].cells[0].outputs[0].text == "42\n"
+    assert not list(deep.iterdir())
 
 
 def test_a_notebook_in_another_language_is_refused(tmp_path):

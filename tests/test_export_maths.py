@@ -68,6 +68,12 @@ REFUSED = {
     r"$\text{a \alpha b}$": r"\alpha",
     r"$\operatorname{\frac12}$": r"\frac",
     r"$\smash{x}$": r"\smash",
+    "$x}$": "} without",
+    r"$\text{5%}$": "{ without",
+    r"$\text{a {\bf b}}$": r"{\bf b}",
+    "$a_b_c$": "second _",
+    "$x^2'$": "second ^",
+    r"$\begin{array}{c} 1 \\ \hline \end{array}$": "frame",
 }
 
 
@@ -80,6 +86,24 @@ def test_what_cannot_be_typeset_is_refused_with_place_and_formula(tex):
     assert message.startswith("cell 2: cannot typeset ")
     assert tex.strip("$") in message
     assert REFUSED[tex] in message.rsplit("$: ", 1)[1]
+
+
+def test_a_stand_in_that_pandoc_moves_is_refused(monkeypatch):
+    lost = {"typst": '$hat("\ue0020\ue003")$'}  # as a word, not where it was put
+    monkeypatch.setattr("export.markup._pandoc", lambda requests: [{}, lost])
+    with pytest.raises(ExportError, match=r"typeset \$\\;\$: .* Typst has no room"):
+        typeset(r"$\;$")
+
+
+def test_what_pandoc_says_is_passed_on(monkeypatch):
+    unclear = {"typst": "", "problem": "no idea\nat all"}
+    monkeypatch.setattr("export.markup._pandoc", lambda requests: [{}, unclear])
+    with pytest.raises(ExportError, match="Pandoc does not understand it"):
+        typeset("$x$")
+    monkeypatch.undo()
+    monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: "/bin/false")
+    with pytest.raises(ExportError, match="^pandoc: "):
+        typeset("$x$")
 
 
 def advance(typst: str) -> float:

@@ -1,8 +1,10 @@
 """The finished PDF: what is in it, and on which page."""
 
 import base64
+import dataclasses
 import hashlib
 import io
+import itertools
 import re
 import shutil
 import subprocess
@@ -11,19 +13,33 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from export_samples import (
-    WIDGET, code, display, figure, markdown, notebook, save, squeezed, stdout,
-)
-from nbformat.v4 import new_output, new_raw_cell
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
 from pypdf import PdfReader
 
 from export import ExportError
 from export.__main__ import main
 from export.check import Checked
 from export.cover import STATEMENT, Cover
-from export.exporter import TypstExporter, compile_typst
-from export.pages import marks
+from export.exporter import (
+    TypstExporter,
+    TypstPDFExporter,
+    compile_typst,
+    compile_whole,
+)
+from export.pages import marks, missing
 from export.write_up import APPENDIX, WriteUp, local_modules, typeset
+from export_samples import (
+    WIDGET,
+    code,
+    display,
+    figure,
+    markdown,
+    notebook,
+    save,
+    squeezed,
+    stdout,
+)
 
 pytestmark = pytest.mark.export
 
@@ -292,6 +308,31 @@ def test_88_columns_fit_on_a_line(tmp_path):
     assert all(len(m.text.strip("x= '")) == 82 for m in places)
 
 
+def test_tabs_and_odd_line_ends_in_code_keep_its_lines_and_its_indentation(tmp_path):
+    source = "def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'a\u200bb'; a = 1"
+    path = save(tmp_path / "a.ipynb", "# A", code(source))
+    _, _, checked = build(path)
+    for page, name in ((2, "def"), (3, "1def")):
+        words = {mark.text.strip(): mark for mark in checked.pages[page]}
+        assert words["return"].left > words["def"].left + 10, name
+
+
+def test_a_module_in_no_encoding_is_named(tmp_path):
+    (tmp_path / "mine.py").write_bytes(b"x = '\xff'\n")
+    path = save(tmp_path / "a.ipynb", code("import mine"))
+    with pytest.raises(ExportError, match="mine.py: .*encoding"):
+        local_modules([path], [nbformat.read(path, 4)])
+
+
+def test_what_is_no_module_of_ones_own_is_left_out(tmp_path):
+    (tmp_path / "broken.py").write_text("def")  # a listing all the same
+    cells = ["import sys, __main__, not_there", "import broken", "import export"]
+    path = save(tmp_path / "a.ipynb", *map(code, cells), code("import nn_helpers"))
+    found = local_modules([path], [nbformat.read(path, 4)])
+    assert {"broken.py", "nn_helpers.py", "export/__init__.py"} <= set(found)
+    assert not [name for name in found if name.startswith(("sys", "numpy", "json"))]
+
+
 # ---- Outputs of every kind -------------------------------------------------------
 
 
@@ -384,16 +425,42 @@ def test_hostile_names_are_typeset_as_they_are(name, tmp_path):
     _, _, checked = build(path, cover=Cover(name=name, worked_with=(name, "B")))
     page = squeezed(checked.text(1))
     assert page.count(squeezed(name)) == 3
-    assert not checked.missing("")
 
 
 def test_a_script_that_no_font_has_is_named(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A")
     write_up = typeset([path], [nbformat.read(path, 4)], Cover(name="陳 Chen"), "w")
     checked = Checked(compile_typst(write_up.source, write_up.files))
-    assert "陳" in checked.missing(write_up.source)
+    named = missing(itertools.chain(*checked.pages), write_up.source)
+    assert named.startswith("陳 (CJK UNIFIED IDEOGRAPH-")
     with pytest.raises(ExportError, match="page 1 lacks the name"):
         checked.check(write_up)
+
+
+def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch):
+    # Whether this computer has a Chinese font does not matter here.
+    asked = []
+
+    def compiled(source, files, *, system_fonts):
+        asked.append(system_fonts)
+        return compile_typst(source, files)
+
+    monkeypatch.setattr("export.exporter.compile_typst", compiled)
+    with pytest.raises(ExportError, match="no font on this computer has 陳 "):
+        TypstPDFExporter().from_notebook_node(notebook("a 陳 b"))
+    assert asked == [False, True]
+    asked.clear()
+    compile_whole("a white square is a letter like any other: \u25a1", {})
+    assert asked == [False]
+
+
+def test_what_is_written_from_right_to_left_is_found(tmp_path):
+    name = "שלום כהן"
+    path = save(tmp_path / "a.ipynb", "# A", code(f"x = 1  # {name}, 12 'fine'\ny = 2"))
+    write_up, pdf, _ = build(path, cover=Cover(name=name))
+    other = dataclasses.replace(write_up, cover=Cover(name="שלום כהו"))
+    with pytest.raises(ExportError, match="page 1 lacks the name"):
+        Checked(pdf).check(other)
 
 
 # ---- The check itself is checked -------------------------------------------------
@@ -421,6 +488,12 @@ def test_the_check_finds_what_is_wrong(built):
     assert "'gone' is outside the margins" in faults(write_up, wide)
     together = source.replace("pagebreak(weak: true)", "")
     assert "does not begin page" in faults(write_up, together)
+    header = source.replace("What is asked.", "#place(top, dy: -0.5in)[odd] What?")
+    assert "page 3: 'odd' is above the margin" in faults(write_up, header)
+    cell = "#table(columns: (2em, 2em), [" + "w" * 20 + "], [two])"
+    assert "'two' stands on 'www" in faults(
+        write_up, source.replace("What is asked.", cell)
+    )
     deep = source.replace(
         "What is asked.", "#block(breakable: false, height: 12in)[#v(1fr) deep]"
     )
@@ -448,6 +521,136 @@ def test_pages_are_read_as_pypdf_reads_them(built):
         ours, theirs = squeezed(checked.text(number)), squeezed(page.extract_text())
         if not pictures:
             assert sorted(ours) == sorted(theirs)
+
+
+def size_of(checked: Checked, words: str) -> float:
+    [mark] = [m for page in checked.pages for m in page if m.text.strip() == words]
+    return mark.top - mark.bottom
+
+
+def frame(columns: int) -> NotebookNode:
+    # A table as pandas shows it.
+    names = "".join(f"<th>column_{k}</th>" for k in range(columns))
+    numbers = "".join(f"<td>{k}.123456</td>" for k in range(columns))
+    return display(
+        "text/html",
+        "<div>\n<style scoped>\n    .dataframe tbody {\n top: 1 }\n</style>\n"
+        f"<table border='1'>\n<thead><tr><th></th>{names}</tr></thead>\n"
+        f"<tbody><tr><th>0</th>{numbers}</tr></tbody>\n</table>\n</div>",
+    )
+
+
+def test_a_table_with_many_columns_is_set_smaller(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", code("x", frame(4), frame(16)))
+    with pytest.raises(ValueError):  # in both of them there is a column_3
+        size_of(build(path)[2], "column_3")
+    _, _, checked = build(path)
+    sizes = {
+        round(mark.top - mark.bottom, 1)
+        for mark in checked.pages[2]
+        if mark.text.strip() == "column_3"
+    }
+    assert len(sizes) == 2 and min(sizes) > 0.45 * max(sizes)
+    assert size_of(checked, "column_15") == pytest.approx(min(sizes), abs=0.1)
+
+
+def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
+    def down(inches: float) -> NotebookNode:
+        return new_raw_cell(
+            f"#block(height: {inches}in)[x]", metadata={"raw_mimetype": "text/x-typst"}
+        )
+
+    table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(9))
+    path = save(
+        tmp_path / "a.ipynb",
+        "# A",
+        down(6.5),
+        code("first()", markdown(table)),
+        down(5),
+        code("second()", figure()),
+    )
+    _, _, checked = build(path)
+    words = [{mark.text.strip() for mark in page} for page in checked.pages]
+    assert {"first()", "row0", "row8"} <= words[3]
+    many = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(70))
+    _, _, long = build(save(tmp_path / "b.ipynb", "# B", many))
+    assert "row0" in long.text(3) and "row69" in long.text(4)
+    pictures = [any(not m.text for m in page) for page in checked.pages]
+    assert sum(pictures) == 1 and "second()" in words[pictures.index(True)]
+
+
+def test_a_table_that_cannot_be_made_to_fit_is_named(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", code("x", frame(40)))
+    with pytest.raises(ExportError, match="page 3: '1.123456' stands on "):
+        build(path)
+
+
+def test_a_heading_in_an_output_begins_no_question(tmp_path):
+    outputs = markdown("# One"), display("text/html", "<h1>Two</h1>")
+    path = save(tmp_path / "a.ipynb", "# A", code("x", *outputs))
+    _, _, checked = build(path)
+    assert [section.title for section in checked.sections] == ["A", APPENDIX]
+    assert {"One", "Two"} <= {mark.text for mark in checked.pages[2]}
+
+
+def test_blank_printouts_leave_no_box_and_links_no_escapes():
+    link = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
+    source, _ = TypstExporter().from_notebook_node(
+        notebook(code("x", stdout(" \n\n"), markdown("between"), stdout(link)))
+    )
+    assert source.count("\n#printout(") == 1
+    assert '#printout("here and red")' in source
+
+
+def test_code_in_markdown_in_any_language_or_none():
+    text = text_of(
+        "```python\ndef f(): return '#'\n```\n\n```nolang\na $b$\n```\n\n    four"
+    )
+    for words in ("deff():return'#'", "a$b$", "four"):
+        assert words in text
+
+
+def test_raw_cells_reach_the_format_that_they_are_for():
+    def raw(text: str, **metadata) -> NotebookNode:
+        return new_raw_cell(text, metadata=metadata)
+
+    text = text_of(
+        raw("#strong[typst]", raw_mimetype="text/x-typst"),
+        raw("<b>web</b>", raw_mimetype="text/html"),
+        raw("#plain", format=""),
+        raw("  "),
+    )
+    assert text.startswith("typst#plain")
+
+
+def test_images_in_markdown_come_from_everywhere(tmp_path):
+    [data] = [figure().data["image/png"]]
+    (tmp_path / "a file.png").write_bytes(base64.b64decode(data))
+    cell = new_markdown_cell(
+        f"![one](attachment:x%20y.png) ![two](data:image/png;base64,{data}) "
+        '<img src="a%20file.png" alt="three" width="96">',
+        attachments={"x y.png": {"image/png": data}},
+    )
+    made = notebook(cell)
+    pdf, _ = TypstPDFExporter().from_notebook_node(
+        made, {"metadata": {"path": str(tmp_path)}}
+    )
+    assert alternatives(PdfReader(io.BytesIO(pdf))) == {"one", "two", "three"}
+    made.cells[0].source = "![](gone.png)"
+    with pytest.raises(ExportError, match="^cell 1: there is no image gone.png$"):
+        TypstExporter().from_notebook_node(made)
+
+
+def test_what_pandoc_would_drop_is_refused():
+    output = display("text/latex", "\\displaystyle x")
+    with pytest.raises(ExportError, match="cell 2: cannot typeset latex code: "):
+        text_of("text", code("x", output))
+
+
+def test_a_mistake_in_typst_is_said():
+    cell = new_raw_cell("#panic(1)", metadata={"raw_mimetype": "text/x-typst"})
+    with pytest.raises(ExportError, match="^typst: .*panic"):
+        text_of(cell)
 
 
 # ---- The same bytes, and the exporters on their own ------------------------------

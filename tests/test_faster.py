@@ -76,7 +76,7 @@ def passes_in_full(monkeypatch, **limits):
             return getattr(ufunc, method)(*plain, **options)
 
     X_noting = X_test.view(Noting)
-    follow = nn_faster.test_follower(X, X_noting, network[0], 7, 9 * 6)
+    follow = nn_faster.follower(X, X_noting, network[0], 7, 9 * 6)
     update = nn_faster.updater(X, y, *network[:2], 0.1)
     for batch in np.random.default_rng(0).integers(0, len(X), (9 * 6, 7)):
         W, b, _, change = update(batch)
