@@ -16,12 +16,20 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from nn_helpers import (
-    Activation, Array, _batches, _floats, _generator, _quietly, accuracy, logistic_loss,
-    relu_activation, sigmoid_activation,
+    Activation,
+    Array,
+    _batches,
+    _floats,
+    _generator,
+    _quietly,
+    accuracy,
+    logistic_loss,
+    relu_activation,
+    sigmoid_activation,
 )
 
 LARGEST_TABLE = 2**28  # bytes of inner products; with more, passes are done in full
-AFRESH = 100  # timesteps after which S is computed anew, so that roundings do not add up
+AFRESH = 100  # timesteps after which S is done anew, lest its roundings add up
 BLOCK = 2**20  # numbers in the largest array that a block of finite differences makes
 
 
@@ -62,10 +70,8 @@ def timesteps(
     update = updater(X, y.astype(dtype), Ws, bs, step_size)
     g_test, test_outputs = None, None
     if X_test is not None:
-        num_timesteps = num_epochs * -(-len(X) // batch_size)
-        test_outputs = follower(
-            X, X_test.astype(dtype, copy=False), Ws, min(batch_size, len(X)), num_timesteps
-        )
+        X_test, n = X_test.astype(dtype, copy=False), min(batch_size, len(X))
+        test_outputs = follower(X, X_test, Ws, n, num_epochs * -(-len(X) // n))
     for batch in _batches(len(X), batch_size, num_epochs, _generator(rng)):
         Ws, bs, g, change = update(batch)
         if test_outputs is not None:
@@ -79,8 +85,8 @@ def _copies(arrays: list[Array], dtype: np.dtype) -> list[Array]:
 
 
 # sgd makes some ten arrays of the weights' size at each timestep and looks through each
-# for infinities. Here there are two sets of weights and biases: while the next network is
-# written into one of them, the other holds the last complete one.
+# for infinities. Here there are two sets of weights and biases: while the next network
+# is written into one of them, the other holds the last complete one.
 
 def updater(
     X: Array, y: Array, Ws: list[Array], bs: list[Array], step_size: float
@@ -88,8 +94,8 @@ def updater(
     """Return a function that trains on some rows of X: batch -> (Ws, bs, g, change).
 
     Ws and bs are the network after this update and are overwritten by the second next.
-    g (n,) are the mini-batch's outputs before it; change (n, h) is step_size times delta
-    of the first layer.
+    g (n,) are the mini-batch's outputs before it; change (n, h) is step_size times
+    delta of the first layer.
     """
     old, new = (Ws, bs), (_copies(Ws, X.dtype), _copies(bs, X.dtype))
 
@@ -121,9 +127,9 @@ def updater(
 
 
 # The test set after each update costs ten times the training itself: 605 passes over
-# 2,019 images. Nearly all of a pass is the first layer's S = X_test W + b, and S need not
-# be computed anew. With x for the n rows of the mini-batch and delta = dJ/ds, an update
-# takes
+# 2,019 images. Nearly all of a pass is the first layer's S = X_test W + b, and S need
+# not be computed anew. With x for the n rows of the mini-batch and delta = dJ/ds, an
+# update takes
 #
 #     step x^T delta  from W,     step 1^T delta  from b,     and therefore
 #     step (X_test x^T + 1) delta  from S.
@@ -176,14 +182,18 @@ def follower(
 # Finite differences
 # --------------------------------------------------------------------------------------
 #
-# Moving one weight W[p, q] of a layer moves only column q of its s = x W + b, and by the
-# move times x[:, p]; moving b[q] does the same with 1 for x. So one forward pass, with
-# everything in it kept, serves all the differences. For each neuron q, the moves of its
-# d_in weights and of its bias are carried on together, as if the batch were d_in + 1
-# times as large. It is still nothing but forward passes: no derivative is used.
+# Moving one weight W[p, q] of a layer moves only column q of its s = x W + b, and by
+# the move times x[:, p]; moving b[q] does the same with 1 for x. So one forward pass,
+# with everything in it kept, serves all the differences. For each neuron q, the moves
+# of its d_in weights and of its bias are carried on together, as if the batch were
+# d_in + 1 times as large. It is still forward passes alone: no derivative is used.
 
 def gradients_in_blocks(
-    X: Array, y: Array, weight_matrices: list[Array], biases: list[Array], epsilon: float
+    X: Array,
+    y: Array,
+    weight_matrices: list[Array],
+    biases: list[Array],
+    epsilon: float,
 ) -> tuple[list[Array], list[Array]]:
     """Return grad_Ws, grad_bs by centred differences, as nn_finite_difference_checker.
 
@@ -192,7 +202,7 @@ def gradients_in_blocks(
     """
     inputs, sums = [_floats("X", X).astype(np.float64)], []
     y = _floats("y", y)
-    Ws, bs = _copies(weight_matrices, np.float64), _copies(biases, np.float64)
+    Ws, bs = (_copies(a, np.dtype(float)) for a in (weight_matrices, biases))
     for W, b in zip(Ws, bs):
         sums.append(inputs[-1] @ W + b)
         inputs.append(np.maximum(sums[-1], 0))

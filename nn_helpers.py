@@ -26,6 +26,7 @@ import numbers
 import os
 from collections.abc import Callable, Iterator, Sequence, Sized
 from pathlib import Path
+from typing import Any
 
 import mnist
 import numpy as np
@@ -339,14 +340,13 @@ def nn_finite_difference_checker(
         return logistic_loss(g, y_batch)[0].mean()
 
     def gradients(parameters, loss_with):
-        return [
-            finite_difference_gradient(
-                lambda a: loss_with(parameters[:k] + [a] + parameters[k + 1:]),
-                parameters[k],
-                epsilon,
-            )
-            for k in range(len(parameters))
-        ]
+        def gradient(k):
+            def f(a):
+                return loss_with(parameters[:k] + [a] + parameters[k + 1:])
+
+            return finite_difference_gradient(f, parameters[k], epsilon)
+
+        return [gradient(k) for k in range(len(parameters))]
 
     grad_Ws = gradients(Ws, lambda changed: average_loss(changed, bs))
     grad_bs = gradients(bs, lambda changed: average_loss(Ws, changed))
@@ -461,13 +461,13 @@ def train(
 
     Networks of ReLUs and one sigmoid go through nn_faster: the same numbers, sooner.
     """
-    options = {"batch_size": batch_size, "step_size": step_size,
-               "num_epochs": num_epochs, "rng": rng}
     arguments = X_train, y_train, weight_matrices, biases, activations
-    timesteps = sgd(*arguments, **options)  # which refuses what does not fit
+    options: dict[str, Any] = {"batch_size": batch_size, "step_size": step_size,
+                               "num_epochs": num_epochs, "rng": rng}
+    timesteps: Any = sgd(*arguments, **options)  # which refuses what does not fit
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together: give both, or None for both")
-    if X_test is not None:
+    if X_test is not None and y_test is not None:
         X_test = _floats("X_test", X_test, ndim=2)
         y_test = _labels("y_test", y_test, len(X_test))
         if X_test.shape[1] != (d := np.shape(X_train)[1]):
@@ -488,22 +488,25 @@ def train(
         )
 
     rows = []
-    done = [_floats("W", W).copy() for W in weight_matrices], [
-        _floats("b", b).copy() for b in biases], 0
+    Ws = [_floats("W", W).copy() for W in weight_matrices]
+    bs = [_floats("b", b).copy() for b in biases]
+    done = Ws, bs, 0
     try:
-        for Ws, bs, *row, g_test in timesteps:
-            if X_test is not None:
-                row += [logistic_loss(g_test, y_test)[0].mean(), accuracy(g_test, y_test)]
+        for Ws, bs, loss, hits, g_test in timesteps:
+            row = [loss, hits]
+            if y_test is not None:
+                test_loss, _ = logistic_loss(g_test, y_test)
+                row += [test_loss.mean(), accuracy(g_test, y_test)]
             rows.append(row)
             done = Ws, bs, len(rows)  # at once: network and record belong together
     except KeyboardInterrupt:
         pass
-    *trained, num_timesteps = done
+    Ws, bs, num_timesteps = done
 
     names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
-    curves = {name: np.array([]) for name in names}
-    curves.update(zip(names, np.array(rows[:num_timesteps]).T))
-    return *trained, curves
+    history = {name: np.array([]) for name in names}
+    history.update(zip(names, np.array(rows[:num_timesteps]).T))
+    return Ws, bs, history
 
 
 def _with_test_outputs(timesteps, X_test, activations):
@@ -568,9 +571,10 @@ def _whole(name: str, value, at_least: int) -> int:
 
 def _positive(name: str, value) -> float:
     """Return value, a positive finite number, or raise a ValueError that names it."""
-    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
+    number = float(value) if isinstance(value, numbers.Real) else 0.0
+    if not 0 < number < np.inf:
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return float(value)
+    return number
 
 
 def _generator(rng) -> np.random.Generator:
@@ -600,7 +604,7 @@ def _check_caches(layer_caches: Sequence[Cache], n: int) -> None:
     for k, cache in enumerate(layer_caches):
         arrays = isinstance(cache, tuple) and all(isinstance(a, Array) for a in cache)
         if not arrays or [a.ndim for a in cache] != [2, 2, 2]:
-            raise ValueError(f"layer_caches[{k}] must hold x, W, dout_ds, all with rows")
+            raise ValueError(f"layer_caches[{k}] must hold x, W and dout_ds, all 2-d")
     shapes = [tuple(np.shape(item) for item in cache) for cache in layer_caches]
     widths = [shape[-1][-1] for shape in shapes]
     for k, (shape, d_in, d_out) in enumerate(

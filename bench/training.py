@@ -1,9 +1,9 @@
 """How fast the network trains with all four curves, beside three other ways to do it.
 
 Each contender does the same work: the same first weights, the same order of examples,
-and loss and accuracy of mini-batch and test set at every timestep. They take turns, five
-rounds of them; the table has medians, and ratios taken round by round. A contender whose
-curves are not ours ends the benchmark.
+and loss and accuracy of mini-batch and test set at every timestep. They take turns,
+five rounds of them; the table has medians, and ratios taken round by round. A contender
+whose curves are not ours ends the benchmark.
 """
 
 import os
@@ -49,17 +49,18 @@ def mini_batches(N, n, num_epochs, rng, steps):
 
 def ours(data, dtype, n, num_epochs, steps):
     weights, biases, rng = start(dtype)
-    options = {"batch_size": n, "num_epochs": num_epochs, "rng": rng}
-    *_, history = nn.train(*data, weights, biases, ACTIVATIONS, **options)
+    X, y, X_test, y_test = data
+    *_, history = nn.train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
+                           batch_size=n, num_epochs=num_epochs, rng=rng)
     return np.transpose([history[name] for name in NAMES])
 
 
 def numpy_straightforward(data, dtype, n, num_epochs, steps):
     X, y, X_test, y_test = data
     weights, biases, rng = start(dtype)
-    options = {"batch_size": n, "num_epochs": num_epochs, "rng": rng}
     rows = []
-    updates = nn.sgd(X, y, weights, biases, ACTIVATIONS, **options)
+    updates = nn.sgd(X, y, weights, biases, ACTIVATIONS,
+                     batch_size=n, num_epochs=num_epochs, rng=rng)
     for (W, b, loss, hits), _ in zip(updates, range(steps)):
         g, _ = nn.forward_pass(X_test, W, b, ACTIVATIONS)
         test_loss, _ = nn.logistic_loss(g, y_test)
@@ -107,7 +108,7 @@ def scikit_learn(data, dtype, n, num_epochs, steps):
     rows = []
     for batch in mini_batches(len(X), n, num_epochs, rng, steps):
         network.batch_size = len(batch)
-        row = []
+        row: list[float] = []
         for images, labels in ((X[batch], y[batch]), (X_test, y_test)):
             if row:
                 network.partial_fit(X[batch], y[batch])
@@ -120,8 +121,9 @@ def scikit_learn(data, dtype, n, num_epochs, steps):
 
 def without_test_curves(data, dtype, n, num_epochs, steps):
     weights, biases, rng = start(dtype)
-    options = {"batch_size": n, "num_epochs": num_epochs, "rng": rng}
-    *_, history = nn.train(*data[:2], None, None, weights, biases, ACTIVATIONS, **options)
+    X, y, *_ = data
+    *_, history = nn.train(X, y, None, None, weights, biases, ACTIVATIONS,
+                           batch_size=n, num_epochs=num_epochs, rng=rng)
     return np.transpose([history[name] for name in NAMES[:2]])
 
 
@@ -144,7 +146,7 @@ def compare(contenders: list[Callable], dtype, n, num_epochs, short=None):
             expected = our_curves[:steps, :curves.shape[1]]
             apart = abs(curves - expected) / np.maximum(abs(expected), 1e-6)
             if apart.max() > (1e-9 if dtype == np.float64 else 0.05):
-                sys.exit(f"{contender.__name__}: its curves differ by {apart.max():.1e}")
+                sys.exit(f"{contender.__name__}: curves differ by {apart.max():.1e}")
     for name, column in zip(contenders, seconds.T):
         ratio = np.median(column / seconds[:, 0])
         note = f", scaled from {short} of {T} timesteps" if short and ratio != 1 else ""
@@ -165,7 +167,7 @@ def matrix_product_rate(dtype) -> float:
 
 
 def peak_memory() -> float:
-    """Return the MB that a process needs at most, which does our run and nothing else."""
+    """Return the MB that a process needs at most which does our run alone."""
     script = (
         "import numpy as np, resource, nn_helpers as nn\n"
         "(X, y), (X_test, y_test) = nn.get_mnist_threes_nines()\n"
@@ -176,7 +178,9 @@ def peak_memory() -> float:
         "[nn.relu_activation, nn.sigmoid_activation], rng=0)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True
+    )
     return int(done.stdout) / (1e6 if sys.platform == "darwin" else 1e3)
 
 
@@ -205,7 +209,7 @@ def main() -> None:
         m, N, d, h = 2019, 12080, 784, 200
         work = 2 * (m * N * d + 7 * m * d * h + 5 * N * h * (m + 2 * d))
         bound = work / matrix_product_rate(dtype)
-        print(f"    the arithmetic of it, at the rate of a matrix product: {bound:.2f} s; "
+        print(f"    its arithmetic, at the rate of a matrix product: {bound:.2f} s; "
               f"ours takes {ours_seconds / bound:.2f} x that")
     print("\n  batches of 1, one epoch, 12080 timesteps, float64")
     compare([ours, numpy_straightforward], np.float64, 1, 1, short=400)
@@ -213,7 +217,8 @@ def main() -> None:
     compare([ours, numpy_straightforward], np.float64, 12080, 5)
     print("\n  all 157,201 derivatives of 784-200-1 by finite differences, n = 100: "
           f"{differences_seconds():.2f} s")
-    print(f"  peak memory of the run with batches of 100, float64: {peak_memory():.0f} MB")
+    print("  peak memory of the run with batches of 100, float64: "
+          f"{peak_memory():.0f} MB")
 
 
 if __name__ == "__main__":

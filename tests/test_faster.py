@@ -151,7 +151,9 @@ def test_weights_beyond_all_floats_are_refused(run, epochs):
 
 @pytest.mark.a
 @pytest.mark.parametrize("block", [1, 50, 2**20])
-@pytest.mark.parametrize("layer_dims", [(5, 1), (5, 4, 1), (5, 4, 3, 1), (3, 4, 4, 3, 2, 1)])
+@pytest.mark.parametrize(
+    "layer_dims", [(5, 1), (5, 4, 1), (5, 4, 3, 1), (3, 4, 4, 3, 2, 1)]
+)
 def test_blocks_give_the_plain_loop_s_derivatives(monkeypatch, layer_dims, block):
     monkeypatch.setattr(nn_faster, "BLOCK", block)
     rng = np.random.default_rng(len(layer_dims))
@@ -198,7 +200,9 @@ def test_a_large_network_goes_in_blocks_and_is_right_where_one_looks():
         return logistic_loss(g, y)[0].mean()
 
     for p, q in [(0, 0), (59, 39), (7, 20)]:
-        one = finite_difference_gradient(lambda w: loss_with(w, p, q), weights[0][p, q])
+        one = finite_difference_gradient(
+            lambda w, p=p, q=q: loss_with(w, p, q), weights[0][p, q]
+        )
         assert np.isclose(grad_Ws[0][p, q], one, rtol=0, atol=2e-10)
 
 
