@@ -11,19 +11,19 @@ Each shows its widgets and returns the box that holds them; find(box, label) giv
 of them. A slider sends the kernel only its newest position: those passed over while a
 picture was being made are dropped, so a fast hand never waits for old pictures.
 
-reasons_figure and film_figure draw the same for those who only read.
+reasons_figure, film_figure, drawings_figure and settings_figure draw the same for
+those who only read.
 """
 
-from .drawing import EXAMPLES, as_mnist, draw_a_digit, ink
+from .drawing import EXAMPLES, as_mnist, draw_a_digit, drawings_figure, ink
 from .film import film_figure, record, through_time
 from .mistakes import look_into, reasons_figure
-from .pager import browse_digits
 from .parts import find
-from .playground import train_yourself
+from .playground import settings_figure, train_yourself
 from .secant import move_epsilon
 
 __all__ = [
-    "EXAMPLES", "as_mnist", "browse_digits", "draw_a_digit", "film_figure", "find",
-    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "through_time",
-    "train_yourself",
+    "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "film_figure", "find",
+    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "settings_figure",
+    "through_time", "train_yourself",
 ]

@@ -3,11 +3,15 @@
 import ipywidgets as widgets
 import numpy as np
 from ipycanvas import Canvas, hold_canvas
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 from traitlets import Unicode
 
-from .mistakes import explainer
+import page
+
+from .mistakes import explainer, name_of
 from .parts import row, show, text
+from .reasons import probabilities
 
 SIDE, PEN = 280, 22  # the sheet and the pen, in pixels
 
@@ -74,6 +78,23 @@ EXAMPLES = {
     "a 9 with a curled tail": [
         _arc(138, 94, 44, 40, 0, 360) + _arc(118, 150, 66, 88, -35, 130)],
 }
+
+
+def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:
+    """Return a figure of drawings, each as drawn, as MNIST has it, and with its answer.
+    """
+    fig, axes = page.subplots(1, 2 * len(drawings), height=1.5)
+    for (name, strokes), drawn, seen in zip(drawings.items(), axes[::2], axes[1::2]):
+        sheet = ink(strokes)
+        drawn.imshow(sheet)
+        drawn.set(xticks=[], yticks=[])
+        drawn.grid(False)
+        drawn.spines[:].set(visible=True, linewidth=0.4, color=page.GREY)
+        drawn.set_title(name, pad=3)
+        image = as_mnist(sheet)
+        g = probabilities(network, image[np.newaxis])[0]
+        page.show_digit(seen, image, f"{name_of(g)}, {max(g, 1 - g):.3f}")
+    return fig
 
 
 class Sheet(Canvas):
@@ -149,6 +170,6 @@ def draw_a_digit(
         button.on_click(lambda _, example=example: put(example))
         buttons.append(button)
     put([])
-    viewer = widgets.VBox([row(*buttons), hint, row(sheet, views)])
+    viewer = widgets.VBox([row(*buttons), hint, row(sheet, *views.children)])
     show(viewer, "Here one draws a digit with the mouse and the network answers.")
     return viewer

@@ -12,10 +12,17 @@ from page import GREY, NINE, THREE
 
 from .mistakes import name_of
 from .parts import (
-    chooser, find, number_box, picture, row, show, swatch, text,
+    chooser,
+    find,
+    number_box,
+    picture,
+    player,
+    row,
+    show,
+    swatch,
+    text,
 )
-from .pictures import SHARP, mosaic, mosaic_png, painter, rgb
-from .reasons import probabilities
+from .pictures import SHARP, digit_png, mosaic, mosaic_png, painter, rgb
 
 WIDE, HIGH = 780, 230  # the curves, in the browser's pixels
 ROW = 8  # hidden units on show for each digit
@@ -78,9 +85,21 @@ def unit_tiles(
 
 
 def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:
-    """Return the probability that image's true digit gets at each moment, (n,)."""
-    x = image.reshape(1, -1).astype(np.float32)
-    g = np.array([probabilities(network, x)[0] for _, network in film])
+    """Return the probability that image's true digit gets at each moment, (n,).
+
+    All moments at once, layer by layer. Blank pixels say nothing and are left out, with
+    their weights: six of seven.
+    """
+    networks = [network for _, network in film]
+    x = image.ravel().astype(np.float32)
+    inked = np.flatnonzero(x)
+    first, *later = networks[0][2]
+    s = np.stack([x[inked] @ Ws[0][inked] + bs[0] for Ws, bs, _ in networks])
+    out, _ = first(s)  # (moments, 1, neurons)
+    for k, activation in enumerate(later, start=1):
+        W, b = (np.stack([network[part][k] for network in networks]) for part in (0, 1))
+        out, _ = activation(out @ W + b)
+    g = out[:, 0, 0]
     return g if label > 0.5 else 1 - g
 
 
@@ -96,7 +115,7 @@ def film_figure(
     Below are the fates of the images with these numbers, one line for each.
     """
     tiles, largest = unit_tiles(film)
-    fig, axes = page.subplots(len(moments) + 1, height=1.45 * len(moments) + 1.9,
+    fig, axes = page.subplots(len(moments) + 1, height=1.3 * len(moments) + 1.8,
                               height_ratios=[1.35] * len(moments) + [1.7])
     for ax, index in zip(axes, moments):
         ax.imshow(rgb(mosaic(tiles(index), largest, ROW)), interpolation="nearest")
@@ -118,12 +137,15 @@ def film_figure(
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
     """Say at which times (n,) a digit was right, (n,) True or False."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], right, [False]]).astype(int)))
+    padded = np.concatenate([[0], right, [0]])
+    edges = np.flatnonzero(np.diff(padded))
     starts, ends = edges[::2], edges[1::2] - 1
     said = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
             for a, b in zip(starts, ends)]
     if not said:
         return "It never got this digit right."
+    if right.sum() == 1 and not right[-1]:
+        return f"It got this digit right only at timestep {said[0]}."
     end = (f"and it was lost for good after {times[ends[-1]]}." if not right[-1] else
            "and it stayed right.")
     if len(said) > 6:
@@ -141,8 +163,8 @@ def through_time(
     """Show a slider over a training run: the curves, the weights, and one digit's fate.
 
     film comes from record and history from train, of the same run; images (n, 28, 28)
-    or (n, 784) have labels y (n,). The digit is the one that the viewer follow, made by
-    look_into, has on show, or else the one in the box "image".
+    or (n, 784) have labels y (n,). The box "image" chooses the digit. With follow, a
+    viewer made by look_into, it is that viewer's box: both show the same digit.
     """
     times = np.array([t for t, _ in film])
     tiles, largest = unit_tiles(film)
@@ -151,11 +173,11 @@ def through_time(
     number = number_box("image", len(images) - 1)
     if follow is not None:
         number = find(follow, "image")
-    place = chooser("timestep", [str(t) for t in times], len(film) - 1)
-    play = widgets.Play(min=0, max=len(film) - 1, value=len(film) - 1, interval=150)
-    curves = picture("curves", WIDE, HIGH)
+    place = chooser("timestep", [str(t) for t in times], index=0)
+    play = player("the training", 150, min=0, max=len(film) - 1)
+    digit, curves = picture("followed", 84, 84), picture("curves", WIDE, HIGH)
     weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
-    now, spelt = text("now", WIDE, 2), text("fate", WIDE, 2)
+    now, spelt = text("now", WIDE - 96, 2), text("fate", WIDE - 96, 2)
     of_digit = np.zeros(len(film))
 
     def look(change=None):
@@ -176,6 +198,8 @@ def through_time(
         of_digit[:] = fate(film, images[k], y[k])
         set_digit(of_digit)
         spelt.value = spells(of_digit > 0.5, times)
+        digit.value = digit_png(images[k], 6)
+        digit.tooltip = f"Image {k}, a {name_of(y[k])}."
         look()
 
     place.observe(look, names="index")
@@ -184,10 +208,11 @@ def through_time(
     above = text("weights-heading", WIDE, 2)
     above.value = (
         f"<b>What {2 * ROW} hidden units look for</b>: above those that push towards "
-        f"9, below towards 3. Ink on {swatch(NINE)} raises the logit, ink on "
-        f"{swatch(THREE)} lowers it.")
-    controls = row(place, play) if follow is not None else row(place, play, number)
-    viewer = widgets.VBox([controls, now, curves, spelt, above, weights])
+        f"9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
+        f"{swatch(THREE)} it lowers it.")
+    said = widgets.VBox([now, spelt], layout=widgets.Layout(margin="0 0 0 12px"))
+    viewer = widgets.VBox([
+        row(place, play, number), row(digit, said), curves, above, weights])
     widgets.jslink((play, "value"), (place, "index"))
     show(viewer, f"Here a slider goes through the training, {len(film)} moments of it.")
     return viewer

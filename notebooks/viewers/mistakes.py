@@ -9,7 +9,18 @@ from matplotlib.figure import Figure
 import page
 from page import NINE, THREE
 
-from .parts import LABEL, find, number_box, panel, row, show, slider, swatch, text
+from .parts import (
+    LABEL,
+    find,
+    number_box,
+    panel,
+    player,
+    row,
+    show,
+    slider,
+    swatch,
+    text,
+)
 from .pictures import digit_png, rgb, signed_indices, signed_png
 from .reasons import nearest_finder, probabilities, pushes
 
@@ -25,8 +36,8 @@ def verdict(g: float, label: float | None = None) -> str:
     if label is None:
         return f"The network says {said}"
     if name_of(g) == name_of(label):
-        return f"A {name_of(label)}, rightly taken for a {said}"
-    return f"A {name_of(label)}, taken for a {said}"
+        return f"a {name_of(label)}, rightly taken for a {said}"
+    return f"a {name_of(label)}, taken for a {said}"
 
 
 def explainer(
@@ -64,7 +75,8 @@ def explainer(
              f"towards 3, {to_nine:+.2f} towards 9.",
              f"{swatch(THREE)} towards 3: {to_three:+.2f}<br>"
              f"{swatch(NINE)} towards 9: {to_nine:+.2f}<br>biases: {rest:+.2f}<br>"
-             f"sum, the logit: <b>{to_three + to_nine + rest:+.2f}</b>")
+             f"sum, the logit: <b>{to_three + to_nine + rest:+.2f}</b>, "
+             f"so {name_of(g)}")
 
         for name, (k, distance) in zip(("nearest-3", "nearest-9"), nearest(x)):
             seen = X_train[k] if k >= 0 else np.zeros(784)
@@ -89,6 +101,7 @@ def reasons_figure(
         page.show_digit(column[0], image)
         shown = rgb(signed_indices(pushed.reshape(28, 28), abs(pushed).max()))
         column[1].imshow(shown, interpolation="nearest")
+        column[1].spines[:].set(visible=True, linewidth=0.4, color=page.GREY)
         for ax, (k, _) in zip(column[2:], nearest(image)):
             page.show_digit(ax, X_train[k])
     names = ["digit", "pushes", "nearest 3", "nearest 9"]
@@ -140,8 +153,8 @@ def look_into(
     menu = widgets.Dropdown(options=names, description="show",
                             style=LABEL,
                             layout=widgets.Layout(width="330px"))
-    place = slider("place in it", min=1, max=1)
-    play = widgets.Play(min=1, max=1, interval=1500)
+    place = slider("which of them", min=1, max=1)
+    play = player("the group", 1500, min=1, max=1)
     number = number_box("image", len(images) - 1)
     message = text("message", 720)
     views, explain = explainer(network, X_train, y_train)

@@ -5,6 +5,7 @@ from IPython.display import display
 from traitlets import Unicode
 
 LABEL = {"description_width": "100px"}
+HOW = "Drag the handle, or click on it and press the arrow keys"
 
 
 class Picture(widgets.Image):
@@ -17,8 +18,49 @@ class Picture(widgets.Image):
     description = Unicode().tag(sync=True)
 
 
-def show(widget: widgets.Widget, instead: str) -> None:
-    """Display a widget; where no widget can be shown, the sentence instead stands."""
+# Lines as close as in a caption; and names for those who hear the page. ipywidgets
+# gives none to a slider's handle, to the buttons of Play and to a canvas. They are
+# copied from the label beside it, or from the tooltip, whenever something in the viewer
+# changes; and where a slider stands is said in the words that one sees beside it.
+# Without scripts the viewers work as well, only unnamed.
+FINISH = """<style onload="
+const viewer = this.closest('.viewer');
+const set = (element, name, value) => element && element.setAttribute(name, value);
+const finish = () => {
+  for (const slider of viewer.querySelectorAll('.widget-slider')) {
+    const handle = slider.querySelector('[role=slider]');
+    const label = slider.querySelector('label').textContent;
+    const readout = slider.querySelector('.widget-readout');
+    set(handle, 'aria-label', label);
+    set(handle, 'aria-valuetext', readout.textContent);
+    set(readout, 'role', 'textbox');
+    set(readout, 'aria-label', label + ', as text');
+  }
+  for (const play of viewer.querySelectorAll('.widget-play'))
+    play.querySelectorAll('button').forEach((button, k) => set(button, 'aria-label',
+      play.title + ['', ': stop and go back', ': over and over'][k]));
+  for (const bar of viewer.querySelectorAll('.widget-hprogress')) {
+    set(bar.querySelector('.progress'), 'role', 'progressbar');
+    set(bar.querySelector('.progress'), 'aria-label', bar.textContent.trim());
+  }
+  for (const canvas of viewer.querySelectorAll('canvas[title]')) {
+    set(canvas, 'role', 'img');
+    set(canvas, 'aria-label', canvas.title);
+  }
+};
+new MutationObserver(finish).observe(viewer, {
+  subtree: true, childList: true, characterData: true,
+  attributes: true, attributeFilter: ['aria-valuenow', 'title'],
+});
+finish();
+">.viewer .widget-html-content { line-height: 1.45; }</style>"""
+
+
+def show(widget: widgets.Box, instead: str) -> None:
+    """Display a viewer; where no widget can be shown, the sentence instead stands."""
+    finish = widgets.HTML(FINISH, layout=widgets.Layout(display="none"))
+    widget.children = (*widget.children, finish)
+    widget.add_class("viewer")
     bundle = widget._repr_mimebundle_()
     display({**bundle, "text/plain": instead}, raw=True)
 
@@ -39,7 +81,8 @@ def find(box: widgets.Widget, label: str) -> widgets.Widget:
 def slider(label: str, **options) -> widgets.IntSlider:
     """Return a slider that the arrow keys move, with room for its label."""
     return widgets.IntSlider(
-        description=label, style=LABEL, layout=widgets.Layout(width="440px"), **options
+        description=label, tooltip=HOW, style=LABEL,
+        layout=widgets.Layout(width="440px"), **options,
     )
 
 
@@ -47,15 +90,27 @@ def chooser(label: str, values: list[str], index: int) -> widgets.SelectionSlide
     """Return a slider over texts, one of which stands beside it."""
     return widgets.SelectionSlider(
         options=[(value, k) for k, value in enumerate(values)], index=index,
-        description=label, style=LABEL, layout=widgets.Layout(width="440px"),
+        description=label, tooltip=HOW, style=LABEL,
+        layout=widgets.Layout(width="440px"),
     )
 
 
 def number_box(label: str, largest: int) -> widgets.BoundedIntText:
     """Return a box for a whole number from 0 to largest."""
     return widgets.BoundedIntText(
-        min=0, max=largest, description=label, layout=widgets.Layout(width="170px"),
+        min=0, max=largest, description=label, tooltip=f"from 0 to {largest}",
+        layout=widgets.Layout(width="170px"),
     )
+
+
+def player(label: str, interval: int, **options) -> widgets.Play:
+    """Return buttons that play, go back and repeat, a step each interval in ms.
+
+    label says what it is that plays.
+    """
+    play = widgets.Play(interval=interval, **options)
+    play.tooltip = f"Play {label}"
+    return play
 
 
 def picture(name: str, width: int, height: int) -> Picture:

@@ -16,7 +16,7 @@ WIDE, HIGH = 780, 250  # the figure, in the browser's pixels
 
 
 def move_epsilon(
-    f: Callable[[np.ndarray], np.ndarray], slope: float, a: float = 1.0
+    f: Callable, slope: float, a: float = 1.0
 ) -> widgets.Widget:
     """Show a slider for the step of the centred difference of f at a.
 
@@ -25,7 +25,8 @@ def move_epsilon(
     same width, and on the right the error.
     """
     epsilons = 10.0 ** np.linspace(0, -15, 76)
-    found = np.array([finite_difference_gradient(f, a, eps) for eps in epsilons])
+    at = np.array(a)
+    found = np.array([finite_difference_gradient(f, at, eps) for eps in epsilons])
     errors = abs(found - slope)
     paint, place_at = _three_views(f, a, epsilons, found, errors)
     place = chooser("step", [f"{eps:.1e}" for eps in epsilons], index=1)

@@ -1,0 +1,105 @@
+"""How long a viewer takes, in Python, from a slider's step to its new picture.
+
+Run as .venv/bin/python bench/frames.py. Each viewer's callbacks are driven through
+its widgets' values, without a browser, on the real data and a network of full size.
+"""
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
+
+import page
+import viewers
+from nn_helpers import (
+    create_bias_vectors,
+    create_weight_matrices,
+    get_mnist_threes_nines,
+    relu_activation,
+    sgd,
+    sigmoid_activation,
+)
+from viewers import find, parts
+
+BAR = 50  # ms: what is slower than this no longer follows the hand
+STEPS = 60
+
+
+def median_ms(step, places) -> float:
+    """Return the median time in ms that step(place) takes, over all places."""
+    took = []
+    for place in places:
+        start = time.perf_counter()
+        step(place)
+        took.append(1000 * (time.perf_counter() - start))
+    return statistics.median(took)
+
+
+def measure() -> list[tuple[str, float]]:
+    """Return (viewer, median ms of a step) for each viewer that follows the hand."""
+    parts.display = lambda *shown, **options: None  # there is no page to show it on
+    page.set_up()
+    (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
+    X_train, X_test = (X.reshape(len(X), -1) for X in (X_train, X_test))
+    rng = np.random.default_rng(0)
+    weights = create_weight_matrices([784, 200, 1], rng)
+    biases = create_bias_vectors([784, 200, 1])
+    activations = [relu_activation, sigmoid_activation]
+    film = viewers.record(
+        sgd(X_train, y_train, weights, biases, activations, rng=rng),
+        (weights, biases, activations))
+    network = film[-1][1]
+    flat = np.full(film[-1][0], 0.5)
+    history = {f"{part}_{kind}": flat
+               for part in ("train", "test") for kind in ("loss", "accuracy")}
+
+    def move(box, label, name="index"):
+        control = find(box, label)
+        return lambda place: setattr(control, name, place)
+
+    mistakes = viewers.look_into(network, X_test, y_test, X_train, y_train)
+    alone = viewers.through_time(film, history, X_test, y_test)
+    secant = viewers.move_epsilon(np.sin, np.cos(1.0))
+    sheet = find(viewers.draw_a_digit(network, X_train, y_train), "sheet")
+
+    def mouse(event, x, y):
+        sheet._handle_frontend_event(None, {"event": event, "x": x, "y": y}, [])
+
+    [stroke] = viewers.EXAMPLES["a 9"]
+    mouse("mouse_down", *stroke[0])
+    followed = viewers.look_into(network, X_test, y_test, X_train, y_train)
+    viewers.through_time(film, history, X_test, y_test, follow=followed)
+    try:
+        return [
+            ("1 look_into, another digit", median_ms(
+                move(mistakes, "image", "value"), range(1, STEPS + 1))),
+            ("1 and 2 together, another digit", median_ms(
+                move(followed, "image", "value"), range(1, STEPS + 1))),
+            ("2 through_time, another timestep", median_ms(
+                move(alone, "timestep"), range(1, STEPS + 1))),
+            ("2 through_time, another digit", median_ms(
+                move(alone, "image", "value"), range(1, STEPS + 1))),
+            ("4 move_epsilon, another step", median_ms(
+                move(secant, "step"), range(2, STEPS + 2))),
+            ("5 draw_a_digit, the mouse moves", median_ms(
+                lambda point: mouse("mouse_move", *point), stroke[1:])),
+        ]
+    finally:
+        mouse("mouse_up", *stroke[-1])
+
+
+def main() -> int:
+    """Print the table; return 1 if one of the viewers is slower than the bar."""
+    rows = measure()
+    print(f"{'viewer':<36}{'median':>10}{'bar':>9}")
+    for name, took in rows:
+        print(f"{name:<36}{took:>7.1f} ms{BAR:>6} ms{'' if took <= BAR else '  slow'}")
+    return int(any(took > BAR for _, took in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
