@@ -1,6 +1,7 @@
 # make            build the environment, run the seven notebooks, write export/write-up.pdf
 # make test       run the tests, see that they reach every line, and check the style
 # make lint       check style and types alone
+# make bench      time the training beside PyTorch and others, and the viewers
 # make versions   run the tests under other versions of Python and NumPy
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab test lint versions clean
+.PHONY: write-up notebooks lab test lint bench versions clean
 
 write-up: .venv/ready
 	@$(BIN)/python -m export
@@ -28,10 +29,15 @@ lint: .venv/ready-for-tests
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
+bench: .venv/ready-for-bench
+	@$(BIN)/python bench/training.py
+	@echo
+	@$(BIN)/python bench/frames.py
+
 versions:
 	@tests/versions.sh
 
-# The two stamps are made last, so that an interrupted installation is taken up again.
+# The stamps are made last, so that an interrupted installation is taken up again.
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -44,6 +50,10 @@ versions:
 
 .venv/ready-for-tests: .venv/ready tests/requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+.venv/ready-for-bench: .venv/ready bench/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
 clean:

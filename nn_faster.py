@@ -161,7 +161,8 @@ def follower(
         nonlocal passes
         if pays and fits and passes % AFRESH:
             first = batch_size - len(batch)
-            rows[first:-1] = products[batch]
+            # Without clip, which has nothing to clip here, take makes a copy first.
+            np.take(products, batch, axis=0, out=rows[first:-1], mode="clip")
             factors = np.vstack([change, change.sum(axis=0)])
             np.matmul(rows[first:].T, factors, out=hidden)
             np.subtract(S, hidden, out=S)
