@@ -214,9 +214,12 @@ def layer_forward(
     with _quietly():
         s = x @ W + b
     result = activation_fn(s)
-    if not isinstance(result, tuple) or [np.shape(a) for a in result] != [s.shape] * 2:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ValueError("activation_fn must return output and derivative")
+    out = _floats("activation_fn's output", result[0])
+    dout_ds = _floats("activation_fn's derivative", result[1])
+    if out.shape != s.shape or dout_ds.shape != s.shape:
         raise ValueError("activation_fn must return output and derivative, shaped as s")
-    out, dout_ds = _floats("activation_fn's output", result[0]), np.asarray(result[1])
     return out, (x, W, dout_ds)
 
 

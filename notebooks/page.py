@@ -1,11 +1,17 @@
 """What the notebooks put on the page: one style of figures, tables and answers."""
 
-from collections.abc import Sequence
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 WIDTH = 6.3  # inches, the text's width in the PDF: figures are shown at natural size
@@ -15,13 +21,15 @@ GREY = "#8a8a8a"
 
 def set_up() -> None:
     """Draw figures in the notebooks' style, as sharp pictures and as vectors."""
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
     set_matplotlib_formats("retina", "pdf")
     plt.rcParams.update({
         "figure.figsize": (WIDTH, 2.6),
         "figure.dpi": 110,
         "figure.constrained_layout.use": True,
-        "font.family": "STIXGeneral",
-        "mathtext.fontset": "stix",
+        "font.family": ["cmr10", "STIXGeneral"],  # the PDF's; the other for its gaps
+        "mathtext.fontset": "cm",
+        "axes.formatter.use_mathtext": True,
         "font.size": 9.5,
         "axes.titlesize": 9.5,
         "legend.fontsize": 8.5,
@@ -44,21 +52,71 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options)
 
     pyplot does not know of it, so it appears where figure() shows it and nowhere else.
     """
-    fig = Figure(figsize=(WIDTH, height))
+    engine = ConstrainedLayoutEngine(wspace=0.05 if columns in (2, 3) else 0.02)
+    fig = Figure(figsize=(WIDTH, height), layout=engine)
     return fig, fig.subplots(rows, columns, **options)
 
 
 def figure(fig: Figure, caption: str, alt: str) -> None:
     """Show fig with its caption; alt says what is seen to those who cannot see it."""
+    for text in fig.findobj(Text):
+        _in_cmr10(text)
     display(fig, metadata={"image/png": {"alt": alt}})
-    display(Markdown(f"*{caption}*"), metadata={"role": "caption"})
+    _caption(caption)
+
+
+@contextmanager
+def described(caption: str, alt: str) -> Iterator[None]:
+    """Give the picture that is shown inside it a caption and alt, as figure does."""
+    with capture_output(stdout=False, stderr=False) as shown:
+        yield
+    for output in shown.outputs:
+        output.metadata.setdefault("image/png", {})["alt"] = alt
+        output.display()
+    _caption(caption)
+
+
+def _caption(text: str) -> None:
+    display(Markdown(f"*{text}*"), metadata={"role": "caption"})
+
+
+def _in_cmr10(text: Text) -> None:
+    """Open text's lines, and refuse the signs that cmr10 draws as other ones."""
+    if "\n" in text.get_text():
+        text.set_linespacing(1.5)  # the letters are low, and so would the lines be
+    outside_formulas = re.sub(r"\$[^$]*\$", "", text.get_text())
+    if wrong := "".join(sorted(set(outside_formulas) & set('<>|{}_"\\'))):
+        raise ValueError(f"{wrong} must stand in a formula, got {text.get_text()!r}")
+
+
+# A number, as it may stand in a table: -1, 12,080, 98.4%, 1e-5, $10^{-5}$, 9 of 10.
+_NUMBER = re.compile(r"[$*]*[-+]?\d[\d,.]*(e[-+]?\d+)?(?![-\w,.])")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Show a table: the first column is flush left, the others flush right."""
-    lines = [header, [":--"] + ["--:"] * (len(header) - 1), *rows]
-    text = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    """Show a table: columns of numbers flush right, the others flush left.
+
+    What is None, or "-", is shown as a dash: there is no result.
+    """
+    cells = [["–" if c in (None, "-") else str(c) for c in row] for row in rows]
+    columns = [[c for c in column if c not in ("", "–")] for column in zip(*cells)]
+    numbers = [
+        2 * sum(map(bool, map(_NUMBER.match, column))) > len(column)
+        for column in columns
+    ]
+    marks = ["--:" if right else ":--" for right in numbers]
+    lines = [header, marks or [":--"] * len(header), *cells]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     display(Markdown(text))
+
+
+def number(value: float, digits: int = 6) -> str:
+    """Return value in a few digits, with a power of ten instead of an e: 9 * 10^-4."""
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    if not exponent:
+        return mantissa
+    factor = "" if mantissa == "1" else rf"{mantissa} \cdot "
+    return f"${factor}10^{{{int(exponent)}}}$"
 
 
 def answer(label: str, text: str) -> None:

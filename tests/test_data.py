@@ -117,12 +117,14 @@ def test_display_image_draws_that_image(shape, monkeypatch):
     import matplotlib.pyplot as plt
 
     matplotlib.use("Agg")
-    image = np.random.default_rng(0).random(784).reshape(shape)
+    image = 0.3 + 0.4 * np.random.default_rng(0).random(784).reshape(shape)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
         display_image(image)
     [drawn] = plt.gca().images
     assert np.array_equal(drawn.get_array(), image.reshape(28, 28))
+    # Ink is dark, and a faint image stays faint: colours are not stretched to it.
+    assert drawn.get_cmap().name == "gray_r" and drawn.get_clim() == (0, 1)
     plt.close("all")
 
 

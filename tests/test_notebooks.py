@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import page
 from export.execute import execute_notebooks
 from nn_helpers import PROJECT
 
@@ -61,6 +62,12 @@ class TestEach:
             assert 0 < len(lines) <= 15, lines[0]
             assert max(map(len, lines)) <= 88, max(lines, key=len)
 
+    def test_has_short_lines_of_markdown(self, path):
+        for cell in read(path).cells:
+            if cell.cell_type == "markdown":
+                longest = max(cell.source.splitlines(), key=len)
+                assert len(longest) <= 92, longest
+
     def test_printed_lines_fit_on_the_page(self, path):
         for output in outputs(read(path)):
             if output.output_type == "stream":
@@ -71,8 +78,7 @@ class TestEach:
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
                     assert "application/pdf" in output.data
-                    if "display_image" not in cell.source:
-                        assert output.metadata["image/png"]["alt"]
+                    assert output.metadata["image/png"]["alt"]
 
     def test_shows_no_bare_widget_and_no_path(self, path):
         text = path.read_text()
@@ -111,9 +117,29 @@ def test_every_question_has_its_answer_set_off(path):
     assert sorted(found) == sorted(QUESTIONS[path.name[0]])
 
 
-def pixels(png, size=None):
-    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("L")
-    return np.asarray(image.resize(size) if size else image, dtype=float)
+def pixels(png, mode="L"):
+    image = Image.open(io.BytesIO(base64.b64decode(png)))
+    return np.array(image.convert(mode), dtype=float)
+
+
+# A fresh run draws the same picture, and the fonts come with Matplotlib. A curve that
+# moves by one pixel makes 12, one that is gone 70; a last digit elsewhere makes less.
+LIMIT = 8
+
+
+def distance(one, other):
+    """Return by how many grey levels of 255 two pictures differ where they differ most.
+
+    That is the largest difference among the means of blocks of 16 x 16 pixels: in the
+    mean of the whole picture a curve hardly counts.
+    """
+    if one.shape != other.shape:
+        return 255
+    (height, width), size = one.shape, 16
+    padded = np.zeros((height + -height % size, width + -width % size))
+    padded[:height, :width] = one - other
+    blocks = padded.reshape(padded.shape[0] // size, size, -1, size)
+    return abs(blocks.mean(axis=(1, 3))).max()
 
 
 def differences(committed, fresh):
@@ -144,10 +170,8 @@ def differences(committed, fresh):
                     f"{b_data['text/markdown']}"
                 )
             elif "image/png" in a_data:
-                old_picture = pixels(a_data["image/png"])
-                new_picture = pixels(b_data["image/png"], old_picture.shape[::-1])
-                # In grey levels of 255: another font passes, another curve does not.
-                if abs(old_picture - new_picture).mean() > 5:
+                pictures = pixels(a_data["image/png"]), pixels(b_data["image/png"])
+                if distance(*pictures) > LIMIT:
                     found.append(f"cell {k}: another picture")
             elif a_data.get("text/plain") != b_data.get("text/plain"):
                 found.append(f"cell {k}: other text")
@@ -165,6 +189,34 @@ def test_committed_outputs_are_what_a_fresh_run_gives(path, executed):
     assert differences(read(path), executed[path.stem]) == []
 
 
+def repainted(png, change):
+    """Return png after change(picture, curve), curve being where the test curve is."""
+    picture = pixels(png, "RGB")
+    test_curve = [int(page.THREE[k : k + 2], 16) for k in (1, 3, 5)]
+    curve = abs(picture - test_curve).max(axis=2) < 60
+    assert curve.sum() > 500
+    change(picture, curve)
+    file = io.BytesIO()
+    Image.fromarray(picture.astype(np.uint8)).save(file, "png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def without_curve(picture, curve):
+    picture[curve] = 255
+
+
+def with_curve_moved(pixels):
+    """Return a change that moves the curve upwards; by 110 is by 3 on the log axis."""
+
+    def change(picture, curve):
+        colours = picture.copy()
+        picture[curve] = 255
+        moved = np.roll(curve, -pixels, axis=0)
+        picture[moved] = np.roll(colours, -pixels, axis=0)[moved]
+
+    return change
+
+
 def test_the_comparison_sees_what_was_tampered_with():
     """One change at a time to a committed notebook, and each must be seen."""
     committed = read(PATHS[NAMES.index("e_training")])
@@ -176,7 +228,13 @@ def test_the_comparison_sees_what_was_tampered_with():
     def has(mime):
         return lambda output: mime in output.get("data", {})
 
-    for tamper in ["text", "table", "swap", "missing", "alt", "source"]:
+    def repaint(change):
+        data = first(has("image/png")).data  # the losses of (i)
+        data["image/png"] = repainted(data["image/png"], change)
+
+    for tamper in [
+        "text", "table", "swap", "missing", "alt", "source", "gone", "tripled", "moved",
+    ]:
         tampered = copy.deepcopy(committed)
         if tamper == "text":
             output = first(lambda output: output.output_type == "stream")
@@ -196,4 +254,10 @@ def test_the_comparison_sees_what_was_tampered_with():
             first(has("image/png")).metadata["image/png"]["alt"] = "something else"
         elif tamper == "source":
             code_cells(tampered)[0].source += " "
+        elif tamper == "gone":
+            repaint(without_curve)
+        elif tamper == "tripled":
+            repaint(with_curve_moved(110))
+        elif tamper == "moved":
+            repaint(with_curve_moved(2))
         assert differences(committed, tampered) != [], tamper

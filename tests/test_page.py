@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from IPython.display import display
+from IPython.utils.capture import capture_output
 
 import page
 
@@ -25,6 +27,68 @@ def test_table_is_markdown_with_numbers_flush_right(shown):
     assert shown[0][0].data == "| name | value |\n| :-- | --: |\n| a | 1 |\n| b | 22 |"
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        [0, 1],
+        [-0.5, 1e-15],
+        ["12,080", "98.4%"],
+        ["1e-5", r"$-9 \cdot 10^{-4}$"],
+        ["$10^{-15}$", "**3**"],
+        ["9 of 10 seeds", "74 (2 of 3)"],
+        ["0.69", "", "0.56"],
+        [0.1, "below 1e-10", 0.3],
+    ],
+)
+def test_a_column_of_numbers_is_flush_right(shown, column):
+    page.table(["it"], [[entry] for entry in column])
+    assert shown[0][0].data.splitlines()[1] == "| --: |"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [],
+        ["agrees", "caught (0.40)"],
+        ["4-2-1", "10-20-1"],
+        ["`(4, 784)`", "`X @ W`"],
+        ["3rd", "4th"],
+        ["below 2e-08", 1],
+        ["", None],
+    ],
+)
+def test_a_column_of_words_is_flush_left(shown, column):
+    page.table(["it"], [[entry] for entry in column])
+    assert shown[0][0].data.splitlines()[1] == "| :-- |"
+
+
+def test_no_result_is_a_dash_and_says_nothing_of_its_column(shown):
+    page.table(["step", "width"], [[None, 74], ["-", 29], [1.0, "-"]])
+    assert shown[0][0].data.splitlines()[1:] == [
+        "| --: | --: |",
+        "| – | 74 |",
+        "| – | 29 |",
+        "| 1.0 | – |",
+    ]
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.0, "0"),
+        (-1000.0, "-1000"),
+        (0.25, "0.25"),
+        (0.1 + 0.2, "0.3"),
+        (1e-15, "$10^{-15}$"),
+        (-1e20, r"$-1 \cdot 10^{20}$"),
+        (4.539787e-5, r"$4.53979 \cdot 10^{-5}$"),
+    ],
+)
+def test_number_writes_powers_of_ten(value, text):
+    assert page.number(value) == text
+    assert page.number(1234, digits=2) == r"$1.2 \cdot 10^{3}$"
+
+
 def test_every_line_of_an_answer_is_set_off(shown):
     page.answer("(b.i)", "\nOne.\n\n1. two\n")
     assert shown[0][0].data == "> **Answer (b.i).** One.\n>\n> 1. two"
@@ -40,6 +104,56 @@ def test_figure_carries_alternative_text_and_caption(shown):
     assert caption.data == "*A caption.*" and marked == {
         "metadata": {"role": "caption"}
     }
+
+
+@pytest.mark.parametrize("label", ["a < b", "x_1", 'the "loss"', "1\\2", "|x|", "{}"])
+def test_figure_refuses_signs_that_its_font_has_not(shown, label):
+    fig, ax = page.subplots()
+    ax.set_xlabel(label)
+    with pytest.raises(ValueError, match="must stand in a formula, got") as caught:
+        page.figure(fig, "", "")
+    assert repr(label) in str(caught.value) and shown == []
+    ax.set_xlabel(f"in a formula: ${label}$, 5 % – or more; it's")
+    page.figure(fig, "", "")
+
+
+def test_figure_opens_lines_under_one_another(shown):
+    fig, ax = page.subplots()
+    texts = [ax.text(0, 0, "two\nlines"), ax.text(0, 0, "one line")]
+
+    def heights():
+        return np.array([text.get_window_extent().height for text in texts])
+
+    before = heights()
+    page.figure(fig, "", "")
+    assert (heights() > before).tolist() == [True, False]
+
+
+def test_a_few_panels_stand_apart_and_many_digits_close():
+    wide = [
+        page.subplots(1, columns)[0].get_layout_engine().get()["wspace"] > 0.02
+        for columns in (1, 2, 3, 4, 10)
+    ]
+    assert wide == [False, True, True, False, False]
+
+
+def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell.instance()
+    try:
+        with capture_output() as seen, page.described("A caption.", "What is seen."):
+            print("and what is printed")
+            display({"image/png": "...", "text/plain": "a picture"}, raw=True)
+    finally:
+        shell.clear_instance()
+    picture, caption = seen.outputs
+    assert seen.stdout == "and what is printed\n"
+    assert picture.data["image/png"] == "..."
+    assert picture.metadata == {"image/png": {"alt": "What is seen."}}
+    assert caption.data["text/markdown"] == "*A caption.*"
+    assert caption.metadata == {"role": "caption"}
 
 
 @pytest.mark.parametrize("n, rows", [(0, 1), (1, 1), (10, 1), (11, 2)])

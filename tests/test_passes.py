@@ -1,4 +1,9 @@
-"""(c) Creating a network and the forward pass; (d) the backward pass."""
+"""(c) Creating a network and the forward pass; (d) the backward pass.
+
+And (e) the defaults of training.
+"""
+
+import inspect
 
 import numpy as np
 import pytest
@@ -15,7 +20,9 @@ from nn_helpers import (
     logistic_loss,
     nn_finite_difference_checker,
     relu_activation,
+    sgd,
     sigmoid_activation,
+    train,
 )
 
 
@@ -72,6 +79,8 @@ def test_the_global_random_state_is_not_used():
         ([3, -1, 1], "layer_dims must be a whole number >= 1, got -1"),
         ([3, 2.5, 1], "layer_dims must be a whole number >= 1, got 2.5"),
         ("31", "layer_dims must be a whole number >= 1, got '3'"),
+        ([True, 1], "layer_dims must be a whole number >= 1, got True"),
+        ([3, np.True_], "layer_dims must be a whole number >= 1, got .*True"),
     ],
 )
 @pytest.mark.parametrize("create", [create_weight_matrices, create_bias_vectors])
@@ -181,6 +190,19 @@ def test_forward_refuses(change, message):
     change(network)
     with pytest.raises(ValueError, match=message):
         forward_pass(*network.values())
+
+
+@pytest.mark.c
+def test_the_users_own_activation_may_warn():
+    """What the network rounds is quiet; what somebody else's function does is not."""
+
+    def naive_sigmoid(s):
+        g = 1 / (1 + np.exp(-s))
+        return g, g * (1 - g)
+
+    network = [np.ones((1, 1))], [np.zeros((1, 1))], [naive_sigmoid]
+    with pytest.warns(RuntimeWarning, match="overflow encountered in exp"):
+        forward_pass(np.array([[-1000.0]]), *network)
 
 
 def gradients_by_loops(X, y, weights, biases):
@@ -307,7 +329,7 @@ def test_backward_refuses(dL_dg, caches, message):
         backward_pass(dL_dg, chosen)
 
 
-@pytest.mark.d
+@pytest.mark.c
 def test_one_layer_forwards_is_layer_forward():
     X, _, weights, biases = load_toy()
     out, cache = layer_forward(X, weights[0], biases[0], relu_activation)
@@ -341,6 +363,26 @@ def test_backward_refuses_caches_that_do_not_belong_together(caches):
 
 
 @pytest.mark.d
+@pytest.mark.parametrize(
+    "caches, message",
+    [
+        (None, "layer_caches must be a list, got None"),
+        (5, "layer_caches must be a list, got 5"),
+        (iter([]), "layer_caches must be a list, got <"),
+        ([1, 2], r"layer_caches\[0\] must hold x, W"),
+        ([(), ()], r"layer_caches\[0\] must hold x, W"),
+        ([[[1.0]], [[1.0]]], r"layer_caches\[0\] must hold x, W"),
+        ([([[1.0]], [[1.0]], [[1.0]])], r"layer_caches\[0\] must hold x, W"),
+        ([(np.ones(2), np.ones((2, 1)), np.ones((2, 1)))], "must hold x, W"),
+        ("ab", r"layer_caches\[0\] must hold x, W"),
+    ],
+)
+def test_backward_refuses_what_is_no_list_of_caches(caches, message):
+    with pytest.raises(ValueError, match=message):
+        backward_pass(np.ones(2), caches)
+
+
+@pytest.mark.d
 def test_backward_names_a_bias_gradient_that_overflowed():
     cache = (np.full((2, 1), 1e-10), np.ones((1, 1)), np.full((2, 1), 1.9))
     with pytest.raises(ValueError, match="a gradient in grad_bs must be finite"):
@@ -355,3 +397,40 @@ def test_what_is_no_list_of_layers_is_refused(lists):
         forward_pass(X, *lists)
     with pytest.raises(ValueError, match="must be lists of one length"):
         nn_finite_difference_checker(X, y, *[list(a or []) for a in lists])
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("rng", ["abc", 0.5, -1])
+def test_what_is_no_source_of_random_numbers_is_named(rng):
+    X, y, weights, biases = load_toy()
+    arguments = weights, biases, activations_for(weights)
+    for call in [
+        lambda: create_weight_matrices([3, 1], rng),
+        lambda: sgd(X, y, *arguments, rng=rng),
+        lambda: train(X, y, None, None, *arguments, rng=rng),
+    ]:
+        with pytest.raises(ValueError, match=f"rng must be a Generator.*got {rng!r}"):
+            call()
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("function", [train, sgd])
+def test_training_defaults_are_the_assignments(function):
+    parameters = inspect.signature(function).parameters
+    names = ["batch_size", "step_size", "num_epochs", "rng"]
+    assert [parameters[name].default for name in names] == [100, 0.1, 5, None]
+    assert type(parameters["step_size"].default) is float
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("count", [{"batch_size": True}, {"num_epochs": True}])
+def test_true_is_no_count(count):
+    X, y, weights, biases = load_toy()
+    arguments = weights, biases, activations_for(weights)
+    [name] = count
+    for call in [
+        lambda: sgd(X, y, *arguments, **count),
+        lambda: train(X, y, None, None, *arguments, **count),
+    ]:
+        with pytest.raises(ValueError, match=f"{name} must be a whole number.*True"):
+            call()

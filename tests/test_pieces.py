@@ -272,3 +272,44 @@ def test_layer_refuses_an_activation_that_returns_something_else(activation):
 def test_rows_of_unequal_length_are_named():
     with pytest.raises(ValueError, match="x must not have rows of unequal length"):
         layer_forward([[1, 2], [3]], np.ones((2, 2)), np.ones((1, 2)), relu_activation)
+
+
+@pytest.mark.parametrize(
+    "activation, message",
+    [
+        (lambda s: (s * np.nan, s), "activation_fn's output must be finite"),
+        (lambda s: (s + np.inf, s), "activation_fn's output must be finite"),
+        (lambda s: (s.astype(str), s), "activation_fn's output must hold numbers"),
+        (lambda s: (1j * s, s), "activation_fn's output must hold numbers"),
+        (lambda s: [s, s], "activation_fn must return output and derivative"),
+        (lambda s: s.tolist(), "activation_fn must return output and derivative"),
+        (lambda s: "ab", "activation_fn must return output and derivative"),
+        (lambda s: None, "activation_fn must return output and derivative"),
+    ],
+)
+def test_layer_names_an_activation_that_returns_no_numbers(activation, message):
+    with pytest.raises(ValueError, match=message):
+        layer_forward(np.ones((3, 4)), np.ones((4, 2)), np.ones((1, 2)), activation)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        lambda s: (s, s * np.nan),
+        lambda s: (s, s + np.inf),
+        lambda s: (s, s.astype(str)),
+        lambda s: (s, [[1.0], [1.0, 2.0]]),
+    ],
+)
+def test_layer_names_an_activation_whose_derivative_is_no_numbers(activation):
+    with pytest.raises(ValueError, match="activation_fn"):
+        layer_forward(np.ones((3, 4)), np.ones((4, 2)), np.ones((1, 2)), activation)
+
+
+def test_layer_does_not_silence_the_users_own_activation():
+    def naive_sigmoid(s):
+        g = 1 / (1 + np.exp(-s))
+        return g, g * (1 - g)
+
+    with pytest.warns(RuntimeWarning, match="overflow encountered in exp"):
+        layer_forward([[-1000]], [[1]], [[0]], naive_sigmoid)
