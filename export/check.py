@@ -59,7 +59,8 @@ class Checked:
             *self._cover(write_up),
             *self._questions(write_up),
             *self._appendix(write_up),
-            *self._margins(),
+            *self._attachments(write_up),
+            *self._margins(write_up),
             *self._overlaps(),
             *self._fonts(),
         ]
@@ -112,8 +113,17 @@ class Checked:
                     break
                 position = found + len(wanted)
 
-    def _margins(self) -> Iterator[str]:
+    def _attachments(self, write_up: WriteUp) -> Iterator[str]:
+        attached = self.reader.attachments
+        for name, content in write_up.attached.items():
+            if attached.get(name) != [content]:
+                yield f"{name} is not attached as it is"
+
+    def _margins(self, write_up: WriteUp) -> Iterator[str]:
         count = len(self.pages)
+        headers = {_squeezed(section.title) for section in self.sections}
+        for listing in write_up.listings:
+            headers.add(_squeezed(APPENDIX + listing.title))
         for number, page in enumerate(self.pages, 1):
             header: list[Mark] = []
             footer: list[Mark] = []
@@ -129,7 +139,7 @@ class Checked:
             if said not in ("", f"{number} of {count}"):
                 yield f"page {number}: {said!r} is below the margin"
             said = _squeezed("".join(mark.text for mark in header))
-            if said and said not in {_squeezed(s.title) for s in self.sections}:
+            if said and said not in headers:
                 yield f"page {number}: {said!r} is above the margin"
 
     def _overlaps(self) -> Iterator[str]:

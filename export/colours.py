@@ -29,7 +29,7 @@ def coloured(source: str, language: str) -> list[list[tuple[str, str]]]:
     """For each line of the source, its runs: a letter for the style, and the text."""
     lines: list[list[tuple[str, str]]] = [[]]
     for token, text in lex(source, _lexer(language)):
-        style = next(letter for kind, letter in _STYLES if token in kind)
+        style = _style(token)
         for number, part in enumerate(text.split("\n")):
             if number:
                 lines.append([])
@@ -38,6 +38,11 @@ def coloured(source: str, language: str) -> list[list[tuple[str, str]]]:
             elif part:
                 lines[-1].append((style, part))
     return lines
+
+
+@functools.cache
+def _style(token: tuple) -> str:
+    return next(letter for kind, letter in _STYLES if token in kind)
 
 
 @functools.cache

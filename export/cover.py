@@ -28,6 +28,12 @@ class Cover:
     title: str = ""
 
     @property
+    def full_title(self) -> str:
+        """What the document is called outside of itself, as in a window's title."""
+        said = (self.course, self.homework, self.title)
+        return " – ".join(words for words in said if words.strip())
+
+    @property
     def missing(self) -> list[str]:
         """The settings that are still needed before this can be handed in."""
         alone = self.worked_alone or self.worked_with

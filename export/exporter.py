@@ -1,6 +1,7 @@
 """Two nbconvert exporters: a notebook as Typst source, and as the PDF made of it."""
 
 import base64
+import functools
 import io
 import itertools
 import mimetypes
@@ -39,6 +40,7 @@ def typst_string(text: str) -> str:
 _LINE_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
 
 
+@functools.cache  # what is shown in a question is in the appendix, too
 def typst_code(source: str, language: str = "ipython3") -> str:
     """Code as two arguments in Typst: a string, and the coloured runs of its lines."""
     source = source.expandtabs(4)  # in the runs, Typst takes a tab for a space,
@@ -63,7 +65,8 @@ class Typeset(Preprocessor):
     """Give each cell `blocks`, what the template writes down for it, in order.
 
     A block has a `kind`: `markup` (with `typst`), `graph` (`file`, `alt`, `caption`) or
-    one of `code`, `printout`, `stderr`, `error`, `widget` (with `text`).
+    one of `code`, `printout`, `stderr`, `error`, `widget` (with `text`). Code that
+    `leads` to an output stays on the page of that.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict):
@@ -72,6 +75,7 @@ class Typeset(Preprocessor):
         for index, cell in enumerate(nb.cells, 1):
             self.cell, self.where = cell, cell.metadata.get("where", f"cell {index}")
             cell.blocks = list(self._blocks(cell))
+        _lead(nb.cells)
         convert(self.pieces)
         resources["titles"] = [title for piece in self.pieces for title in piece.titles]
         for piece in self.pieces:
@@ -130,7 +134,9 @@ class Typeset(Preprocessor):
         if WIDGET in data or output.metadata.get("role") == "widget":
             if not plain or re.fullmatch(r"\w+\(.*\)", plain, re.DOTALL):
                 plain = "an interactive widget, for which paper has no room."
-            return {"kind": "widget", "text": plain}
+            where, said = "In the notebook", plain.removeprefix("Here ")
+            where += ": " if said == plain else ", "
+            return {"kind": "widget", "text": where + said}
         for mimetype in IMAGES:
             if mimetype in data:
                 return {
@@ -146,6 +152,21 @@ class Typeset(Preprocessor):
                 typst = self._piece(data[mimetype], mimetype, lower=2)
                 return {"kind": "markup", "typst": typst, "text": plain}
         return {"kind": "printout", "text": plain}
+
+
+def _lead(cells: list[NotebookNode]) -> None:
+    """Mark the text and the code that must be on the page of what comes next."""
+    blocks = [(cell, block) for cell in cells for block in cell.blocks]
+    for (cell, block), (next_cell, following) in itertools.pairwise(blocks):
+        if next_cell.cell_type != "code":
+            continue
+        # A figure of another cell has a number, by which it is found overleaf, too.
+        near = following["kind"] != "graph" or cell is next_cell
+        if cell.cell_type == "markdown":
+            block["typst"].leads = near
+        elif block["kind"] == "code" and following["kind"] != "code":
+            short = block["text"].count("\n") < 12  # more would leave too large a gap
+            block["leads"] = cell is next_cell or (near and short)
 
 
 def _resolved(block: dict) -> dict:

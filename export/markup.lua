@@ -1,17 +1,40 @@
 -- Turns pieces of text into Typst, all of a write-up in one run:
 --   pandoc lua markup.lua < pieces.json > results.json
--- A piece has `text`, `format` (a Pandoc reader) and `lower` (by how many levels its
--- headings are lowered). A result has `typst`, `images` (the
--- sources of what is `image:1` and so on in the Typst), `codes` (the same for code blocks),
--- `titles` (the headings of level 1) and `problem`, if anything would be lost.
+-- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
+-- are lowered) and `leads` (whether it must be on the page of what follows). A result has
+-- `typst`, `images` (the sources of what is `image:1` and so on in the Typst), `codes` (the
+-- same for code blocks), `titles` (the headings of level 1) and `problem`, if anything would
+-- be lost.
 
 local writer = { wrap_text = "none" }
+-- Without "smart", quotes and dashes are written as what they are by now, and Typst need
+-- not guess: in (a)'s it would take the apostrophe for an opening quote.
+local format = { format = "typst", extensions = { smart = false } }
 
 local function has_html(document)
   local found = false
   local function look(element) found = found or element.format == "html" end
   document:walk { RawBlock = look, RawInline = look }
   return found
+end
+
+-- Keep each paragraph on the page of the code after it, of the list that it ends with a
+-- colon for, and (the last one) of what follows the piece.
+local function keep_together(blocks, leads)
+  local kept = pandoc.List()
+  for number, block in ipairs(blocks) do
+    local after = blocks[number + 1]
+    local colon = block.t == "Para" and pandoc.utils.stringify(block):match(":$")
+    if block.t == "Para"
+      and (colon or (after and after.t == "RawBlock") or (leads and not after)) then
+      kept:insert(pandoc.RawBlock("typst", "#lead-in["))
+      kept:insert(block)
+      kept:insert(pandoc.RawBlock("typst", "]"))
+    else
+      kept:insert(block)
+    end
+  end
+  return kept
 end
 
 local function convert(piece)
@@ -48,6 +71,15 @@ local function convert(piece)
     end,
   }
   document = document:walk {
+    Str = function(str) -- what is no dash or ellipsis by now shall not become one
+      if not (str.text:find("--", 1, true) or str.text:find("...", 1, true)) then return end
+      local parts = pandoc.List()
+      for words, sign in str.text:gmatch("([^%-%.]*)([%-%.]?)") do
+        parts:insert(pandoc.Str(words))
+        if sign ~= "" then parts:insert(pandoc.RawInline("typst", "\\" .. sign)) end
+      end
+      return parts
+    end,
     Image = function(image) -- Pandoc's own would lose the alternative text
       images:insert(image.src)
       local arguments = pandoc.json.encode("image:" .. #images)
@@ -58,16 +90,9 @@ local function convert(piece)
       return pandoc.RawInline("typst", "#picture(" .. arguments .. ")")
     end,
   }
-  local last = document.blocks:remove()
-  if last and last.t == "Para" and pandoc.utils.stringify(last):match(":$") then
-    -- It leads to what comes after the cell, and must not be left behind on a page.
-    document.blocks:insert(pandoc.RawBlock("typst", "#lead-in["))
-    document.blocks:insert(last)
-    last = pandoc.RawBlock("typst", "]")
-  end
-  document.blocks:insert(last)
+  document.blocks = keep_together(document.blocks, piece.leads)
   return {
-    typst = pandoc.write(document, "typst", writer),
+    typst = pandoc.write(document, format, writer),
     images = images,
     codes = codes,
     titles = titles,
@@ -82,7 +107,7 @@ local function formula(request)
   local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, request.tex) } }
   local typst
   local messages = pandoc.log.silence(function()
-    typst = pandoc.write(document, "typst", writer)
+    typst = pandoc.write(document, format, writer)
   end)
   local problem = messages[1] and messages[1].message
   return { typst = typst, problem = problem }

@@ -42,6 +42,7 @@ class Piece:
     where: str
     cell: NotebookNode
     lower: int = 0  # by how many levels headings are lowered
+    leads: bool = False  # to code or an output, on the same page as its last paragraph
     typst: str = ""
     images: Sequence[str] = ()
     codes: Sequence[dict[str, str]] = ()
@@ -60,7 +61,7 @@ def convert(pieces: Sequence[Piece]) -> None:
             origins += [piece.where] * (len(formulas) - len(origins))
         # Without the last line break, Pandoc misses the last row of a table.
         request = {"text": text + "\n", "format": READERS[piece.mimetype]}
-        requests.append(request | {"lower": piece.lower})
+        requests.append(request | {"lower": piece.lower, "leads": piece.leads})
     stand_ins = []
     for formula, where in zip(formulas, origins):
         try:
@@ -77,9 +78,10 @@ def convert(pieces: Sequence[Piece]) -> None:
         if result.get("problem"):
             raise _refusal(where, formula, _stumbled(result["problem"]))
         try:
-            maths.append(finish(result["typst"].strip(), typst, formula.display))
+            finished = finish(result["typst"].strip(), typst, formula.display)
         except Refused as reason:
             raise _refusal(where, formula, str(reason)) from None
+        maths.append(_spoken(formula, finished))
     for piece, result in zip(pieces, results):
         if result.get("problem"):
             raise ExportError(f"{piece.where}: cannot typeset {result['problem']}")
@@ -89,6 +91,14 @@ def convert(pieces: Sequence[Piece]) -> None:
         piece.images = result["images"]
         piece.codes = result["codes"]
         piece.titles = [PLACEHOLDER.sub(FORMULA, title) for title in result["titles"]]
+
+
+def _spoken(formula: Formula, typst: str) -> str:
+    """A formula with its TeX, to be read out, if it has a line of its own."""
+    if not formula.display:
+        return typst
+    tex = json.dumps(" ".join(formula.tex.split()), ensure_ascii=False)
+    return f"#[#set math.equation(alt: {tex}); {typst}]"
 
 
 def _refusal(where: str, formula: Formula, reason: str) -> ExportError:

@@ -5,16 +5,17 @@ import importlib.util
 import sysconfig
 import tokenize
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_markdown_cell, new_notebook, writes
 
 from export import ExportError
 from export.cover import STATEMENT, Cover
-from export.exporter import TypstExporter
+from export.exporter import TypstExporter, typst_code
 
 APPENDIX = "Appendix: all code"
 
@@ -33,7 +34,8 @@ class WriteUp:
     """A document ready for Typst, and what must be found in it."""
 
     source: str
-    files: dict[str, bytes]  # its pictures, by path
+    files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
+    attached: dict[str, bytes]  # by the names they have in the PDF
     titles: list[str]
     listings: list[Listing]
     cover: Cover
@@ -43,25 +45,26 @@ def typeset(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, name: str
 ) -> WriteUp:
     """All of the write-up as Typst; `name` is the file's, without its ending."""
-    listings = [
-        Listing(name, "", _read(path).rstrip())
-        for name, path in local_modules(paths, notebooks).items()
-    ]
-    for path, notebook in zip(paths, notebooks):
-        listings += code_cells(path, notebook)
-    source, resources = TypstExporter().from_notebook_node(
-        merge(paths, notebooks),
-        resources={
-            "cover": cover,
-            "statement": STATEMENT,
-            "appendix": APPENDIX,
-            "listings": listings,
-            "unique_key": name,
-            "output_files_dir": f"{name}_files",
-        },
-    )
-    files = resources["outputs"]
-    return WriteUp(source, files, resources["titles"], listings, cover)
+    sources = all_sources(paths, notebooks)
+    listings = [listing for found in sources for listing in found.listings]
+    attached = {found.name: found.content for found in sources}
+    places = {file: f"{name}_files/code/{file}" for file in attached}
+    with ThreadPoolExecutor(1) as colouring:  # while Pandoc runs: half a second
+        colouring.map(typst_code, [listing.source for listing in listings])
+        source, resources = TypstExporter().from_notebook_node(
+            merge(paths, notebooks),
+            resources={
+                "cover": cover,
+                "statement": STATEMENT,
+                "appendix": APPENDIX,
+                "listings": listings,
+                "attached": places,
+                "unique_key": name,
+                "output_files_dir": f"{name}_files",
+            },
+        )
+    files = resources["outputs"] | {places[file]: attached[file] for file in attached}
+    return WriteUp(source, files, attached, resources["titles"], listings, cover)
 
 
 def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
@@ -86,26 +89,79 @@ def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookN
     return new_notebook(cells=cells)
 
 
-def code_cells(path: Path, notebook: NotebookNode) -> list[Listing]:
-    """Every code cell of a notebook that holds anything."""
+@dataclass(frozen=True)
+class Source:
+    """A file of the appendix: its name there, what is printed and what is attached."""
+
+    name: str
+    listings: list[Listing]
+    content: bytes
+
+
+def all_sources(
+    paths: Sequence[Path], notebooks: Sequence[NotebookNode]
+) -> list[Source]:
+    """The modules of the project, the notebooks, and the modules beside those.
+
+    If not all are in one folder, those beside notebooks are named with theirs.
+    """
+    modules = local_modules(paths, notebooks)
+    beside = {path.parent.resolve() for path in paths}
+    folders = {*modules.values(), *beside}
+
+    def name_of(path: Path, folder: Path) -> str:
+        if len(folders) > 1 and folder in beside:
+            folder = folder.parent
+        return path.relative_to(folder).as_posix()
+
+    ours: list[Source] = []
+    helpers: list[Source] = []
+    cells: list[Source] = []
+    for path, folder in modules.items():
+        name = name_of(path, folder)
+        listing = Listing(name, "", _read(path).rstrip())
+        found = Source(name, [listing], path.read_bytes())
+        (helpers if folder in beside else ours).append(found)
+    for path, notebook in zip(paths, notebooks):
+        folder = path.parent.resolve()
+        name = name_of(folder / path.name, folder)
+        listings = code_cells(name, notebook)
+        if listings:
+            cells.append(Source(name, listings, _without_outputs(notebook)))
+    return ours + cells + helpers
+
+
+def _without_outputs(notebook: NotebookNode) -> bytes:
+    """A notebook's file as it was before it ran."""
+    cells = [
+        NotebookNode(cell, outputs=[], execution_count=None)
+        if cell.cell_type == "code"
+        else cell
+        for cell in notebook.cells
+    ]
+    return (writes(NotebookNode(notebook, cells=cells)).rstrip("\n") + "\n").encode()
+
+
+def code_cells(name: str, notebook: NotebookNode) -> list[Listing]:
+    """Every code cell of a notebook that holds anything, under the notebook's name."""
     listings: list[Listing] = []
     for index, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code" and cell.source.strip():
             ran = f" [{cell.execution_count}]" if cell.execution_count else ""
-            title = "" if listings else path.name
+            title = "" if listings else name
             listings.append(Listing(title, f"Cell {index}{ran}", cell.source.rstrip()))
     return listings
 
 
 def local_modules(
     paths: Sequence[Path], notebooks: Iterable[NotebookNode]
-) -> dict[str, Path]:
-    """The modules of one's own that the notebooks import, directly or not, by name.
+) -> dict[Path, Path]:
+    """The modules of one's own that the notebooks import, directly or not.
 
-    Those of the project come first, then those beside the notebooks. A package comes
-    with all of its modules, named as viewers/pager.py is.
+    For each file there is the folder that it is imported from; a module comes before
+    those that it needs, and a package with all of its modules.
     """
-    found: dict[Path, Path] = {}  # the file of a module, and the folder of its import
+    found: dict[Path, Path] = {}
     waiting = [
         (path.parent.resolve(), TransformerManager().transform_cell(cell.source))
         for path, notebook in zip(paths, notebooks)
@@ -120,9 +176,7 @@ def local_modules(
                 if path not in found:
                     found[path] = root
                     waiting.append((root, _read(path)))
-    beside = {path.parent.resolve() for path in paths}
-    order = sorted(found, key=lambda path: (found[path] in beside, str(path)))
-    return {path.relative_to(found[path]).as_posix(): path for path in order}
+    return found
 
 
 def _read(path: Path) -> str:

@@ -19,7 +19,7 @@ from pypdf import PdfReader
 
 from export import ExportError
 from export.__main__ import main
-from export.check import Checked
+from export.check import BOTTOM, TOP, Checked
 from export.cover import STATEMENT, Cover
 from export.exporter import (
     TypstExporter,
@@ -195,6 +195,8 @@ def test_a_widget_becomes_its_sentence(built):
     _, _, checked = built
     page = squeezed(checked.reader.pages[3].extract_text())
     assert squeezed("In the notebook: A slider pages through the digits.") in page
+    text = text_of(code("x", display("text/plain", "Here one draws.", role="widget")))
+    assert squeezed("In the notebook, one draws.") in text
 
 
 @pytest.mark.parametrize("plain", ["IntSlider(value=0)", "VBox(children=(\n))", ""])
@@ -209,7 +211,7 @@ def test_a_widget_without_a_sentence_gets_one(plain):
 
 def test_figures_are_vectors_with_caption_number_and_alternative_text(built):
     write_up, pdf, checked = built
-    used = [name for name in write_up.files if name in write_up.source]
+    used = [name for name in write_up.files if f'#graph("{name}"' in write_up.source]
     assert [Path(name).suffix for name in used] == [".pdf"]
     page = checked.reader.pages[2]
     forms = page["/Resources"]["/XObject"].values()
@@ -230,6 +232,125 @@ def alternatives(reader: PdfReader) -> set[str]:
     return found
 
 
+def test_quotes_and_dashes_are_those_that_markdown_means():
+    text = text_of(
+        "(a)'s \"it's\" 'so' -- or --- so... `x = 'a' -- \"b\"...` \\-- \\.\\.\\. $f'$",
+        code("x", display("text/html", "<p>--no-execute 'it's' ...</p>")),
+    )
+    assert text.startswith("(a)’s“it’s”‘so’–or—so…x='a'--\"b\"...--...𝑓′")
+    assert "--no-execute'it's'..." in text
+
+
+def test_the_title_of_the_file_is_the_course_and_what_it_is(tmp_path):
+    cover = Cover(course="CS 1", homework="Homework 2", title="3 or 9?")
+    _, _, checked = build(save(tmp_path / "a.ipynb", "# A"), cover=cover)
+    assert checked.reader.metadata.title == "CS 1 – Homework 2 – 3 or 9?"
+
+
+def test_formulas_on_their_own_line_are_read_out_as_tex():
+    made = notebook(r'$$\frac{a}{b} \text{ "so" é}$$ and $c$')
+    pdf, _ = TypstPDFExporter().from_notebook_node(made)
+    assert alternatives(PdfReader(io.BytesIO(pdf))) == {r'\frac{a}{b} \text{ "so" é}'}
+
+
+def test_a_cover_to_fill_in_by_hand_has_lines_for_it(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A")
+    text = squeezed(build(path, cover=Cover())[2].text(1))
+    assert "student’ssolutions" in text and "nobody,ifyouworkedalone" in text
+    text = squeezed(build(path)[2].text(1))
+    assert "ifyouworkedalone" not in text
+
+
+# ---- What stays together ---------------------------------------------------------
+
+
+def down(inches: float) -> NotebookNode:
+    return new_raw_cell(
+        f"#block(height: {inches}in)[x]", metadata={"raw_mimetype": "text/x-typst"}
+    )
+
+
+def page_of(checked: Checked, words: str) -> int:
+    """The one page of a question that has these words."""
+    last = checked.sections[-1]
+    pages = range(3, last.first if last.title == APPENDIX else len(checked.pages) + 1)
+    [number] = [n for n in pages if squeezed(words) in squeezed(checked.text(n))]
+    return number
+
+
+def test_text_stays_on_the_page_of_the_code_or_output_after_it(tmp_path):
+    hidden = {"tags": ("remove_input",)}
+    long = "a = 1\n" * 15
+    path = save(
+        tmp_path / "a.ipynb",
+        "# A",
+        down(7.3),
+        "## Head\n\nbefore code",
+        code("b = 1\n" * 10),
+        down(5.8),
+        "before output",
+        code("x", stdout("printed\n" * 10), **hidden),
+        down(6.2),
+        "before block\n\n```\n" + "fenced\n" * 10 + "```",
+        down(6.6),
+        "before list:\n\n- one\n- two",
+        down(6.3),
+        code("short()"),
+        code("x", markdown("| table |\n|--|\n" + "| row |\n" * 8), **hidden),
+        down(5.5),
+        code(long + "long()"),
+        code("x", markdown("| other |\n|--|\n" + "| cell |\n" * 8), **hidden),
+        down(5.8),
+        "before figure",
+        code("x", figure(), markdown("caption", role="caption"), **hidden),
+    )
+    _, _, checked = build(path)
+    for one, other in [
+        ("Head", "before code"), ("before code", "b = 1"), ("before output", "printed"),
+        ("before block", "fenced"), ("before list", "one"), ("short()", "table"),
+    ]:  # fmt: skip
+        assert page_of(checked, one) == page_of(checked, other), one
+    # What would leave too large a gap: long code, and all that leads to a figure.
+    assert page_of(checked, "long()") < page_of(checked, "other")
+    assert page_of(checked, "before figure") < page_of(checked, "caption")
+
+
+def test_a_lead_in_reaches_the_right_margin_as_any_paragraph():
+    words = "Words, " * 40
+    plain = text_marks(words + "end")
+    assert max(m.right for m in text_marks(words + "end:")) == pytest.approx(
+        max(m.right for m in plain), abs=0.5
+    )
+
+
+def text_marks(*cells) -> list:
+    source, resources = TypstExporter().from_notebook_node(notebook(*cells))
+    reader = PdfReader(io.BytesIO(compile_typst(source, resources["outputs"])))
+    return [mark for page in reader.pages for mark in marks(page)]
+
+
+@pytest.mark.parametrize("words", range(6, 18))
+def test_a_short_formula_is_not_broken_across_lines(words):
+    found = text_marks("word " * words + "$a = b + c - d = e + f$ " + "word " * 9)
+    assert len({round(m.bottom) for m in found if m.text in "𝑎𝑏𝑐𝑑𝑒𝑓"}) == 1
+
+
+def test_no_page_of_the_appendix_has_a_heading_or_a_line_alone(tmp_path):
+    cells = [
+        code("\n".join(f"c{k}l{n}" for n in range(1 + 3 * (k % 7)))) for k in range(60)
+    ]
+    path = save(tmp_path / "a.ipynb", "# A", *cells, code("z = 1\n" * 300))
+    _, _, checked = build(path)
+    for page in checked.pages[checked.sections[-1].first - 1 :]:
+        body = [m for m in page if BOTTOM < m.bottom < TOP and m.text.strip()]
+        lines = sorted({round(m.bottom) for m in body})
+        heads = [round(m.bottom) for m in body if m.text.startswith("Cell ")]
+        assert lines[0] not in heads
+        for k in range(60):
+            listing = [m for m in body if m.text.startswith(f"c{k}l")]
+            assert len(listing) in (0, 1 + 3 * (k % 7)) or len(listing) >= 3
+
+
 # ---- The appendix ----------------------------------------------------------------
 
 
@@ -237,8 +358,8 @@ def test_every_line_of_code_is_in_the_appendix(built, folder):
     write_up, _, checked = built
     page = checked.reader.pages[checked.sections[-1].first - 1]
     printed = squeezed(page.extract_text())
-    titles = {listing.title for listing in write_up.listings}
-    assert titles == {"deeper.py", "helper.py", "a_first.ipynb", "b_second.ipynb", ""}
+    titles = [listing.title for listing in write_up.listings if listing.title]
+    assert titles == ["a_first.ipynb", "b_second.ipynb", "helper.py", "deeper.py"]
     for line in [*CELL.splitlines(), "draw(secret_colour)", "hidden = True", "TWO = 2"]:
         assert squeezed(line) in printed
     assert "Cell5[3]" in printed and "Cell3[2]" in printed
@@ -258,7 +379,50 @@ def test_line_numbers_and_code_are_apart_so_that_code_can_be_copied(built):
 def test_modules_of_ones_own_are_found_and_installed_ones_are_not(folder):
     paths = sorted(folder.glob("*.ipynb"))
     notebooks = [nbformat.read(path, 4) for path in paths]
-    assert list(local_modules(paths, notebooks)) == ["deeper.py", "helper.py"]
+    assert names(local_modules(paths, notebooks), folder) == ["helper.py", "deeper.py"]
+
+
+def names(found: dict[Path, Path], folder: Path) -> list[str]:
+    return [path.relative_to(folder.resolve()).as_posix() for path in found]
+
+
+def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypatch):
+    """In the appendix, in its list of files, in the headers, among the attachments."""
+    project, beside = tmp_path / "project", tmp_path / "project" / "books"
+    beside.mkdir(parents=True)
+    (project / "network.py").write_text("def f():\n    import quicker\n" + "# x\n" * 99)
+    (project / "quicker.py").write_text("import network\r\nx = '\tü'")
+    (beside / "drawing.py").write_text("import network\n")
+    monkeypatch.syspath_prepend(project)
+    source = "import drawing\nimport network"
+    path = save(beside / "a.ipynb", "# A", code(source, stdout("9"), ran=4))
+    write_up, _, checked = build(path)
+    wanted = ["network.py", "quicker.py", "books/a.ipynb", "books/drawing.py"]
+    assert [listing.title for listing in write_up.listings] == wanted
+    attached = {name: data for name, [data] in checked.reader.attachments.items()}
+    assert sorted(attached) == sorted(wanted)
+    for name in wanted:
+        if name != "books/a.ipynb":
+            assert attached[name] == (project / name).read_bytes()
+    bare = nbformat.reads(attached["books/a.ipynb"].decode(), 4)
+    assert bare.cells[1].source == source
+    assert bare.cells[1].outputs == [] and bare.cells[1].execution_count is None
+    first = checked.sections[-1].first
+    listed = checked.text(first)
+    assert re.search(rf"network\.py[. ]*{first}.*quicker\.py[. ]*{first + 1}", listed)
+    header = [mark.text for mark in checked.pages[first] if mark.bottom > TOP]
+    assert header == [APPENDIX, "network.py"]
+    starts = [entry for entry in checked.reader.outline if isinstance(entry, list)]
+    assert [entry.title for entry in starts[-1]] == wanted
+
+
+def test_an_attachment_that_is_not_the_file_is_found(built):
+    write_up, pdf, _ = built
+    other = dataclasses.replace(write_up, attached={"helper.py": b"", "gone.py": b""})
+    with pytest.raises(ExportError) as raised:
+        Checked(pdf).check(other)
+    for name in ("helper.py", "gone.py"):
+        assert f"{name} is not attached as it is" in str(raised.value)
 
 
 def test_a_package_beside_the_notebooks_comes_with_all_of_its_modules(tmp_path):
@@ -272,8 +436,8 @@ def test_a_package_beside_the_notebooks_comes_with_all_of_its_modules(tmp_path):
         (tmp_path / name).write_text(source)
     path = save(tmp_path / "a.ipynb", code("from parts import x"))
     found = local_modules([path], [nbformat.read(path, 4)])
-    assert list(found) == [
-        "beside.py", "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py"
+    assert names(found, tmp_path) == [
+        "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py", "beside.py"
     ]
 
 
@@ -281,7 +445,7 @@ def test_magics_and_broken_cells_do_not_hide_an_import(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     path = save(tmp_path / "a.ipynb", code("%matplotlib inline\n!ls\nimport mine"))
     found = local_modules([path], [nbformat.read(path, 4)])
-    assert list(found) == ["mine.py"]
+    assert names(found, tmp_path) == ["mine.py"]
 
 
 def test_long_lines_are_wrapped_not_clipped(tmp_path):
@@ -294,6 +458,12 @@ def test_long_lines_are_wrapped_not_clipped(tmp_path):
     _, _, checked = build(path)  # which also finds that nothing is in the margin
     for page in (2, len(checked.pages) - 1):
         assert digits in squeezed(checked.reader.pages[page].extract_text())
+
+
+def test_brackets_however_deep_are_read_back(tmp_path):
+    deep = "[" * 18 + "(1, {2: '()'})" + "]" * 18
+    path = save(tmp_path / "a.ipynb", "# A", code(f"x = {deep}", stdout(deep)))
+    build(path)  # which finds the line in the appendix
 
 
 def test_88_columns_fit_on_a_line(tmp_path):
@@ -329,8 +499,9 @@ def test_what_is_no_module_of_ones_own_is_left_out(tmp_path):
     cells = ["import sys, __main__, not_there", "import broken", "import export"]
     path = save(tmp_path / "a.ipynb", *map(code, cells), code("import nn_helpers"))
     found = local_modules([path], [nbformat.read(path, 4)])
-    assert {"broken.py", "nn_helpers.py", "export/__init__.py"} <= set(found)
-    assert not [name for name in found if name.startswith(("sys", "numpy", "json"))]
+    files = {tmp_path.resolve() / "broken.py", ROOT / "nn_helpers.py"}
+    assert files | {ROOT / "export" / "__init__.py"} <= found.keys()
+    assert not {"sys.py", "numpy", "json"} & {part for p in found for part in p.parts}
 
 
 # ---- Outputs of every kind -------------------------------------------------------
@@ -488,7 +659,7 @@ def test_the_check_finds_what_is_wrong(built):
     assert "'gone' is outside the margins" in faults(write_up, wide)
     together = source.replace("pagebreak(weak: true)", "")
     assert "does not begin page" in faults(write_up, together)
-    header = source.replace("What is asked.", "#place(top, dy: -0.5in)[odd] What?")
+    header = source.replace("What is asked.", "#place(top, dy: -1.1in)[odd] What?")
     assert "page 3: 'odd' is above the margin" in faults(write_up, header)
     cell = "#table(columns: (2em, 2em), [" + "w" * 20 + "], [two])"
     assert "'two' stands on 'www" in faults(
@@ -555,11 +726,6 @@ def test_a_table_with_many_columns_is_set_smaller(tmp_path):
 
 
 def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
-    def down(inches: float) -> NotebookNode:
-        return new_raw_cell(
-            f"#block(height: {inches}in)[x]", metadata={"raw_mimetype": "text/x-typst"}
-        )
-
     table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(9))
     path = save(
         tmp_path / "a.ipynb",
