@@ -221,3 +221,20 @@ def test_other_activations_go_through_the_plain_loop():
     assert nn_faster.handles([relu_activation, sigmoid_activation])
     assert not nn_faster.handles([sigmoid_activation, sigmoid_activation])
     assert not nn_faster.handles([relu_activation])
+
+
+@pytest.mark.a
+@pytest.mark.parametrize("d, in_blocks", [(998, False), (999, False), (1000, True)])
+def test_more_than_a_thousand_parameters_go_in_blocks(monkeypatch, d, in_blocks):
+    def noting(*arguments):
+        seen.append(arguments)
+        return real(*arguments)
+
+    seen, real = [], nn_faster.gradients_in_blocks
+    monkeypatch.setattr(nn_faster, "gradients_in_blocks", noting)
+    X, y, weights, biases = random_network(np.random.default_rng(0), (d, 1), 2)
+    grad_Ws, grad_bs = nn_finite_difference_checker(
+        X, y, weights, biases, activations_for(weights), 1e-4
+    )
+    assert grad_Ws[0].shape == (d, 1) and grad_bs[0].shape == (1, 1)
+    assert len(seen) == in_blocks and all(call[-1] == 1e-4 for call in seen)

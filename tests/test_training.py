@@ -414,3 +414,49 @@ def test_a_numpy_step_size_keeps_float32():
         rng=0,
     )
     assert all(a.dtype == np.float32 for a in W + b)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_ctrl_c_ends_training_with_what_is_done(after):
+    """As it happens: while one of the functions runs that train calls."""
+    X, y, X_test, y_test, weights, biases = network()
+    seen = []
+
+    def interrupted(s):
+        seen.append(len(s))
+        # The first call checks the arguments; then a batch of 5 and the test set of 7.
+        if len(seen) > 1 + 2 * after:
+            raise KeyboardInterrupt
+        return relu_activation(s)
+
+    arguments = X, y, X_test, y_test, weights, biases
+    W, b, history = train(
+        *arguments, [interrupted, sigmoid_activation], batch_size=5, rng=0
+    )
+    _, _, whole = train(*arguments, PLAIN, batch_size=5, rng=0)
+    assert seen == [1, *[5, 7] * after, 5]
+    for name in CURVES:
+        assert np.array_equal(history[name], whole[name][:after])
+    if after:
+        g, _ = forward_pass(X_test, W, b, PLAIN)
+        assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
+    else:
+        assert np.array_equal(W[0], weights[0]) and np.array_equal(b[0], biases[0])
+
+
+def test_the_plain_way_without_a_test_set():
+    X, y, X_test, y_test, weights, biases = network()
+    W, _, history = train(X, y, None, None, weights, biases, PLAIN, rng=0)
+    with_test, _, whole = train(X, y, X_test, y_test, weights, biases, PLAIN, rng=0)
+    assert [len(history[name]) for name in CURVES] == [5, 5, 0, 0]
+    assert np.array_equal(history["train_loss"], whole["train_loss"])
+    assert np.array_equal(W[0], with_test[0])
+
+
+def test_accuracy_exactly_at_one_half_and_between_the_labels():
+    """One half is on the side of the threes, as output and as label."""
+    beyond = np.nextafter(0.5, 1)
+    assert accuracy([0.1], [0.5]) == accuracy([0.9], [beyond]) == 1
+    assert accuracy([0.5], [0.1]) == accuracy([beyond], [0.9]) == 1
+    assert accuracy([0.9], [0.5]) == accuracy([0.5], [0.9]) == 0
+    assert accuracy([0.1, 0.1, 0.9], [0.3, 0.4, 0.7]) == 1
