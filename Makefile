@@ -3,6 +3,7 @@
 # make lint       check style and types alone
 # make bench      time the training beside PyTorch and others, and the viewers
 # make versions   run the tests under other versions of Python and NumPy
+# make mutate     change the network in one place, see a test fail, 2,200 times over
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
 # make clean      remove the environment and all caches
@@ -36,6 +37,11 @@ bench: .venv/ready-for-bench
 
 versions:
 	@tests/versions.sh
+
+mutate: .venv/ready-for-tests
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -r tests/mutate-requirements.txt
+	@$(BIN)/python tests/mutate.py
 
 # The stamps are made last, so that an interrupted installation is taken up again.
 .venv/ready: requirements.txt pyproject.toml

@@ -128,7 +128,102 @@ def test_float32_data_and_float64_weights_train_in_float64():
 
 
 @pytest.mark.e
-@pytest.mark.parametrize("step_size", [1e-300, 10.0])
+@pytest.mark.parametrize("wide", range(4))
+def test_one_float64_array_makes_it_all_float64(wide):
+    X, y, X_test, y_test, weights, biases, activations = data_and_network((40, 6, 1), 3)
+    arrays = [X, weights[0], weights[1], biases[0]]
+    single = [a.astype(np.float64 if k == wide else "f4") for k, a in enumerate(arrays)]
+    arguments = (
+        single[0], y, X_test.astype("f4"), y_test, single[1:3],
+        [single[3], biases[1].astype("f4")], activations,
+    )  # fmt: skip
+    options = {"batch_size": 7, "num_epochs": 6, "rng": 0}
+    W, b, history = train(*arguments, **options)
+    _, _, plain = straightforward(*arguments, **options)
+    assert all(a.dtype == np.float64 for a in W + b)
+    # There the first few products are float32 still.
+    assert np.allclose(history["test_loss"], plain["test_loss"], rtol=1e-5, atol=0)
+
+
+@pytest.mark.e
+def test_lists_and_integers_train_too():
+    X, y, X_test, y_test, weights, biases, activations = data_and_network((40, 6, 1), 3)
+    X, X_test = np.rint(X).astype(int), np.rint(X_test).astype(int)
+    network = weights, biases, activations
+    arrays = train(X, y, X_test, y_test, *network, batch_size=7, rng=0)
+    lists = [a.tolist() for a in (X, y, X_test, y_test)]
+    as_lists = train(
+        *lists, [W.tolist() for W in weights], biases, activations, batch_size=7, rng=0
+    )
+    _, _, plain = straightforward(X, y, X_test, y_test, *network, batch_size=7, rng=0)
+    for name in CURVES:
+        assert np.array_equal(arrays[2][name], as_lists[2][name])
+        assert np.allclose(arrays[2][name], plain[name], rtol=1e-9, atol=0)
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("batch_size, n, T", [(7, 7, 27), (60, 60, 3), (99, 60, 3)])
+def test_one_dtype_no_copy_of_the_data_and_the_right_count(
+    monkeypatch, dtype, batch_size, n, T
+):
+    seen = {}
+
+    def noting(function):
+        def noted(*arguments):
+            seen[function.__name__] = arguments
+            return function(*arguments)
+
+        return noted
+
+    for function in (nn_faster.updater, nn_faster.follower):
+        monkeypatch.setattr(nn_faster, function.__name__, noting(function))
+    X, y, X_test, y_test, weights, biases, activations = data_and_network((40, 6, 1), 0)
+    X, X_test = X.astype(dtype), X_test.astype(dtype)
+    network = [[a.astype(dtype) for a in arrays] for arrays in (weights, biases)]
+    train(
+        X, y, X_test, y_test, *network, activations, batch_size=batch_size, num_epochs=3
+    )
+    own_X, own_y, Ws, bs, step_size = seen["updater"]
+    follower_X, own_X_test, _, *counts = seen["follower"]
+    assert {a.dtype for a in (own_X, own_y, *Ws, *bs, own_X_test)} == {np.dtype(dtype)}
+    assert counts == [n, T] and step_size == 0.1
+    for a, b in [(own_X, X), (follower_X, X), (own_X_test, X_test)]:
+        assert np.shares_memory(a, b)
+    for a, b in zip(Ws + bs, network[0] + network[1], strict=True):
+        assert not np.shares_memory(a, b)
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "num_timesteps, spare, in_advance",  # 6 * 4 + T * 2 * 3 < T * 4 * 3 from T = 5 on
+    [(1, 0, False), (4, 0, False), (5, 0, True), (9, 0, True), (9, -1, False)],
+)
+def test_inner_products_are_taken_where_they_pay_and_fit(
+    monkeypatch, dtype, num_timesteps, spare, in_advance
+):
+    X, _, X_test, _, (W, V), biases, _ = data_and_network((4, 3, 1), 0, N=6, m=5)
+    X, X_test, W, V, b, c = (a.astype(dtype) for a in (X, X_test, W, V, *biases))
+    table = 6 * 5 * np.dtype(dtype).itemsize
+    monkeypatch.setattr(nn_faster, "LARGEST_TABLE", table + spare)
+    made = []
+
+    class Noting(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            made.append(ufunc)
+            plain = [np.asarray(a) if isinstance(a, Noting) else a for a in inputs]
+            return getattr(ufunc, method)(*plain, **options)
+
+    follow = nn_faster.follower(X.view(Noting), X_test, [W, V], 2, num_timesteps)
+    assert made == [np.matmul] * in_advance
+    change = np.ones((2, 3), dtype)
+    g = follow([W, V], [b, c], np.array([0, 1]), change)
+    assert g.dtype == dtype
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("step_size", [1e-310, 1e-300, 10.0])
 def test_odd_step_sizes_raise_nothing(step_size):
     arguments = data_and_network((40, 6, 1), 0)
     with np.errstate(all="raise"):
@@ -144,6 +239,17 @@ def test_weights_beyond_all_floats_are_refused(run, epochs):
     arguments = data_and_network((40, 6, 1), 0)
     with np.errstate(all="raise"), pytest.raises(ValueError, match="finite"):
         run(*arguments, step_size=1e308, batch_size=60, num_epochs=epochs, rng=0)
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("run", [straightforward])
+def test_one_infinite_weight_beside_a_finite_bias_is_refused_at_once(run):
+    """10 times 5e307 is too large, 5e307 is not."""
+    X, y = np.full((1, 1), 10.0), np.zeros(1)
+    network = [np.zeros((1, 1))], [np.zeros((1, 1))], [sigmoid_activation]
+    message = "^a weight or bias after the update must be finite, but holds inf or nan$"
+    with np.errstate(all="raise"), pytest.raises(ValueError, match=message):
+        run(X, y, X, y, *network, step_size=1e308, num_epochs=1)
 
 
 # ---- Finite differences ----------------------------------------------------------
@@ -238,3 +344,43 @@ def test_more_than_a_thousand_parameters_go_in_blocks(monkeypatch, d, in_blocks)
     )
     assert grad_Ws[0].shape == (d, 1) and grad_bs[0].shape == (1, 1)
     assert len(seen) == in_blocks and all(call[-1] == 1e-4 for call in seen)
+
+
+@pytest.mark.a
+@pytest.mark.parametrize("block", [1, 50, 2**20])
+@pytest.mark.parametrize("layer_dims", [(5, 1), (5, 4, 1), (5, 4, 7, 1)])
+def test_no_block_is_larger_than_it_may_be_nor_needlessly_small(
+    monkeypatch, layer_dims, block
+):
+    monkeypatch.setattr(nn_faster, "BLOCK", block)
+    seen, real = [], nn_faster._losses_moved
+
+    def noting(k, q, moves, *others):
+        seen.append((k, *moves.shape))
+        return real(k, q, moves, *others)
+
+    monkeypatch.setattr(nn_faster, "_losses_moved", noting)
+    X, y, weights, biases = random_network(np.random.default_rng(0), layer_dims, 6)
+    nn_faster.gradients_in_blocks(X, y, weights, biases, 1e-5)
+    for k, (d_in, d_out) in enumerate(zip(layer_dims, layer_dims[1:])):
+        # A way of moving takes 6 numbers, for each neuron of the next layer.
+        fit = max(1, block // (6 * (*layer_dims, 1)[k + 2]))
+        one = [min(fit, d_in + 1 - start) for start in range(0, d_in + 1, fit)]
+        expected = [size for size in one for _ in "+-"] * d_out
+        assert [size for layer, n, size in seen if layer == k] == expected
+        assert all(n == 6 for _, n, _ in seen)
+
+
+@pytest.mark.a
+def test_blocks_move_by_the_step_that_a_large_weight_allows():
+    """Numbers around 1e15 are an eighth apart: 0.3 becomes a quarter."""
+    X, y, bias = np.array([[1.0, -1.0]]), np.array([1]), 0.2
+    network = [np.full((2, 1), 1e15)], [np.full((1, 1), bias)]
+    losses = [np.logaddexp(0, -bias - move) for move in (0.25, -0.25, 0.3, -0.3)]
+    slope, slope_b = (losses[0] - losses[1]) / 0.5, (losses[2] - losses[3]) / 0.6
+    for grad_Ws, grad_bs in [
+        nn_faster.gradients_in_blocks(X, y, *network, 0.3),
+        nn_finite_difference_checker(X, y, *network, [sigmoid_activation], 0.3),
+    ]:
+        assert np.allclose(grad_Ws[0].T, [slope, -slope], rtol=1e-12, atol=0)
+        assert np.allclose(grad_bs[0], slope_b, rtol=1e-12, atol=0)

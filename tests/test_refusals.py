@@ -9,6 +9,8 @@ from networks import activations_for, load_toy
 from nn_helpers import (
     accuracy,
     backward_pass,
+    create_bias_vectors,
+    create_weight_matrices,
     display_image,
     finite_difference_gradient,
     forward_pass,
@@ -161,6 +163,25 @@ def test_labels_of_another_shape_are_refused_before_any_difference(width):
     network = [np.ones((4, width)), np.ones((width, 1))], [np.zeros((1, width)), [[0]]]
     with pytest.raises(ValueError, match=r"^y must have shape \(2,\), got \(2, 1\)$"):
         nn_finite_difference_checker(X, Y[:, np.newaxis], *network, ACTIVATIONS)
+
+
+@pytest.mark.c
+@pytest.mark.parametrize("layer_dims", [None, 5, {3, 1}, iter([3, 1])])
+def test_what_is_no_sequence_of_sizes_is_refused(layer_dims):
+    for create in (create_weight_matrices, create_bias_vectors):
+        with pytest.raises(ValueError, match="^layer_dims must hold 2 or more sizes, "):
+            create(layer_dims)
+
+
+@pytest.mark.d
+def test_a_cache_whose_derivative_is_too_wide_is_named():
+    (x, W, dout_ds), last = CACHES
+    message = re.escape(
+        "layer_caches[0] must hold x, W, dout_ds of shapes ((2, 4), (4, 3), (2, 3)) "
+        "for a dL_dg of 2, got ((2, 4), (4, 2), (2, 3))"
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        backward_pass(DERIVATIVES, [(x, W, np.ones((2, 3))), last])
 
 
 @pytest.mark.data

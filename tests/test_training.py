@@ -460,3 +460,59 @@ def test_accuracy_exactly_at_one_half_and_between_the_labels():
     assert accuracy([0.5], [0.1]) == accuracy([beyond], [0.9]) == 1
     assert accuracy([0.9], [0.5]) == accuracy([0.5], [0.9]) == 0
     assert accuracy([0.1, 0.1, 0.9], [0.3, 0.4, 0.7]) == 1
+
+
+@pytest.mark.parametrize("activations", [ACTIVATIONS, PLAIN], ids=["fast", "plain"])
+def test_an_interrupt_at_each_line_of_the_first_round(activations):
+    """Above all between the record's row and the network that belongs to it."""
+    X, y, X_test, y_test, weights, biases = network()
+    lines, first = inspect.getsourcelines(train)
+    loop = [k for k, line in enumerate(lines) if "in timesteps:" in line][-1]
+    end = lines.index("    except KeyboardInterrupt:\n")
+    ends = []
+    for strike_at in range(first + loop + 1, first + end):
+
+        def trace(frame, event, argument, strike_at=strike_at):
+            if frame.f_code is not train.__code__:
+                return None
+            if event == "line" and frame.f_lineno == strike_at:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            W, b, history = train(X, y, X_test, y_test, weights, biases, activations)
+        finally:
+            sys.settrace(before)
+        ends.append(len(history["train_loss"]))
+        assert [len(history[name]) for name in CURVES] == ends[-1:] * 4
+        for a, plain in zip(W + b, weights + biases, strict=True):
+            assert np.array_equal(a, plain) == (ends[-1] == 0)
+    assert set(ends) == {0}
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 6, 1)])
+def test_a_test_set_of_another_dimension_is_refused(shape):
+    X, y, _, y_test, weights, biases = network()
+    message = r"^X_test must be two-dimensional, got shape \(7,"
+    with pytest.raises(ValueError, match=message):
+        train(X, y, np.ones(shape), y_test, weights, biases, ACTIVATIONS)
+
+
+def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(monkeypatch):
+    import tqdm.auto
+
+    def bar(timesteps, **options):
+        seen.append(options)
+        return timesteps
+
+    seen = []
+    monkeypatch.setattr(tqdm.auto, "tqdm", bar)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    _, _, history = train(
+        *network(), ACTIVATIONS, batch_size=5, num_epochs=3, progress=True
+    )
+    assert len(history["train_loss"]) == 15
+    assert seen == [{"total": 15, "unit": "step", "leave": False, "disable": False}]
