@@ -81,7 +81,7 @@ def timesteps(
 
 
 def _copies(arrays: list[Array], dtype: np.dtype) -> list[Array]:
-    return [a.astype(dtype) for a in arrays]
+    return [np.array(a, dtype) for a in arrays]
 
 
 # sgd makes some ten arrays of the weights' size at each timestep and looks through each
@@ -118,8 +118,9 @@ def updater(
             np.subtract(bs[k], change.sum(axis=0, keepdims=True), out=new_bs[k])
             if k > 0:
                 change = (change @ Ws[k].T) * (inputs[k] > 0)
-        for b in new_bs:  # an infinity in a weight comes with one in its bias, or in s
-            _floats("a bias after the update", b)
+        for a in new_Ws + new_bs:
+            if not np.isfinite(a.sum()):  # quicker than to look at each number
+                _floats("a weight or bias after the update", a)
         old, new = new, old
         return new_Ws, new_bs, g, change
 
@@ -201,8 +202,7 @@ def gradients_in_blocks(
     X is (n, d), y (n,), epsilon the half-width of each difference. The gradients are
     float64 and have their parameters' shapes.
     """
-    inputs, sums = [_floats("X", X).astype(np.float64)], []
-    y = _floats("y", y)
+    inputs, sums = [np.asarray(X)], []
     Ws, bs = (_copies(a, np.dtype(float)) for a in (weight_matrices, biases))
     for W, b in zip(Ws, bs):
         sums.append(inputs[-1] @ W + b)
@@ -223,7 +223,10 @@ def gradients_in_blocks(
                     _losses_moved(k, q, x[:, block] * (moved - a), sums, y, Ws, bs)
                     for moved in (a + epsilon, a - epsilon)
                 )
-                gradient[block] = (ahead - behind) / ((a + epsilon) - (a - epsilon))
+                step = (a + epsilon) - (a - epsilon)
+                if not step.all():
+                    raise ValueError(f"epsilon = {epsilon} is too small to move all")
+                gradient[block] = (ahead - behind) / step
             grad_Ws[k][:, q], grad_bs[k][0, q] = gradient[:-1], gradient[-1]
     return grad_Ws, grad_bs
 

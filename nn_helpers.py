@@ -331,6 +331,7 @@ def nn_finite_difference_checker(
     # What does not fit together is refused here.
     g, _ = forward_pass(X_batch, weight_matrices, biases, activations)
     logistic_loss(g, y_batch)
+    epsilon = _positive("epsilon", epsilon)
     Ws, bs = list(weight_matrices), list(biases)
     if sum(np.size(a) for a in Ws + bs) > SMALL:
         import nn_faster  # here, because it builds on this file

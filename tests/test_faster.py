@@ -242,7 +242,7 @@ def test_weights_beyond_all_floats_are_refused(run, epochs):
 
 
 @pytest.mark.e
-@pytest.mark.parametrize("run", [straightforward])
+@pytest.mark.parametrize("run", [train, straightforward])
 def test_one_infinite_weight_beside_a_finite_bias_is_refused_at_once(run):
     """10 times 5e307 is too large, 5e307 is not."""
     X, y = np.full((1, 1), 10.0), np.zeros(1)
@@ -372,6 +372,21 @@ def test_no_block_is_larger_than_it_may_be_nor_needlessly_small(
 
 
 @pytest.mark.a
+@pytest.mark.parametrize("d", [3, 2000])  # by the plain loop, and in blocks
+def test_a_step_that_is_none_is_refused_either_way(d):
+    weights, biases = [np.zeros((d, 1))], [np.zeros((1, 1))]
+    X, y = np.zeros((2, d)), np.array([0, 1])
+    arguments = X, y, weights, biases, [sigmoid_activation]
+    for epsilon in (0, -1e-5, np.nan, np.inf, "a", None):
+        message = f"^epsilon must be positive and finite, got {epsilon!r}$"
+        with pytest.raises(ValueError, match=message):
+            nn_finite_difference_checker(*arguments, epsilon)
+    weights[0][1] = 1e30
+    with pytest.raises(ValueError, match="^epsilon = 1e-05 is too small to move a"):
+        nn_finite_difference_checker(*arguments)
+
+
+@pytest.mark.a
 def test_blocks_move_by_the_step_that_a_large_weight_allows():
     """Numbers around 1e15 are an eighth apart: 0.3 becomes a quarter."""
     X, y, bias = np.array([[1.0, -1.0]]), np.array([1]), 0.2
@@ -384,3 +399,17 @@ def test_blocks_move_by_the_step_that_a_large_weight_allows():
     ]:
         assert np.allclose(grad_Ws[0].T, [slope, -slope], rtol=1e-12, atol=0)
         assert np.allclose(grad_bs[0], slope_b, rtol=1e-12, atol=0)
+
+
+@pytest.mark.a
+def test_lists_of_numbers_go_in_blocks_too():
+    X, y, weights, biases = random_network(np.random.default_rng(0), (40, 30, 1), 4)
+    activations = activations_for(weights)
+    arrays = nn_finite_difference_checker(X, y, weights, biases, activations)
+    lists = [[a.tolist() for a in part] for part in ([X, y], weights, biases)]
+    as_lists = nn_finite_difference_checker(*lists[0], *lists[1:], activations)
+    single = [a.astype(np.float32) for a in weights]
+    in_single = nn_finite_difference_checker(X, y, single, biases, activations)
+    for a, b, c in zip(*(Ws + bs for Ws, bs in (arrays, as_lists, in_single))):
+        assert np.array_equal(a, b) and a.dtype == b.dtype == c.dtype == np.float64
+        assert np.allclose(a, c, rtol=0, atol=1e-5)
