@@ -12,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab test lint bench versions clean
+.PHONY: write-up notebooks lab test lint bench versions mutate clean
 
 write-up: .venv/ready
 	@$(BIN)/python -m export

@@ -6,6 +6,7 @@ five rounds of them; the table has medians, and ratios taken round by round. A c
 whose curves are not ours ends the benchmark.
 """
 
+import itertools
 import os
 import platform
 import subprocess
@@ -42,9 +43,7 @@ def start(dtype):
 
 def mini_batches(N, n, num_epochs, rng, steps):
     """Return the first steps of the run's mini-batches, as sgd draws them."""
-    orders = (rng.permutation(N) for _ in range(num_epochs))
-    batches = (order[k:k + n] for order in orders for k in range(0, N, n))
-    return [batch for batch, _ in zip(batches, range(steps))]
+    return list(itertools.islice(nn._batches(N, n, num_epochs, rng), steps))
 
 
 def ours(data, dtype, n, num_epochs, steps):

@@ -128,9 +128,15 @@ def answer(label: str, text: str) -> None:
 def show_digit(axes: plt.Axes, image: np.ndarray, title: str = "", **style) -> None:
     """Draw a digit, (28, 28) or (784,), on axes without ticks, under a short title."""
     axes.imshow(image.reshape(28, 28), **{"vmin": 0, "vmax": 1, **style})
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, linewidth=0.4, color=GREY)
+    frame(axes)
     axes.set_title(title, pad=3)
+
+
+def frame(axes: plt.Axes) -> None:
+    """Put a thin frame, without ticks or grid, around a picture on axes."""
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set(visible=True, linewidth=0.4, color=GREY)
 
 
 def digit_grid(

@@ -87,9 +87,7 @@ def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure
     for (name, strokes), drawn, seen in zip(drawings.items(), axes[::2], axes[1::2]):
         sheet = ink(strokes)
         drawn.imshow(sheet)
-        drawn.set(xticks=[], yticks=[])
-        drawn.grid(False)
-        drawn.spines[:].set(visible=True, linewidth=0.4, color=page.GREY)
+        page.frame(drawn)
         drawn.set_title(name, pad=3)
         image = as_mnist(sheet)
         g = probabilities(network, image[np.newaxis])[0]

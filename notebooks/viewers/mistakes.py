@@ -101,15 +101,12 @@ def reasons_figure(
         page.show_digit(column[0], image)
         shown = rgb(signed_indices(pushed.reshape(28, 28), abs(pushed).max()))
         column[1].imshow(shown, interpolation="nearest")
-        column[1].spines[:].set(visible=True, linewidth=0.4, color=page.GREY)
+        page.frame(column[1])
         for ax, (k, _) in zip(column[2:], nearest(image)):
             page.show_digit(ax, X_train[k])
     names = ["digit", "pushes", "nearest 3", "nearest 9"]
     for ax, name in zip(axes[:, 0], names):
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
-    for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-        ax.grid(False)
     return fig
 
 
