@@ -4,16 +4,20 @@ nn_helpers is written to be read. This file does two of its jobs in less time, a
 tests hold each to the plain version. Both rest on one remark: where little changes in a
 network, little of the forward pass needs to be done again.
 
-    training             timesteps, updater, follower
+    training             pays, timesteps
     finite differences   gradients_in_blocks
 
 Only networks of ReLUs that end in one sigmoid are handled here. The arguments are those
 of nn_helpers, which has checked that they fit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from nn_helpers import (
     Activation,
@@ -22,14 +26,15 @@ from nn_helpers import (
     _floats,
     _generator,
     _quietly,
-    accuracy,
     logistic_loss,
     relu_activation,
     sigmoid_activation,
 )
 
-LARGEST_TABLE = 2**28  # bytes of inner products; with more, passes are done in full
-AFRESH = 100  # timesteps after which S is done anew, lest its roundings add up
+LARGEST_TABLE = 2**25  # inner products; with more of them, passes are done in full
+AFRESH = 100  # updates after which S is done anew, lest its roundings add up
+KEPT = 2**23  # numbers kept of the updates which one thread is to follow
+FOLLOWERS = 2  # threads
 BLOCK = 2**20  # numbers in the largest array that a block of finite differences makes
 
 
@@ -42,91 +47,7 @@ def handles(activations: Sequence[Activation]) -> bool:
 # --------------------------------------------------------------------------------------
 # Training
 # --------------------------------------------------------------------------------------
-
-def timesteps(
-    X_test: Array | None,
-    X: Array,
-    y: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-    *,
-    batch_size: int,
-    step_size: float,
-    num_epochs: int,
-    rng: np.random.Generator | int | None,
-) -> Iterator[tuple[list[Array], list[Array], float, float, Array | None]]:
-    """Yield (weight_matrices, biases, loss, accuracy, g_test) after each update.
-
-    It is what sgd yields, with the outputs g_test (m,) for X_test (m, d), or None
-    without it. The arrays of the network are overwritten two timesteps later.
-    """
-    X, y = _floats("X", X), _floats("y", y)
-    Ws = [_floats("W", W) for W in weight_matrices]
-    bs = [_floats("b", b) for b in biases]
-    dtype = np.result_type(X, *Ws, *bs)
-    X, Ws, bs = X.astype(dtype, copy=False), _copies(Ws, dtype), _copies(bs, dtype)
-
-    update = updater(X, y.astype(dtype), Ws, bs, step_size)
-    g_test, test_outputs = None, None
-    if X_test is not None:
-        X_test, n = X_test.astype(dtype, copy=False), min(batch_size, len(X))
-        test_outputs = follower(X, X_test, Ws, n, num_epochs * -(-len(X) // n))
-    for batch in _batches(len(X), batch_size, num_epochs, _generator(rng)):
-        Ws, bs, g, change = update(batch)
-        if test_outputs is not None:
-            g_test = test_outputs(Ws, bs, batch, change)
-        loss, _ = logistic_loss(g, y[batch])
-        yield Ws, bs, float(loss.mean()), accuracy(g, y[batch]), g_test
-
-
-def _copies(arrays: list[Array], dtype: np.dtype) -> list[Array]:
-    return [np.array(a, dtype) for a in arrays]
-
-
-# sgd makes some ten arrays of the weights' size at each timestep and looks through each
-# for infinities. Here there are two sets of weights and biases: while the next network
-# is written into one of them, the other holds the last complete one.
-
-def updater(
-    X: Array, y: Array, Ws: list[Array], bs: list[Array], step_size: float
-) -> Callable[[Array], tuple[list[Array], list[Array], Array, Array]]:
-    """Return a function that trains on some rows of X: batch -> (Ws, bs, g, change).
-
-    Ws and bs are the network after this update and are overwritten by the second next.
-    g (n,) are the mini-batch's outputs before it; change (n, h) is step_size times
-    delta of the first layer.
-    """
-    old, new = (Ws, bs), (_copies(Ws, X.dtype), _copies(bs, X.dtype))
-
-    @_quietly()
-    def update(batch):
-        nonlocal old, new
-        (Ws, bs), (new_Ws, new_bs) = old, new
-        inputs = [X[batch]]
-        for W, b in zip(Ws[:-1], bs[:-1]):
-            s = inputs[-1] @ W
-            s += b
-            inputs.append(np.maximum(s, 0, out=s))
-        g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
-
-        # dL/dg times the sigmoid's derivative is g - y.
-        change = ((g - y[batch]) * (step_size / len(batch)))[:, np.newaxis]
-        for k in reversed(range(len(Ws))):
-            np.matmul(inputs[k].T, change, out=new_Ws[k])
-            np.subtract(Ws[k], new_Ws[k], out=new_Ws[k])
-            np.subtract(bs[k], change.sum(axis=0, keepdims=True), out=new_bs[k])
-            if k > 0:
-                change = (change @ Ws[k].T) * (inputs[k] > 0)
-        for a in new_Ws + new_bs:
-            if not np.isfinite(a.sum()):  # quicker than to look at each number
-                _floats("a weight or bias after the update", a)
-        old, new = new, old
-        return new_Ws, new_bs, g, change
-
-    return update
-
-
+#
 # The test set after each update costs ten times the training itself: 605 passes over
 # 2,019 images. Nearly all of a pass is the first layer's S = X_test W + b, and S need
 # not be computed anew. With x for the n rows of the mini-batch and delta = dJ/ds, an
@@ -137,47 +58,173 @@ def updater(
 #
 # The inner products in X_test x^T are the same in each epoch. Computed once for all of
 # the training set, they leave n / d of a pass to be done.
+#
+# Training, in turn, need not wait for the test set. So one thread trains and hands on
+# what a hundred updates took away; others follow, and pass the test set through the
+# hundred networks that were on the way.
 
-def follower(
-    X: Array, X_test: Array, Ws: list[Array], batch_size: int, num_timesteps: int
-) -> Callable[[list[Array], list[Array], Array, Array], Array]:
-    """Return a function from (Ws, bs, batch, change) to the outputs for X_test, (m,).
+def pays(
+    X: Array,
+    X_test: Array,
+    weight_matrices: Sequence[Array],
+    activations: Sequence[Activation],
+    batch_size: int,
+    num_epochs: int,
+) -> bool:
+    """Return whether timesteps can do this training, and with less to multiply.
 
-    It is to be called after each update, in turn, with what the update returned.
+    X is (N, d) and X_test (m, d); the other arguments are those of train.
     """
-    (N, d), m, h = X.shape, len(X_test), Ws[0].shape[1]
-    S, hidden, zeros = np.zeros((3, m, h), X.dtype)
-    passes = 0
+    (N, d), m, h = np.shape(X), len(X_test), np.shape(weight_matrices[0])[1]
+    n = min(batch_size, N)
+    T = num_epochs * -(-N // n)
+    # For each test image: all inner products, and then n columns of them, not d.
+    fewer = N * d + T * n * h < T * d * h
+    fits = N * m <= LARGEST_TABLE and 10 * _kept(n, weight_matrices) <= KEPT
+    return handles(activations) and fewer and fits
 
-    # Multiplications for each test image: all inner products, then n of d columns.
-    pays = N * d + num_timesteps * batch_size * h < num_timesteps * d * h
-    fits = N * m * S.itemsize <= LARGEST_TABLE
-    if pays and fits:
-        with _quietly():
-            products = X @ X_test.T
-        rows = np.ones((batch_size + 1, m), X.dtype)  # the last one belongs to the bias
 
-    @_quietly()
-    def outputs(Ws, bs, batch, change):
-        nonlocal passes
-        if pays and fits and passes % AFRESH:
-            first = batch_size - len(batch)
+def _kept(n: int, weight_matrices: Sequence[Array]) -> int:
+    """Return how many numbers of each update are kept until the test set follows."""
+    return n * np.shape(weight_matrices[0])[1] + sum(map(np.size, weight_matrices[1:]))
+
+
+def timesteps(
+    X: Array,
+    y: Array,
+    X_test: Array,
+    y_test: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    *,
+    batch_size: int,
+    step_size: float,
+    num_epochs: int,
+    rng: np.random.Generator | int | None,
+) -> Iterator[tuple[list[Array], list[Array], Array]]:
+    """Yield (weight_matrices, biases, rows) after every hundred updates or fewer.
+
+    rows has four columns, a mini-batch's loss and accuracy and the test set's, and one
+    row for each update since the last yield. As long as this runs, a matrix product
+    anywhere in the process takes one thread, so that the threads here have a core each.
+    """
+    arrays = [_floats("an array", a) for a in (X, X_test, *weight_matrices, *biases)]
+    dtype = np.result_type(*arrays)
+    X, X_test, *network = (a.astype(dtype, copy=False) for a in arrays)
+    Ws, bs = network[:len(biases)], network[len(biases):]
+    y, y_test = np.asarray(y, dtype), np.asarray(y_test, dtype)
+
+    with _quietly():
+        products = X @ X_test.T
+    batches = _batches(len(X), batch_size, num_epochs, _generator(rng))
+    size = min(AFRESH, KEPT // _kept(min(batch_size, len(X)), Ws))
+    one_thread_each = ThreadpoolController().limit(limits=1, user_api="blas")
+    waiting: deque = deque()
+    with one_thread_each, ThreadPoolExecutor(FOLLOWERS) as followers:
+        while chunk := list(itertools.islice(batches, size)):
+            W, b, gs, updates = Ws[0], bs[0], [], []
+            for batch in chunk:
+                Ws, bs, g, change = _update(X, y, Ws, bs, batch, step_size)
+                gs.append(g)
+                updates.append((batch, change, Ws[1:], bs[1:]))
+            sums = followers.submit(_follow, products, X_test, W, b, updates)
+            waiting.append((Ws, bs, chunk, gs, sums))
+            if len(waiting) > FOLLOWERS:
+                yield _recorded(y, y_test, *waiting.popleft())
+        while waiting:
+            yield _recorded(y, y_test, *waiting.popleft())
+
+
+@_quietly()
+def _update(
+    X: Array, y: Array, Ws: list[Array], bs: list[Array], batch: Array, step_size: float
+) -> tuple[list[Array], list[Array], Array, Array]:
+    """Return (Ws, bs, g, change) of one update with these n rows of X and y.
+
+    Ws and bs are the new network, g (n,) the old one's outputs, and change (n, h) is
+    step_size times delta of the first layer. It is what sgd does, with fewer arrays.
+    """
+    inputs = [X[batch]]
+    for W, b in zip(Ws[:-1], bs[:-1]):
+        s = inputs[-1] @ W
+        s += b
+        inputs.append(np.maximum(s, 0, out=s))
+    g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
+
+    # dL/dg times the sigmoid's derivative is g - y.
+    change = ((g - y[batch]) * (step_size / len(batch)))[:, np.newaxis]
+    Ws, bs = list(Ws), list(bs)
+    for k in reversed(range(len(Ws))):
+        x, W = inputs[k], Ws[k]
+        moved = x.T @ change
+        Ws[k] = np.subtract(W, moved, out=moved)
+        bs[k] = bs[k] - change.sum(axis=0, keepdims=True)
+        if k > 0:
+            change = (change @ W.T) * (x > 0)
+    for a in Ws + bs:
+        if not np.isfinite(a.sum()):  # quicker than to look at each number
+            _floats("a weight or bias after the update", a)
+    return Ws, bs, g, change
+
+
+def _follow(
+    products: Array,
+    X_test: Array,
+    W: Array,
+    b: Array,
+    updates: list[tuple[Array, Array, list[Array], list[Array]]],
+) -> Array:
+    """Return the last neuron's s for all of X_test after each of K updates, (K, m).
+
+    products (N, m) is X X_test^T; W and b are the first layer before the updates. Each
+    of these is its batch and change, as in _update, and the later layers' Ws and bs.
+    """
+    m, h = len(X_test), W.shape[1]
+    n = max(len(batch) for batch, *_ in updates)
+    # S is held transposed: then all that is read or written lies in rows.
+    S, moved, zeros = np.zeros((3, h, m), X_test.dtype)
+    columns = np.ones((n + 1, m), X_test.dtype)  # the last one belongs to the bias
+    sums = np.empty((len(updates), m), X_test.dtype)
+    with _quietly():  # here, because it holds for one thread
+        np.matmul(W.T, X_test.T, out=S)
+        np.add(S, b.T, out=S)
+        for k, (batch, change, Ws, bs) in enumerate(updates):
+            start = n - len(batch)
             # Without clip, which has nothing to clip here, take makes a copy first.
-            np.take(products, batch, axis=0, out=rows[first:-1], mode="clip")
-            factors = np.vstack([change, change.sum(axis=0)])
-            np.matmul(rows[first:].T, factors, out=hidden)
-            np.subtract(S, hidden, out=S)
-        else:
-            np.matmul(X_test, Ws[0], out=S)
-            np.add(S, bs[0], out=S)
-        passes += 1
-        out = S
-        for W, b in zip(Ws[1:], bs[1:]):
-            out = np.maximum(out, zeros, out=hidden) if out is S else np.maximum(out, 0)
-            out = out @ W + b
-        return sigmoid_activation(out[:, 0])[0]
+            np.take(products, batch, axis=0, out=columns[start:-1], mode="clip")
+            change = np.vstack([change, change.sum(axis=0)])
+            np.matmul(change.T, columns[start:], out=moved)
+            np.subtract(S, moved, out=S)
+            s = S
+            for W, b in zip(Ws, bs):
+                a = np.maximum(s, zeros, out=moved) if s is S else np.maximum(s, 0)
+                s = W.T @ a + b.T
+            sums[k] = s[0]
+    return sums
 
-    return outputs
+
+def _recorded(
+    y: Array, y_test: Array, Ws: list[Array], bs: list[Array],
+    batches: list[Array], gs: list[Array], sums: Future,
+) -> tuple[list[Array], list[Array], Array]:
+    """Return (Ws, bs, rows), what timesteps yields."""
+    g_test, _ = sigmoid_activation(sums.result())
+    K, m = g_test.shape
+    rows = np.empty((K, 4))
+    rows[:, :2] = _losses_and_accuracies(
+        np.concatenate(gs), y[np.concatenate(batches)], [len(g) for g in gs]
+    )
+    rows[:, 2:] = _losses_and_accuracies(g_test.ravel(), np.tile(y_test, K), [m] * K)
+    return Ws, bs, rows
+
+
+def _losses_and_accuracies(g: Array, y: Array, sizes: Sequence[int]) -> Array:
+    """Return average loss and accuracy (K, 2) of the K groups, of these sizes, in g."""
+    loss, _ = logistic_loss(g, y)
+    right = (g > 0.5) == (y > 0.5)
+    starts = np.cumsum([0, *sizes[:-1]])
+    sums = [np.add.reduceat(a, starts, dtype=float) for a in (loss, right)]
+    return np.transpose(sums) / np.transpose([sizes])
 
 
 # --------------------------------------------------------------------------------------
@@ -203,7 +250,7 @@ def gradients_in_blocks(
     float64 and have their parameters' shapes.
     """
     inputs, sums = [np.asarray(X)], []
-    Ws, bs = (_copies(a, np.dtype(float)) for a in (weight_matrices, biases))
+    Ws, bs = ([np.array(a, float) for a in part] for part in (weight_matrices, biases))
     for W, b in zip(Ws, bs):
         sums.append(inputs[-1] @ W + b)
         inputs.append(np.maximum(sums[-1], 0))

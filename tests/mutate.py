@@ -57,7 +57,8 @@ BEST = {
     "forward_pass": "passes", "backward_pass": "passes", "_layer_pairs": "passes",
     "_check_caches": "passes", "_generator": "passes",
     "accuracy": "training", "sgd": "training", "_descend": "training",
-    "_batches": "training", "train": "training", "_with_test_outputs": "training",
+    "_batches": "training", "train": "training", "_with_test_curves": "training",
+    "_with_bar": "training",
     "_whole": "training", "_positive": "training",
 }  # fmt: skip
 SLOW = [

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 import nn_faster
 from networks import activations_for, nearest_corner, random_network
@@ -44,53 +45,202 @@ def data_and_network(layer_dims, seed, N=60, m=25):
 # ---- Training --------------------------------------------------------------------
 
 
-@pytest.mark.e
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("batch_size", [1, 7, 59, 60, 100])
-@pytest.mark.parametrize(
-    "layer_dims", [(40, 1), (40, 6, 1), (40, 6, 5, 1), (40, 8, 7, 6, 5, 1), (3, 9, 1)]
-)
-def test_the_whole_history_is_the_straightforward_one(layer_dims, batch_size, seed):
-    arguments = data_and_network(layer_dims, seed)
-    options = {"batch_size": batch_size, "num_epochs": 6, "step_size": 0.2, "rng": seed}
-    W, b, history = train(*arguments, **options)
-    plain_W, plain_b, plain = straightforward(*arguments, **options)
+def follow(arguments, **options):
+    """Train by nn_faster.timesteps, whether or not it pays; return what train does."""
+    defaults = {"batch_size": 100, "step_size": 0.1, "num_epochs": 5, "rng": None}
+    X, y, X_test, y_test, weights, biases, _ = arguments
+    yielded = list(
+        nn_faster.timesteps(X, y, X_test, y_test, weights, biases, **defaults | options)
+    )
+    W, b, _ = yielded[-1]
+    rows = np.concatenate([rows for *_, rows in yielded])
+    return W, b, dict(zip(CURVES, rows.T))
+
+
+def assert_same(run, plain_run):
+    (W, b, history), (plain_W, plain_b, plain) = run, plain_run
     for name in CURVES:
         assert np.allclose(history[name], plain[name], rtol=1e-9, atol=1e-12), name
     for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
         assert np.allclose(a, plain_a, rtol=1e-9, atol=1e-12)
 
 
-def passes_in_full(monkeypatch, **limits):
-    """Train once and return how often the test set went through X_test W in full."""
-    for name, value in limits.items():
-        monkeypatch.setattr(nn_faster, name, value)
-    X, y, X_test, y_test, *network = data_and_network((40, 6, 1), 0)
-    full = []
-
-    class Noting(np.ndarray):
-        def __array_ufunc__(self, ufunc, method, *inputs, **options):
-            plain = [np.asarray(a) if isinstance(a, Noting) else a for a in inputs]
-            if ufunc is np.matmul and inputs[0] is X_noting and "out" in options:
-                full.append(1)
-            return getattr(ufunc, method)(*plain, **options)
-
-    X_noting = X_test.view(Noting)
-    follow = nn_faster.follower(X, X_noting, network[0], 7, 9 * 6)
-    update = nn_faster.updater(X, y, *network[:2], 0.1)
-    for batch in np.random.default_rng(0).integers(0, len(X), (9 * 6, 7)):
-        W, b, _, change = update(batch)
-        expected, _ = forward_pass(X_test, W, b, network[2])
-        g = follow(W, b, batch, change)
-        assert np.allclose(g, expected, rtol=1e-12, atol=0)
-    return len(full)
+@pytest.mark.e
+@pytest.mark.parametrize("afresh", [1, 10, 100])
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("batch_size", [1, 7, 59, 60, 100])
+@pytest.mark.parametrize(
+    "layer_dims", [(40, 1), (40, 6, 1), (40, 6, 5, 1), (40, 8, 7, 6, 5, 1), (3, 9, 1)]
+)
+def test_the_whole_history_is_the_straightforward_one(
+    monkeypatch, layer_dims, batch_size, seed, afresh
+):
+    monkeypatch.setattr(nn_faster, "AFRESH", afresh)
+    arguments = data_and_network(layer_dims, seed)
+    options = {"batch_size": batch_size, "num_epochs": 6, "step_size": 0.2, "rng": seed}
+    plain = straightforward(*arguments, **options)
+    assert_same(follow(arguments, **options), plain)
+    assert_same(train(*arguments, **options), plain)
 
 
 @pytest.mark.e
-def test_passes_are_in_full_only_where_they_must_be(monkeypatch):
-    assert passes_in_full(monkeypatch) == 1
-    assert passes_in_full(monkeypatch, AFRESH=10) == 6
-    assert passes_in_full(monkeypatch, LARGEST_TABLE=100) == 9 * 6
+@pytest.mark.parametrize("followers", [1, 2, 5])
+@pytest.mark.parametrize("afresh, kept", [(4, 2**23), (100, 4 * 77 + 76)])
+def test_how_many_updates_are_handed_on_at_a_time(
+    monkeypatch, followers, afresh, kept
+):
+    """Of each update 7 * 6 + 30 + 5 numbers are kept: either way four updates fit."""
+    monkeypatch.setattr(nn_faster, "AFRESH", afresh)
+    monkeypatch.setattr(nn_faster, "KEPT", kept)
+    monkeypatch.setattr(nn_faster, "FOLLOWERS", followers)
+    handed, calls = [], {"update": 0}
+    real_follow, real_update = nn_faster._follow, nn_faster._update
+
+    def noting_follow(*arguments):
+        handed.append(len(arguments[-1]))
+        return real_follow(*arguments)
+
+    def noting_update(*arguments):
+        calls["update"] += 1
+        return real_update(*arguments)
+
+    monkeypatch.setattr(nn_faster, "_follow", noting_follow)
+    monkeypatch.setattr(nn_faster, "_update", noting_update)
+    X, y, X_test, y_test, *network = data_and_network((40, 6, 5, 1), 0)
+    options = {"batch_size": 7, "step_size": 0.1, "num_epochs": 3, "rng": 0}
+    T, yielded = 27, []
+    plain = list(sgd(X, y, *network, **options))
+    for W, b, rows in nn_faster.timesteps(
+        X, y, X_test, y_test, *network[:2], **options
+    ):
+        # No more updates wait than the threads can take.
+        ahead = 4 * (len(yielded) + followers + 1)
+        assert calls["update"] == min(T, ahead)
+        yielded.append(len(rows))
+        plain_W, plain_b, *_ = plain[sum(yielded) - 1]
+        for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
+            assert np.allclose(a, plain_a, rtol=1e-12, atol=1e-14)
+    assert yielded == [4] * 6 + [3]
+    assert sorted(handed) == [3] + [4] * 6
+
+
+@pytest.mark.e
+def test_the_threads_number_changes_nothing(monkeypatch):
+    monkeypatch.setattr(nn_faster, "AFRESH", 3)
+    arguments, runs = data_and_network((40, 6, 5, 1), 0), []
+    for followers in (1, 2, 2, 8):
+        monkeypatch.setattr(nn_faster, "FOLLOWERS", followers)
+        runs.append(follow(arguments, batch_size=7, rng=0))
+    for W, b, history in runs[1:]:
+        for a, first in zip(W + b, runs[0][0] + runs[0][1], strict=True):
+            assert np.array_equal(a, first)
+        assert all(np.array_equal(history[k], runs[0][2][k]) for k in CURVES)
+
+
+def blas_threads():
+    """Return the number of threads of NumPy's matrix products, if it can be told."""
+    return [a["num_threads"] for a in threadpool_info() if a["user_api"] == "blas"]
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("strike", [None, KeyboardInterrupt, ValueError])
+def test_products_take_one_thread_for_as_long_as_it_runs(monkeypatch, strike):
+    before, during = blas_threads(), []
+    real_follow, real_update = nn_faster._follow, nn_faster._update
+
+    def noting_follow(*arguments):
+        during.append(blas_threads())
+        return real_follow(*arguments)
+
+    def noting_update(*arguments):
+        during.append(blas_threads())
+        if strike and len(during) > 6:
+            raise strike
+        return real_update(*arguments)
+
+    monkeypatch.setattr(nn_faster, "_follow", noting_follow)
+    monkeypatch.setattr(nn_faster, "_update", noting_update)
+    arguments = data_and_network((40, 6, 1), 0)
+    options = {"batch_size": 7, "num_epochs": 6, "rng": 0}
+    if strike is ValueError:
+        with pytest.raises(ValueError):
+            train(*arguments, **options)
+    else:
+        train(*arguments, **options)
+    assert during and all(threads == [1] * len(before) for threads in during)
+    assert blas_threads() == before
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("strike_at", [0, 1, 11, 12, 13, 30, 53])
+def test_an_interrupt_amid_the_updates_keeps_what_was_recorded(monkeypatch, strike_at):
+    """Four updates are handed on at a time, and up to two such lots wait."""
+    monkeypatch.setattr(nn_faster, "AFRESH", 4)
+    calls, real = [], nn_faster._update
+
+    def striking(*arguments):
+        if len(calls) == strike_at:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(nn_faster, "_update", striking)
+    X, y, X_test, y_test, *network = data_and_network((40, 6, 1), 0)
+    options = {"batch_size": 7, "num_epochs": 6, "rng": 0}
+    W, b, history = train(X, y, X_test, y_test, *network, **options)
+    done = max(0, strike_at // 4 - 2) * 4
+    assert [len(history[name]) for name in CURVES] == [done] * 4
+    expected = network[0]
+    if done:
+        expected, *_ = list(sgd(X, y, *network, **options))[done - 1]
+    for a, plain in zip(W, expected, strict=True):
+        assert np.allclose(a, plain, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.e
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({}, True),
+        # 6 * 4 + T * 2 * 3 < T * 4 * 3 from T = 5 on, and an epoch has 3 timesteps
+        ({"num_epochs": 1}, False),
+        ({"num_epochs": 0}, False),
+        ({"batch_size": 3, "num_epochs": 4}, False),  # 24 + 8 * 9 = 8 * 12
+        ({"batch_size": 3, "num_epochs": 5}, True),
+        ({"batch_size": 4, "num_epochs": 99}, False),
+        ({"batch_size": 99, "num_epochs": 99}, False),
+        ({"LARGEST_TABLE": 6 * 5}, True),
+        ({"LARGEST_TABLE": 6 * 5 - 1}, False),
+        ({"KEPT": 10 * (2 * 3 + 3)}, True),
+        ({"KEPT": 10 * (2 * 3 + 3) - 1}, False),
+        ({"activations": [sigmoid_activation, sigmoid_activation]}, False),
+    ],
+)
+def test_it_is_done_where_it_pays_and_fits(monkeypatch, change, expected):
+    X, y, X_test, y_test, weights, biases, activations = data_and_network(
+        (4, 3, 1), 0, N=6, m=5
+    )
+    options = {"batch_size": 2, "num_epochs": 2, "rng": 0} | change
+    activations = options.pop("activations", activations)
+    for name in ("LARGEST_TABLE", "KEPT"):
+        if name in options:
+            monkeypatch.setattr(nn_faster, name, options.pop(name))
+    seen, real = [], nn_faster.timesteps
+
+    def noting(*arguments, **options):
+        seen.append(options)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(nn_faster, "timesteps", noting)
+    network = weights, biases, activations
+    *_, history = train(X, y, X_test, y_test, *network, step_size=0.3, **options)
+    assert seen == [{"step_size": 0.3} | options] * expected
+    if options["num_epochs"]:
+        *_, plain = straightforward(
+            X, y, X_test, y_test, *network, step_size=0.3, **options
+        )
+        for name in CURVES:
+            assert np.allclose(history[name], plain[name], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.e
@@ -163,63 +313,31 @@ def test_lists_and_integers_train_too():
 
 @pytest.mark.e
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("batch_size, n, T", [(7, 7, 27), (60, 60, 3), (99, 60, 3)])
-def test_one_dtype_no_copy_of_the_data_and_the_right_count(
-    monkeypatch, dtype, batch_size, n, T
-):
+def test_one_dtype_and_no_copy_of_the_data(monkeypatch, dtype):
     seen = {}
 
     def noting(function):
         def noted(*arguments):
-            seen[function.__name__] = arguments
+            seen.setdefault(function.__name__, arguments)
             return function(*arguments)
 
         return noted
 
-    for function in (nn_faster.updater, nn_faster.follower):
+    for function in (nn_faster._update, nn_faster._follow):
         monkeypatch.setattr(nn_faster, function.__name__, noting(function))
     X, y, X_test, y_test, weights, biases, activations = data_and_network((40, 6, 1), 0)
     X, X_test = X.astype(dtype), X_test.astype(dtype)
     network = [[a.astype(dtype) for a in arrays] for arrays in (weights, biases)]
-    train(
-        X, y, X_test, y_test, *network, activations, batch_size=batch_size, num_epochs=3
-    )
-    own_X, own_y, Ws, bs, step_size = seen["updater"]
-    follower_X, own_X_test, _, *counts = seen["follower"]
-    assert {a.dtype for a in (own_X, own_y, *Ws, *bs, own_X_test)} == {np.dtype(dtype)}
-    assert counts == [n, T] and step_size == 0.1
-    for a, b in [(own_X, X), (follower_X, X), (own_X_test, X_test)]:
-        assert np.shares_memory(a, b)
-    for a, b in zip(Ws + bs, network[0] + network[1], strict=True):
-        assert not np.shares_memory(a, b)
-
-
-@pytest.mark.e
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(
-    "num_timesteps, spare, in_advance",  # 6 * 4 + T * 2 * 3 < T * 4 * 3 from T = 5 on
-    [(1, 0, False), (4, 0, False), (5, 0, True), (9, 0, True), (9, -1, False)],
-)
-def test_inner_products_are_taken_where_they_pay_and_fit(
-    monkeypatch, dtype, num_timesteps, spare, in_advance
-):
-    X, _, X_test, _, (W, V), biases, _ = data_and_network((4, 3, 1), 0, N=6, m=5)
-    X, X_test, W, V, b, c = (a.astype(dtype) for a in (X, X_test, W, V, *biases))
-    table = 6 * 5 * np.dtype(dtype).itemsize
-    monkeypatch.setattr(nn_faster, "LARGEST_TABLE", table + spare)
-    made = []
-
-    class Noting(np.ndarray):
-        def __array_ufunc__(self, ufunc, method, *inputs, **options):
-            made.append(ufunc)
-            plain = [np.asarray(a) if isinstance(a, Noting) else a for a in inputs]
-            return getattr(ufunc, method)(*plain, **options)
-
-    follow = nn_faster.follower(X.view(Noting), X_test, [W, V], 2, num_timesteps)
-    assert made == [np.matmul] * in_advance
-    change = np.ones((2, 3), dtype)
-    g = follow([W, V], [b, c], np.array([0, 1]), change)
-    assert g.dtype == dtype
+    kept = [a.copy() for a in network[0] + network[1]]
+    W, b, _ = train(X, y, X_test, y_test, *network, activations, batch_size=7)
+    own_X, own_y, Ws, bs, *_ = seen["_update"]
+    products, own_X_test, first_W, first_b, updates = seen["_follow"]
+    changes = [change for _, change, *_ in updates]
+    arrays = [own_X, own_y, *Ws, *bs, products, own_X_test, first_W, first_b, *changes]
+    assert {a.dtype for a in [*arrays, *W, *b]} == {np.dtype(dtype)}
+    assert np.shares_memory(own_X, X) and np.shares_memory(own_X_test, X_test)
+    for a, before in zip(network[0] + network[1], kept, strict=True):
+        assert np.array_equal(a, before)
 
 
 @pytest.mark.e

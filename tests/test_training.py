@@ -501,18 +501,33 @@ def test_a_test_set_of_another_dimension_is_refused(shape):
         train(X, y, np.ones(shape), y_test, weights, biases, ACTIVATIONS)
 
 
-def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(monkeypatch):
+@pytest.mark.parametrize(
+    "activations, counts", [(ACTIVATIONS, [30, 30, 9]), (PLAIN, [1] * 69)]
+)
+def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(
+    monkeypatch, activations, counts
+):
     import tqdm.auto
 
-    def bar(timesteps, **options):
-        seen.append(options)
-        return timesteps
+    monkeypatch.setattr(nn_faster, "AFRESH", 30)
+
+    class Bar:
+        def __init__(self, **options):
+            seen.append(options)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            seen.append("gone")
+
+        def update(self, count):
+            seen.append(count)
 
     seen = []
-    monkeypatch.setattr(tqdm.auto, "tqdm", bar)
+    monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    _, _, history = train(
-        *network(), ACTIVATIONS, batch_size=5, num_epochs=3, progress=True
-    )
-    assert len(history["train_loss"]) == 15
-    assert seen == [{"total": 15, "unit": "step", "leave": False, "disable": False}]
+    arguments = *network(), activations
+    train(*arguments, batch_size=1, num_epochs=3, progress=True)
+    options = {"total": 69, "unit": "step", "leave": False, "disable": False}
+    assert seen == [options, *counts, "gone"]
