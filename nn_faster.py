@@ -4,7 +4,7 @@ nn_helpers is written to be read. This file does two of its jobs in less time, a
 tests hold each to the plain version. Both rest on one remark: where little changes in a
 network, little of the forward pass needs to be done again.
 
-    training             pays, timesteps
+    training             updates; pays, timesteps
     finite differences   gradients_in_blocks
 
 Only networks of ReLUs that end in one sigmoid are handled here. The arguments are those
@@ -26,6 +26,7 @@ from nn_helpers import (
     _floats,
     _generator,
     _quietly,
+    accuracy,
     logistic_loss,
     relu_activation,
     sigmoid_activation,
@@ -48,6 +49,68 @@ def handles(activations: Sequence[Activation]) -> bool:
 # Training
 # --------------------------------------------------------------------------------------
 #
+# sgd looks through all arrays at every step, and makes some ten of the weights' size.
+
+def updates(
+    X: Array,
+    y: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    *,
+    batch_size: int,
+    step_size: float,
+    num_epochs: int,
+    rng: np.random.Generator | int | None,
+) -> Iterator[tuple[list[Array], list[Array], float, float]]:
+    """Yield (weight_matrices, biases, loss, accuracy) of each update, as sgd does."""
+    X, y, Ws, bs = _in_one_dtype(X, y, weight_matrices, biases)
+    for batch in _batches(len(X), batch_size, num_epochs, _generator(rng)):
+        Ws, bs, g, _ = _update(X, y, Ws, bs, batch, step_size)
+        loss, _ = logistic_loss(g, y[batch])
+        yield Ws, bs, float(loss.mean()), accuracy(g, y[batch])
+
+
+def _in_one_dtype(
+    X: Array, y: Array, weight_matrices: Sequence[Array], biases: Sequence[Array]
+) -> tuple[Array, Array, list[Array], list[Array]]:
+    arrays = [_floats("an array", a) for a in (X, *weight_matrices, *biases)]
+    dtype = np.result_type(*arrays)
+    X, *network = (a.astype(dtype, copy=False) for a in arrays)
+    return X, np.asarray(y, dtype), network[:len(biases)], network[len(biases):]
+
+
+@_quietly()
+def _update(
+    X: Array, y: Array, Ws: list[Array], bs: list[Array], batch: Array, step_size: float
+) -> tuple[list[Array], list[Array], Array, Array]:
+    """Return (Ws, bs, g, change) of one update with these n rows of X and y.
+
+    Ws and bs are the new network, g (n,) the old one's outputs, and change (n, h) is
+    step_size times delta of the first layer.
+    """
+    inputs = [X[batch]]
+    for W, b in zip(Ws[:-1], bs[:-1]):
+        s = inputs[-1] @ W
+        s += b
+        inputs.append(np.maximum(s, 0, out=s))
+    g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
+
+    # dL/dg times the sigmoid's derivative is g - y.
+    change = ((g - y[batch]) * (float(step_size) / len(batch)))[:, np.newaxis]
+    Ws, bs = list(Ws), list(bs)
+    for k in reversed(range(len(Ws))):
+        x, W = inputs[k], Ws[k]
+        moved = x.T @ change
+        Ws[k] = np.subtract(W, moved, out=moved)
+        bs[k] = bs[k] - change.sum(axis=0, keepdims=True)
+        if k > 0:
+            change = (change @ W.T) * (x > 0)
+    for a in Ws + bs:
+        if not np.isfinite(a.sum()):  # quicker than to look at each number
+            _floats("a weight or bias after the update", a)
+    return Ws, bs, g, change
+
+
 # The test set after each update costs ten times the training itself: 605 passes over
 # 2,019 images. Nearly all of a pass is the first layer's S = X_test W + b, and S need
 # not be computed anew. With x for the n rows of the mini-batch and delta = dJ/ds, an
@@ -67,11 +130,10 @@ def pays(
     X: Array,
     X_test: Array,
     weight_matrices: Sequence[Array],
-    activations: Sequence[Activation],
     batch_size: int,
     num_epochs: int,
 ) -> bool:
-    """Return whether timesteps can do this training, and with less to multiply.
+    """Return whether timesteps multiplies less than a pass after each update, and fits.
 
     X is (N, d) and X_test (m, d); the other arguments are those of train.
     """
@@ -81,7 +143,7 @@ def pays(
     # For each test image: all inner products, and then n columns of them, not d.
     fewer = N * d + T * n * h < T * d * h
     fits = N * m <= LARGEST_TABLE and 10 * _kept(n, weight_matrices) <= KEPT
-    return handles(activations) and fewer and fits
+    return fewer and fits
 
 
 def _kept(n: int, weight_matrices: Sequence[Array]) -> int:
@@ -108,11 +170,8 @@ def timesteps(
     row for each update since the last yield. As long as this runs, a matrix product
     anywhere in the process takes one thread, so that the threads here have a core each.
     """
-    arrays = [_floats("an array", a) for a in (X, X_test, *weight_matrices, *biases)]
-    dtype = np.result_type(*arrays)
-    X, X_test, *network = (a.astype(dtype, copy=False) for a in arrays)
-    Ws, bs = network[:len(biases)], network[len(biases):]
-    y, y_test = np.asarray(y, dtype), np.asarray(y_test, dtype)
+    X, y, Ws, bs = _in_one_dtype(X, y, weight_matrices, biases)
+    X_test, y_test = X_test.astype(X.dtype, copy=False), np.asarray(y_test, X.dtype)
 
     with _quietly():
         products = X @ X_test.T
@@ -133,38 +192,6 @@ def timesteps(
                 yield _recorded(y, y_test, *waiting.popleft())
         while waiting:
             yield _recorded(y, y_test, *waiting.popleft())
-
-
-@_quietly()
-def _update(
-    X: Array, y: Array, Ws: list[Array], bs: list[Array], batch: Array, step_size: float
-) -> tuple[list[Array], list[Array], Array, Array]:
-    """Return (Ws, bs, g, change) of one update with these n rows of X and y.
-
-    Ws and bs are the new network, g (n,) the old one's outputs, and change (n, h) is
-    step_size times delta of the first layer. It is what sgd does, with fewer arrays.
-    """
-    inputs = [X[batch]]
-    for W, b in zip(Ws[:-1], bs[:-1]):
-        s = inputs[-1] @ W
-        s += b
-        inputs.append(np.maximum(s, 0, out=s))
-    g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
-
-    # dL/dg times the sigmoid's derivative is g - y.
-    change = ((g - y[batch]) * (step_size / len(batch)))[:, np.newaxis]
-    Ws, bs = list(Ws), list(bs)
-    for k in reversed(range(len(Ws))):
-        x, W = inputs[k], Ws[k]
-        moved = x.T @ change
-        Ws[k] = np.subtract(W, moved, out=moved)
-        bs[k] = bs[k] - change.sum(axis=0, keepdims=True)
-        if k > 0:
-            change = (change @ W.T) * (x > 0)
-    for a in Ws + bs:
-        if not np.isfinite(a.sum()):  # quicker than to look at each number
-            _floats("a weight or bias after the update", a)
-    return Ws, bs, g, change
 
 
 def _follow(

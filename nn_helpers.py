@@ -479,15 +479,16 @@ def train(
             raise ValueError(f"X_test must have {d} columns, got shape {X_test.shape}")
     import nn_faster  # here, because it builds on this file
 
-    network = weight_matrices, activations
-    if X_test is None or y_test is None or not nn_faster.pays(
-        X_train, X_test, *network, batch_size, num_epochs
+    network, fast = (weight_matrices, biases), nn_faster.handles(activations)
+    if fast:
+        timesteps = nn_faster.updates(X_train, y_train, *network, **options)
+    if X_test is None or y_test is None or not fast or not nn_faster.pays(
+        X_train, X_test, weight_matrices, batch_size, num_epochs
     ):
         timesteps = _with_test_curves(timesteps, X_test, y_test, activations)
     else:
-        timesteps = nn_faster.timesteps(
-            X_train, y_train, X_test, y_test, weight_matrices, biases, **options
-        )
+        data = X_train, y_train, X_test, y_test
+        timesteps = nn_faster.timesteps(*data, *network, **options)
     if progress:
         timesteps = _with_bar(timesteps, num_epochs * -(-len(X_train) // batch_size))
 

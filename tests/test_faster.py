@@ -198,6 +198,35 @@ def test_an_interrupt_amid_the_updates_keeps_what_was_recorded(monkeypatch, stri
 
 
 @pytest.mark.e
+@pytest.mark.parametrize("batch_size", [7, 60])
+@pytest.mark.parametrize("layer_dims", [(40, 1), (40, 6, 5, 1)])
+def test_without_a_test_set_it_yields_what_sgd_yields(
+    monkeypatch, layer_dims, batch_size
+):
+    X, y, _, _, *network = data_and_network(layer_dims, 0)
+    options = {"batch_size": batch_size, "num_epochs": 3, "step_size": 0.2, "rng": 5}
+    steps = list(nn_faster.updates(X, y, *network[:2], **options))
+    plain_steps = list(sgd(X, y, *network, **options))
+    for step, plain in zip(steps, plain_steps, strict=True):
+        assert np.allclose(step[2:], plain[2:], rtol=1e-9, atol=0)
+        for a, b in zip(step[0] + step[1], plain[0] + plain[1], strict=True):
+            assert np.allclose(a, b, rtol=1e-9, atol=1e-12)
+
+    seen = []
+
+    def noting(*arguments, **options):
+        seen.append(options)
+        return iter(steps)
+
+    monkeypatch.setattr(nn_faster, "updates", noting)
+    W, _, history = train(X, y, None, None, *network, **options)
+    assert seen == [options]
+    assert all(a is b for a, b in zip(W, steps[-1][0], strict=True))
+    assert np.array_equal(history["train_loss"], [step[2] for step in steps])
+    assert np.array_equal(history["train_accuracy"], [step[3] for step in steps])
+
+
+@pytest.mark.e
 @pytest.mark.parametrize(
     "change, expected",
     [
