@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from nn_helpers import (
     Activation,
@@ -173,13 +173,14 @@ def timesteps(
     X, y, Ws, bs = _in_one_dtype(X, y, weight_matrices, biases)
     X_test, y_test = X_test.astype(X.dtype, copy=False), np.asarray(y_test, X.dtype)
 
-    with _quietly():
-        products = X @ X_test.T
+    products = _quietly()(np.matmul)(X, X_test.T)
     batches = _batches(len(X), batch_size, num_epochs, _generator(rng))
     size = min(AFRESH, KEPT // _kept(min(batch_size, len(X)), Ws))
-    one_thread_each = ThreadpoolController().limit(limits=1, user_api="blas")
     waiting: deque = deque()
-    with one_thread_each, ThreadPoolExecutor(FOLLOWERS) as followers:
+    with (
+        threadpool_limits(limits=1, user_api="blas"),
+        ThreadPoolExecutor(FOLLOWERS) as followers,
+    ):
         while chunk := list(itertools.islice(batches, size)):
             W, b, gs, updates = Ws[0], bs[0], [], []
             for batch in chunk:

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import nn_faster
 import nn_helpers
@@ -190,9 +191,18 @@ def test_no_epochs_give_an_empty_record():
 PLAIN = [lambda s: relu_activation(s), sigmoid_activation]
 
 
-@pytest.mark.parametrize("activations", [ACTIVATIONS, PLAIN], ids=["fast", "plain"])
-def test_an_interrupt_anywhere_keeps_network_and_record_together(activations):
+@pytest.mark.parametrize(
+    "activations, followed",
+    [(ACTIVATIONS, True), (ACTIVATIONS, False), (PLAIN, False)],
+    ids=["followed", "fast", "plain"],
+)
+def test_an_interrupt_anywhere_keeps_network_and_record_together(
+    monkeypatch, activations, followed
+):
     """Strike at each line that train runs, and at each of the functions' it calls."""
+    monkeypatch.setattr(nn_faster, "pays", lambda *arguments: followed)
+    monkeypatch.setattr(nn_faster, "AFRESH", 1)
+    monkeypatch.setattr(nn_faster, "FOLLOWERS", 1)
     X, y, X_test, y_test, weights, biases = network()
     arguments = X, y, X_test, y_test, weights, biases, activations
     _, _, whole = train(*arguments, batch_size=5, rng=0)
@@ -223,13 +233,15 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(activations):
         strike_at += 1 + strike_at // 30
         lines = 0
         before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            W, b, history = train(*arguments, batch_size=5, rng=0)
-        except KeyboardInterrupt:
-            break  # the loop is over: from here on an interrupt is like any other
-        finally:
-            sys.settrace(before)
+        # A trace can strike between the body of a with and its end: mend that here.
+        with np.errstate(), threadpool_limits():
+            sys.settrace(trace)
+            try:
+                W, b, history = train(*arguments, batch_size=5, rng=0)
+            except KeyboardInterrupt:
+                break  # the loop is over: an interrupt is from here on like any other
+            finally:
+                sys.settrace(before)
         done = len(history["train_loss"])
         ends.add(done)
         for name in CURVES:
