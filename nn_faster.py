@@ -182,12 +182,12 @@ def timesteps(
         ThreadPoolExecutor(FOLLOWERS) as followers,
     ):
         while chunk := list(itertools.islice(batches, size)):
-            W, b, gs, updates = Ws[0], bs[0], [], []
+            W, b, gs, steps = Ws[0], bs[0], [], []
             for batch in chunk:
                 Ws, bs, g, change = _update(X, y, Ws, bs, batch, step_size)
                 gs.append(g)
-                updates.append((batch, change, Ws[1:], bs[1:]))
-            sums = followers.submit(_follow, products, X_test, W, b, updates)
+                steps.append((batch, change, Ws[1:], bs[1:]))
+            sums = followers.submit(_follow, products, X_test, W, b, steps)
             waiting.append((Ws, bs, chunk, gs, sums))
             if len(waiting) > FOLLOWERS:
                 yield _recorded(y, y_test, *waiting.popleft())
@@ -200,23 +200,24 @@ def _follow(
     X_test: Array,
     W: Array,
     b: Array,
-    updates: list[tuple[Array, Array, list[Array], list[Array]]],
+    steps: list[tuple[Array, Array, list[Array], list[Array]]],
 ) -> Array:
     """Return the last neuron's s for all of X_test after each of K updates, (K, m).
 
     products (N, m) is X X_test^T; W and b are the first layer before the updates. Each
-    of these is its batch and change, as in _update, and the later layers' Ws and bs.
+    of the steps is a batch and its change, as in _update, and the later layers' Ws and
+    bs after it.
     """
     m, h = len(X_test), W.shape[1]
-    n = max(len(batch) for batch, *_ in updates)
+    n = max(len(batch) for batch, *_ in steps)
     # S is held transposed: then all that is read or written lies in rows.
     S, moved, zeros = np.zeros((3, h, m), X_test.dtype)
     columns = np.ones((n + 1, m), X_test.dtype)  # the last one belongs to the bias
-    sums = np.empty((len(updates), m), X_test.dtype)
+    sums = np.empty((len(steps), m), X_test.dtype)
     with _quietly():  # here, because it holds for one thread
         np.matmul(W.T, X_test.T, out=S)
         np.add(S, b.T, out=S)
-        for k, (batch, change, Ws, bs) in enumerate(updates):
+        for k, (batch, change, Ws, bs) in enumerate(steps):
             start = n - len(batch)
             # Without clip, which has nothing to clip here, take makes a copy first.
             np.take(products, batch, axis=0, out=columns[start:-1], mode="clip")
