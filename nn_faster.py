@@ -1,8 +1,8 @@
 """The same training, the same derivatives, sooner.
 
 nn_helpers is written to be read. This file does two of its jobs in less time, and the
-tests hold each to the plain version. Both rest on one remark: where little changes in a
-network, little of the forward pass needs to be done again.
+tests hold each to the plain version. Both rest on one remark: if the change of a
+layer's s = x W + b is simple, add the change, and do not compute s anew.
 
     training             updates; pays, timesteps
     finite differences   gradients_in_blocks
@@ -11,7 +11,9 @@ Only networks of ReLUs that end in one sigmoid are handled here. The arguments a
 of nn_helpers, which has checked that they fit.
 """
 
+import contextlib
 import itertools
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,8 +35,8 @@ from nn_helpers import (
 )
 
 LARGEST_TABLE = 2**25  # inner products; with more of them, passes are done in full
-AFRESH = 100  # updates after which S is done anew, lest its roundings add up
-KEPT = 2**23  # numbers kept of the updates which one thread is to follow
+CHUNK = 100  # updates in a row; each begins with a full pass, lest roundings add up
+LARGEST_CHUNK = 2**22  # numbers that a chunk may keep; FOLLOWERS + 1 chunks may wait
 FOLLOWERS = 2  # threads
 BLOCK = 2**20  # numbers in the largest array that a block of finite differences makes
 
@@ -49,7 +51,8 @@ def handles(activations: Sequence[Activation]) -> bool:
 # Training
 # --------------------------------------------------------------------------------------
 #
-# sgd looks through all arrays at every step, and makes some ten of the weights' size.
+# At every step sgd looks through all arrays for inf and nan, and makes several new ones
+# of the weights' size. Here the sum of an array tells, and fewer are made.
 
 def updates(
     X: Array,
@@ -76,7 +79,7 @@ def _in_one_dtype(
     arrays = [_floats("an array", a) for a in (X, *weight_matrices, *biases)]
     dtype = np.result_type(*arrays)
     X, *network = (a.astype(dtype, copy=False) for a in arrays)
-    return X, np.asarray(y, dtype), network[:len(biases)], network[len(biases):]
+    return X, np.asarray(y, float), network[:len(biases)], network[len(biases):]
 
 
 @_quietly()
@@ -89,14 +92,16 @@ def _update(
     step_size times delta of the first layer.
     """
     inputs = [X[batch]]
-    for W, b in zip(Ws[:-1], bs[:-1]):
+    for k, (W, b) in enumerate(zip(Ws[:-1], bs[:-1])):
         s = inputs[-1] @ W
         s += b
+        _look_at(f"layer {k}: s", s)
         inputs.append(np.maximum(s, 0, out=s))
     g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
 
     # dL/dg times the sigmoid's derivative is g - y.
-    change = ((g - y[batch]) * (float(step_size) / len(batch)))[:, np.newaxis]
+    change = (g - y[batch].astype(g.dtype)) * (step_size / len(batch))
+    change = change[:, np.newaxis]
     Ws, bs = list(Ws), list(bs)
     for k in reversed(range(len(Ws))):
         x, W = inputs[k], Ws[k]
@@ -106,49 +111,60 @@ def _update(
         if k > 0:
             change = (change @ W.T) * (x > 0)
     for a in Ws + bs:
-        if not np.isfinite(a.sum()):  # quicker than to look at each number
-            _floats("a weight or bias after the update", a)
+        _look_at("a weight or bias after the update", a)
     return Ws, bs, g, change
 
 
-# The test set after each update costs ten times the training itself: 605 passes over
-# 2,019 images. Nearly all of a pass is the first layer's S = X_test W + b, and S need
-# not be computed anew. With x for the n rows of the mini-batch and delta = dJ/ds, an
-# update takes
+def _look_at(name: str, a: Array) -> None:
+    """Raise a ValueError that names a, if it is not finite."""
+    if not np.isfinite(a.sum()):  # which is quicker than to look at each number
+        _floats(name, a)
+
+
+# The test set takes some eight times as long as the training itself: after each of 605
+# updates, a pass over 2,019 images. Nearly all of a pass is the first layer's
+# S = X_test W + b, and S need not be computed anew. With x for the n rows of the
+# mini-batch, delta = dJ/ds and a row 1^T of n ones, an update takes
 #
 #     step x^T delta  from W,     step 1^T delta  from b,     and therefore
-#     step (X_test x^T + 1) delta  from S.
+#     step (X_test x^T + 1) delta  from S,
 #
-# The inner products in X_test x^T are the same in each epoch. Computed once for all of
-# the training set, they leave n / d of a pass to be done.
+# where + 1, to each inner product, is the bias's part. The inner products X_test x^T
+# are the same in each epoch. Computed once for all of the training set, they leave
+# n / d of a pass to be done.
 #
-# Training, in turn, need not wait for the test set. So one thread trains and hands on
-# what a hundred updates took away; others follow, and pass the test set through the
-# hundred networks that were on the way.
+# Training, in turn, need not wait for the test set. So one thread trains, and hands on
+# what a hundred updates took away. Others follow: they pass the test set through all of
+# the hundred networks.
 
 def pays(
     X: Array,
     X_test: Array,
     weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
     batch_size: int,
     num_epochs: int,
 ) -> bool:
-    """Return whether timesteps multiplies less than a pass after each update, and fits.
+    """Return whether timesteps multiplies less than passes in full, and fits.
 
-    X is (N, d) and X_test (m, d); the other arguments are those of train.
+    X is (N, d) and X_test (m, d); the other arguments are those of train. It fits if
+    all is of one dtype and what it keeps is not too large.
     """
-    (N, d), m, h = np.shape(X), len(X_test), np.shape(weight_matrices[0])[1]
+    (N, d), (m, _), (_, h) = np.shape(X), X_test.shape, np.shape(weight_matrices[0])
     n = min(batch_size, N)
     T = num_epochs * -(-N // n)
     # For each test image: all inner products, and then n columns of them, not d.
-    fewer = N * d + T * n * h < T * d * h
-    fits = N * m <= LARGEST_TABLE and 10 * _kept(n, weight_matrices) <= KEPT
-    return fewer and fits
+    less = N * d + T * n * h < T * d * h
+    kept = _kept(n, m, weight_matrices)
+    small = N * m <= LARGEST_TABLE and max(m * h, 10 * kept) <= LARGEST_CHUNK
+    single = {np.asarray(a).dtype == np.float32 for a in (X, *weight_matrices, *biases)}
+    return less and small and (X_test.dtype == np.float32) == all(single)
 
 
-def _kept(n: int, weight_matrices: Sequence[Array]) -> int:
-    """Return how many numbers of each update are kept until the test set follows."""
-    return n * np.shape(weight_matrices[0])[1] + sum(map(np.size, weight_matrices[1:]))
+def _kept(n: int, m: int, weight_matrices: Sequence[Array]) -> int:
+    """Return how many numbers of each update a chunk keeps."""
+    first, *later = weight_matrices
+    return n * np.shape(first)[1] + sum(map(np.size, later)) + m
 
 
 def timesteps(
@@ -164,23 +180,20 @@ def timesteps(
     num_epochs: int,
     rng: np.random.Generator | int | None,
 ) -> Iterator[tuple[list[Array], list[Array], Array]]:
-    """Yield (weight_matrices, biases, rows) after every hundred updates or fewer.
+    """Yield (weight_matrices, biases, rows) for one chunk of updates after another.
 
     rows has four columns, a mini-batch's loss and accuracy and the test set's, and one
-    row for each update since the last yield. As long as this runs, a matrix product
-    anywhere in the process takes one thread, so that the threads here have a core each.
+    row for each update since the last yield. While it waits to be yielded, training is
+    ahead by up to FOLLOWERS chunks. Until the end, NumPy's matrix products take one
+    thread each in all of the process, lest they get in the way of the threads here.
     """
     X, y, Ws, bs = _in_one_dtype(X, y, weight_matrices, biases)
-    X_test, y_test = X_test.astype(X.dtype, copy=False), np.asarray(y_test, X.dtype)
-
     products = _quietly()(np.matmul)(X, X_test.T)
     batches = _batches(len(X), batch_size, num_epochs, _generator(rng))
-    size = min(AFRESH, KEPT // _kept(min(batch_size, len(X)), Ws))
+    kept = _kept(min(batch_size, len(X)), len(X_test), Ws)
+    size = min(CHUNK, LARGEST_CHUNK // kept)
     waiting: deque = deque()
-    with (
-        threadpool_limits(limits=1, user_api="blas"),
-        ThreadPoolExecutor(FOLLOWERS) as followers,
-    ):
+    with _one_thread_each(), ThreadPoolExecutor(FOLLOWERS) as followers:
         while chunk := list(itertools.islice(batches, size)):
             W, b, gs, steps = Ws[0], bs[0], [], []
             for batch in chunk:
@@ -189,46 +202,67 @@ def timesteps(
                 steps.append((batch, change, Ws[1:], bs[1:]))
             sums = followers.submit(_follow, products, X_test, W, b, steps)
             waiting.append((Ws, bs, chunk, gs, sums))
-            if len(waiting) > FOLLOWERS:
+            while len(waiting) > FOLLOWERS or (waiting and waiting[0][-1].done()):
                 yield _recorded(y, y_test, *waiting.popleft())
         while waiting:
             yield _recorded(y, y_test, *waiting.popleft())
 
 
+_users: list[threadpool_limits] = []
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Give NumPy's matrix products one thread each, until the last user has gone."""
+    with _lock:
+        _users.append(_users[0] if _users else threadpool_limits())
+    try:
+        threadpool_limits(limits=1, user_api="blas")
+        yield
+    finally:
+        with _lock:
+            before = _users.pop()
+            if not _users:
+                before.restore_original_limits()
+
+
 def _follow(
     products: Array,
     X_test: Array,
-    W: Array,
-    b: Array,
+    W_0: Array,
+    b_0: Array,
     steps: list[tuple[Array, Array, list[Array], list[Array]]],
 ) -> Array:
     """Return the last neuron's s for all of X_test after each of K updates, (K, m).
 
-    products (N, m) is X X_test^T; W and b are the first layer before the updates. Each
-    of the steps is a batch and its change, as in _update, and the later layers' Ws and
-    bs after it.
+    products (N, m) is X X_test^T; W_0 and b_0 are the first layer before the updates.
+    Each of the steps is a batch and its change, as in _update, and the later layers' Ws
+    and bs after it.
     """
-    m, h = len(X_test), W.shape[1]
+    m, h = len(X_test), W_0.shape[1]
     n = max(len(batch) for batch, *_ in steps)
     # S is held transposed: then all that is read or written lies in rows.
     S, moved, zeros = np.zeros((3, h, m), X_test.dtype)
-    columns = np.ones((n + 1, m), X_test.dtype)  # the last one belongs to the bias
+    rows = np.ones((n + 1, m), X_test.dtype)  # of products; the last is for the bias
     sums = np.empty((len(steps), m), X_test.dtype)
     with _quietly():  # here, because it holds for one thread
-        np.matmul(W.T, X_test.T, out=S)
-        np.add(S, b.T, out=S)
+        np.matmul(W_0.T, X_test.T, out=S)
+        np.add(S, b_0.T, out=S)
         for k, (batch, change, Ws, bs) in enumerate(steps):
             start = n - len(batch)
             # Without clip, which has nothing to clip here, take makes a copy first.
-            np.take(products, batch, axis=0, out=columns[start:-1], mode="clip")
+            np.take(products, batch, axis=0, out=rows[start:-1], mode="clip")
             change = np.vstack([change, change.sum(axis=0)])
-            np.matmul(change.T, columns[start:], out=moved)
+            np.matmul(change.T, rows[start:], out=moved)
             np.subtract(S, moved, out=S)
             s = S
-            for W, b in zip(Ws, bs):
+            for layer, (W, b) in enumerate(zip(Ws, bs), 1):
                 a = np.maximum(s, zeros, out=moved) if s is S else np.maximum(s, 0)
                 s = W.T @ a + b.T
+                _look_at(f"layer {layer}: s", s)
             sums[k] = s[0]
+        _look_at("layer 0: s", S)  # once infinite, it stays so
     return sums
 
 
@@ -266,6 +300,7 @@ def _losses_and_accuracies(g: Array, y: Array, sizes: Sequence[int]) -> Array:
 # of its d_in weights and of its bias are carried on together, as if the batch were
 # d_in + 1 times as large. It is still forward passes alone: no derivative is used.
 
+@_quietly()
 def gradients_in_blocks(
     X: Array,
     y: Array,

@@ -91,7 +91,7 @@ def get_mnist_threes_nines() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
 
 def display_image(image: Array) -> None:
     """Show one image in [0, 1], (28, 28) or flattened to (784,), as ink on paper."""
-    import matplotlib.pyplot as plt  # here, so that the network itself needs NumPy only
+    import matplotlib.pyplot as plt  # here, because nothing else in the file needs it
 
     image = _floats("image", image)
     if image.shape not in [(28, 28), (784,)]:
@@ -461,14 +461,18 @@ def train(
     timesteps: train_loss and train_accuracy of the mini-batch before its update,
     test_loss and test_accuracy of the whole test set after it. With X_test=None and
     y_test=None the last two stay empty. An interrupt (Ctrl-C, or the notebook's stop
-    button) ends training early, with the history up to there.
+    button) ends training early, with what has been recorded by then.
 
-    Where it saves work, nn_faster does this, a hundred timesteps at a time: the same
-    numbers, sooner.
+    Networks of ReLUs and one sigmoid go through nn_faster: the same numbers but for
+    rounding, sooner. Where that saves work, the test set follows a hundred timesteps
+    at a time; an interrupt then loses the last ones, some hundred or two.
     """
     arguments = X_train, y_train, weight_matrices, biases, activations
-    options: dict[str, Any] = {"batch_size": batch_size, "step_size": step_size,
-                               "num_epochs": num_epochs, "rng": rng}
+    batch_size = _whole("batch_size", batch_size, at_least=1)
+    num_epochs = _whole("num_epochs", num_epochs, at_least=0)
+    options: dict[str, Any] = {"batch_size": batch_size, "num_epochs": num_epochs,
+                               "step_size": _positive("step_size", step_size),
+                               "rng": rng}
     timesteps: Any = sgd(*arguments, **options)  # which refuses what does not fit
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together: give both, or None for both")
@@ -483,7 +487,7 @@ def train(
     if fast:
         timesteps = nn_faster.updates(X_train, y_train, *network, **options)
     if X_test is None or y_test is None or not fast or not nn_faster.pays(
-        X_train, X_test, weight_matrices, batch_size, num_epochs
+        X_train, X_test, *network, batch_size, num_epochs
     ):
         timesteps = _with_test_curves(timesteps, X_test, y_test, activations)
     else:

@@ -254,7 +254,7 @@ def start(folder, key, source, seconds):
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.alarm(10 * seconds)
+        signal.alarm(4 * seconds)
         os.chdir(folder)
         output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)

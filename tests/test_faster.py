@@ -1,5 +1,7 @@
 """nn_faster does what the plain code of nn_helpers does: histories and derivatives."""
 
+from concurrent.futures import Future
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -66,46 +68,71 @@ def assert_same(run, plain_run):
 
 
 @pytest.mark.e
-@pytest.mark.parametrize("afresh", [1, 10, 100])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("batch_size", [1, 7, 59, 60, 100])
 @pytest.mark.parametrize(
     "layer_dims", [(40, 1), (40, 6, 1), (40, 6, 5, 1), (40, 8, 7, 6, 5, 1), (3, 9, 1)]
 )
 def test_the_whole_history_is_the_straightforward_one(
-    monkeypatch, layer_dims, batch_size, seed, afresh
+    monkeypatch, layer_dims, batch_size, seed
 ):
-    monkeypatch.setattr(nn_faster, "AFRESH", afresh)
     arguments = data_and_network(layer_dims, seed)
-    options = {"batch_size": batch_size, "num_epochs": 6, "step_size": 0.2, "rng": seed}
+    options = {"batch_size": batch_size, "num_epochs": 3, "step_size": 0.2, "rng": seed}
     plain = straightforward(*arguments, **options)
-    assert_same(follow(arguments, **options), plain)
     assert_same(train(*arguments, **options), plain)
+    for afresh in (1, 10, 100):
+        monkeypatch.setattr(nn_faster, "CHUNK", afresh)
+        assert_same(follow(arguments, **options), plain)
+
+
+class AtOnce:
+    """In the place of threads: what is submitted is done when submit returns."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+class AtLast(AtOnce):
+    """In the place of threads: what is submitted is not done until it is asked for."""
+
+    def submit(self, function, *arguments):
+        class Waiting(Future):
+            def result(self):
+                return function(*arguments)
+
+        return Waiting()
 
 
 @pytest.mark.e
+@pytest.mark.parametrize("executor, behind", [(AtOnce, 0), (AtLast, 1)])
 @pytest.mark.parametrize("followers", [1, 2, 5])
-@pytest.mark.parametrize("afresh, kept", [(4, 2**23), (100, 4 * 77 + 76)])
+@pytest.mark.parametrize("chunk, largest", [(4, 2**22), (100, 5 * 102 - 1)])
 def test_how_many_updates_are_handed_on_at_a_time(
-    monkeypatch, followers, afresh, kept
+    monkeypatch, chunk, largest, followers, executor, behind
 ):
-    """Of each update 7 * 6 + 30 + 5 numbers are kept: either way four updates fit."""
-    monkeypatch.setattr(nn_faster, "AFRESH", afresh)
-    monkeypatch.setattr(nn_faster, "KEPT", kept)
+    """Of each update 7 * 6 + 30 + 5 + 25 numbers are kept: either way four fit."""
+    monkeypatch.setattr(nn_faster, "CHUNK", chunk)
+    monkeypatch.setattr(nn_faster, "LARGEST_CHUNK", largest)
     monkeypatch.setattr(nn_faster, "FOLLOWERS", followers)
-    handed, calls = [], {"update": 0}
-    real_follow, real_update = nn_faster._follow, nn_faster._update
+    monkeypatch.setattr(nn_faster, "ThreadPoolExecutor", executor)
+    calls, real = [], nn_faster._update
 
-    def noting_follow(*arguments):
-        handed.append(len(arguments[-1]))
-        return real_follow(*arguments)
+    def noting(*arguments):
+        calls.append(arguments)
+        return real(*arguments)
 
-    def noting_update(*arguments):
-        calls["update"] += 1
-        return real_update(*arguments)
-
-    monkeypatch.setattr(nn_faster, "_follow", noting_follow)
-    monkeypatch.setattr(nn_faster, "_update", noting_update)
+    monkeypatch.setattr(nn_faster, "_update", noting)
     X, y, X_test, y_test, *network = data_and_network((40, 6, 5, 1), 0)
     options = {"batch_size": 7, "step_size": 0.1, "num_epochs": 3, "rng": 0}
     T, yielded = 27, []
@@ -113,20 +140,18 @@ def test_how_many_updates_are_handed_on_at_a_time(
     for W, b, rows in nn_faster.timesteps(
         X, y, X_test, y_test, *network[:2], **options
     ):
-        # No more updates wait than the threads can take.
-        ahead = 4 * (len(yielded) + followers + 1)
-        assert calls["update"] == min(T, ahead)
+        # What is done is yielded, and no more waits than the threads can take.
+        assert len(calls) == min(T, 4 * (len(yielded) + 1 + followers * behind))
         yielded.append(len(rows))
         plain_W, plain_b, *_ = plain[sum(yielded) - 1]
         for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
             assert np.allclose(a, plain_a, rtol=1e-12, atol=1e-14)
     assert yielded == [4] * 6 + [3]
-    assert sorted(handed) == [3] + [4] * 6
 
 
 @pytest.mark.e
 def test_the_threads_number_changes_nothing(monkeypatch):
-    monkeypatch.setattr(nn_faster, "AFRESH", 3)
+    monkeypatch.setattr(nn_faster, "CHUNK", 3)
     arguments, runs = data_and_network((40, 6, 5, 1), 0), []
     for followers in (1, 2, 2, 8):
         monkeypatch.setattr(nn_faster, "FOLLOWERS", followers)
@@ -172,10 +197,27 @@ def test_products_take_one_thread_for_as_long_as_it_runs(monkeypatch, strike):
 
 
 @pytest.mark.e
+def test_the_last_of_two_runs_at_once_gives_the_threads_back():
+    before, (*data, _) = blas_threads(), data_and_network((40, 6, 1), 0)
+    options = {"batch_size": 7, "step_size": 0.1, "num_epochs": 3, "rng": 0}
+    runs = [nn_faster.timesteps(*data, **options) for _ in range(2)]
+    for run in runs:
+        next(run)
+    for run, after in zip(runs, ([1] * len(before), before), strict=True):
+        assert blas_threads() == [1] * len(before)
+        list(run)
+        assert blas_threads() == after
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("executor, behind", [(AtOnce, 0), (AtLast, 2)])
 @pytest.mark.parametrize("strike_at", [0, 1, 11, 12, 13, 30, 53])
-def test_an_interrupt_amid_the_updates_keeps_what_was_recorded(monkeypatch, strike_at):
-    """Four updates are handed on at a time, and up to two such lots wait."""
-    monkeypatch.setattr(nn_faster, "AFRESH", 4)
+def test_an_interrupt_amid_the_updates_keeps_what_was_recorded(
+    monkeypatch, strike_at, executor, behind
+):
+    """Four updates are handed on at a time."""
+    monkeypatch.setattr(nn_faster, "CHUNK", 4)
+    monkeypatch.setattr(nn_faster, "ThreadPoolExecutor", executor)
     calls, real = [], nn_faster._update
 
     def striking(*arguments):
@@ -188,7 +230,7 @@ def test_an_interrupt_amid_the_updates_keeps_what_was_recorded(monkeypatch, stri
     X, y, X_test, y_test, *network = data_and_network((40, 6, 1), 0)
     options = {"batch_size": 7, "num_epochs": 6, "rng": 0}
     W, b, history = train(X, y, X_test, y_test, *network, **options)
-    done = max(0, strike_at // 4 - 2) * 4
+    done = max(0, strike_at // 4 - behind) * 4
     assert [len(history[name]) for name in CURVES] == [done] * 4
     expected = network[0]
     if done:
@@ -240,18 +282,35 @@ def test_without_a_test_set_it_yields_what_sgd_yields(
         ({"batch_size": 99, "num_epochs": 99}, False),
         ({"LARGEST_TABLE": 6 * 5}, True),
         ({"LARGEST_TABLE": 6 * 5 - 1}, False),
-        ({"KEPT": 10 * (2 * 3 + 3)}, True),
-        ({"KEPT": 10 * (2 * 3 + 3) - 1}, False),
+        ({"LARGEST_CHUNK": 10 * (2 * 3 + 3 + 5)}, True),
+        ({"LARGEST_CHUNK": 10 * (2 * 3 + 3 + 5) - 1}, False),
+        ({"layer_dims": (4, 30, 1), "m": 50, "LARGEST_CHUNK": 50 * 30}, True),
+        ({"layer_dims": (4, 30, 1), "m": 50, "LARGEST_CHUNK": 50 * 30 - 1}, False),
         ({"activations": [sigmoid_activation, sigmoid_activation]}, False),
+        ({"single": ["X", "X_test", "weights", "biases"]}, True),
+        ({"single": ["X", "weights", "biases"]}, False),
+        ({"single": ["X_test"]}, False),
+        *(
+            ({"single": [name for name in ("X", "weights", "biases") if name != double],
+              "m": m}, True)
+            for double in ("X", "weights", "biases") for m in (5, 6)
+        ),
     ],
 )
 def test_it_is_done_where_it_pays_and_fits(monkeypatch, change, expected):
-    X, y, X_test, y_test, weights, biases, activations = data_and_network(
-        (4, 3, 1), 0, N=6, m=5
-    )
     options = {"batch_size": 2, "num_epochs": 2, "rng": 0} | change
+    names = ("X", "y", "X_test", "y_test", "weights", "biases", "activations")
+    data = dict(zip(names, data_and_network(
+        options.pop("layer_dims", (4, 3, 1)), 0, N=6, m=options.pop("m", 5)
+    )))  # fmt: skip
+    for name in options.pop("single", []):
+        if isinstance(data[name], list):
+            data[name] = [a.astype(np.float32) for a in data[name]]
+        else:
+            data[name] = data[name].astype(np.float32)
+    X, y, X_test, y_test, weights, biases, activations = data.values()
     activations = options.pop("activations", activations)
-    for name in ("LARGEST_TABLE", "KEPT"):
+    for name in ("LARGEST_TABLE", "LARGEST_CHUNK"):
         if name in options:
             monkeypatch.setattr(nn_faster, name, options.pop(name))
     seen, real = [], nn_faster.timesteps
@@ -268,8 +327,9 @@ def test_it_is_done_where_it_pays_and_fits(monkeypatch, change, expected):
         *_, plain = straightforward(
             X, y, X_test, y_test, *network, step_size=0.3, **options
         )
+        rtol = 1e-5 if "single" in change else 1e-9
         for name in CURVES:
-            assert np.allclose(history[name], plain[name], rtol=1e-9, atol=1e-12)
+            assert np.allclose(history[name], plain[name], rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.e
@@ -360,9 +420,10 @@ def test_one_dtype_and_no_copy_of_the_data(monkeypatch, dtype):
     kept = [a.copy() for a in network[0] + network[1]]
     W, b, _ = train(X, y, X_test, y_test, *network, activations, batch_size=7)
     own_X, own_y, Ws, bs, *_ = seen["_update"]
-    products, own_X_test, first_W, first_b, updates = seen["_follow"]
-    changes = [change for _, change, *_ in updates]
-    arrays = [own_X, own_y, *Ws, *bs, products, own_X_test, first_W, first_b, *changes]
+    products, own_X_test, first_W, first_b, steps = seen["_follow"]
+    changes = [change for _, change, *_ in steps]
+    arrays = [own_X, *Ws, *bs, products, own_X_test, first_W, first_b, *changes]
+    arrays.append(nn_faster._follow(*seen["_follow"]))
     assert {a.dtype for a in [*arrays, *W, *b]} == {np.dtype(dtype)}
     assert np.shares_memory(own_X, X) and np.shares_memory(own_X_test, X_test)
     for a, before in zip(network[0] + network[1], kept, strict=True):
@@ -397,6 +458,56 @@ def test_one_infinite_weight_beside_a_finite_bias_is_refused_at_once(run):
     message = "^a weight or bias after the update must be finite, but holds inf or nan$"
     with np.errstate(all="raise"), pytest.raises(ValueError, match=message):
         run(X, y, X, y, *network, step_size=1e308, num_epochs=1)
+
+
+LABELS = [0.5 - 1e-9, 0.5 + 1e-9]  # on both sides of a half, but not in float32
+
+
+@pytest.mark.e
+def test_labels_keep_their_precision_beside_a_float32_network():
+    X, _, X_test, _, weights, biases, activations = data_and_network((40, 6, 1), 0)
+    X, X_test = X.astype("f4"), X_test.astype("f4")
+    network = [[a.astype("f4") for a in part] for part in (weights, biases)]
+    y, y_test = np.resize(LABELS, len(X)), np.resize(LABELS, len(X_test))
+    arguments = X, y, X_test, y_test, *network, activations
+    options = {"batch_size": 7, "num_epochs": 6, "rng": 0}
+    _, _, history = train(*arguments, **options)
+    _, _, plain = straightforward(*arguments, **options)
+    for name in ("train_accuracy", "test_accuracy"):
+        assert np.allclose(history[name], plain[name], rtol=1e-12, atol=0)
+        assert 0 < history[name].mean() < 1
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint64])
+def test_numpy_s_whole_numbers_are_numbers_too(kind):
+    arguments = data_and_network((40, 6, 1), 0, N=300)
+    options = {"batch_size": kind(7), "num_epochs": kind(6), "rng": 0}
+    _, _, history = train(*arguments, **options)
+    _, _, expected = train(*arguments, batch_size=7, num_epochs=6, rng=0)
+    for name in CURVES:
+        assert np.array_equal(history[name], expected[name])
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("run", [train, straightforward])
+@pytest.mark.parametrize(
+    "layer, at_test", [(0, False), (1, False), (0, True), (1, True), (2, True)]
+)
+def test_what_a_relu_would_hide_is_refused(run, layer, at_test):
+    """Minus infinity before a ReLU would come out as 0."""
+    weights = [np.full((2, 3), 1e-9), np.full((3, 2), 1e-9), np.full((2, 1), 1e-9)]
+    biases = [np.zeros((1, 3)), np.zeros((1, 2)), np.zeros((1, 1))]
+    weights[layer] = np.full_like(weights[layer], -1e200)
+    for k in range(layer):
+        weights[k] = np.full_like(weights[k], 1e90 if layer == 1 else 1e45)
+    X, X_test = np.zeros((2, 30, 2))
+    (X_test if at_test else X)[-1] = 1e150
+    y = np.resize([0, 1], 30)
+    network = weights, biases, [relu_activation, relu_activation, sigmoid_activation]
+    message = f"^layer {layer}: s must be finite, but holds inf or nan$"
+    with np.errstate(all="raise"), pytest.raises(ValueError, match=message):
+        run(X, y, X_test, y, *network, batch_size=30 if not at_test else 1, rng=0)
 
 
 # ---- Finite differences ----------------------------------------------------------

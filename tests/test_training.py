@@ -201,7 +201,7 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
 ):
     """Strike at each line that train runs, and at each of the functions' it calls."""
     monkeypatch.setattr(nn_faster, "pays", lambda *arguments: followed)
-    monkeypatch.setattr(nn_faster, "AFRESH", 1)
+    monkeypatch.setattr(nn_faster, "CHUNK", 1)
     monkeypatch.setattr(nn_faster, "FOLLOWERS", 1)
     X, y, X_test, y_test, weights, biases = network()
     arguments = X, y, X_test, y_test, weights, biases, activations
@@ -521,7 +521,7 @@ def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(
 ):
     import tqdm.auto
 
-    monkeypatch.setattr(nn_faster, "AFRESH", 30)
+    monkeypatch.setattr(nn_faster, "CHUNK", 30)
 
     class Bar:
         def __init__(self, **options):
