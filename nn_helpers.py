@@ -486,13 +486,13 @@ def train(
     network, fast = (weight_matrices, biases), nn_faster.handles(activations)
     if fast:
         timesteps = nn_faster.updates(X_train, y_train, *network, **options)
-    if X_test is None or y_test is None or not fast or not nn_faster.pays(
+    if fast and X_test is not None and y_test is not None and nn_faster.pays(
         X_train, X_test, *network, batch_size, num_epochs
     ):
-        timesteps = _with_test_curves(timesteps, X_test, y_test, activations)
-    else:
         data = X_train, y_train, X_test, y_test
         timesteps = nn_faster.timesteps(*data, *network, **options)
+    else:
+        timesteps = _with_test_curves(timesteps, X_test, y_test, activations)
     if progress:
         timesteps = _with_bar(timesteps, num_epochs * -(-len(X_train) // batch_size))
 
