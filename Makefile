@@ -3,7 +3,7 @@
 # make lint       check style and types alone
 # make bench      time the training beside PyTorch and others, and the viewers
 # make versions   run the tests under other versions of Python and NumPy
-# make mutate     change the network in one place, see a test fail, 2,200 times over
+# make mutate     change the network in one place, see a test fail, 2,600 times over
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
 # make clean      remove the environment and all caches

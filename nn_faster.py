@@ -1,4 +1,4 @@
-"""The same training, the same derivatives, sooner.
+"""The same training, the same derivatives, in less time.
 
 nn_helpers is written to be read. This file does two of its jobs in less time, and the
 tests hold each to the plain version. Both rest on one remark: if the change of a
@@ -52,7 +52,8 @@ def handles(activations: Sequence[Activation]) -> bool:
 # --------------------------------------------------------------------------------------
 #
 # At every step sgd looks through all arrays for inf and nan, and makes several new ones
-# of the weights' size. Here the sum of an array tells, and fewer are made.
+# of the weights' size. Here one sum of each array shows whether it holds inf or nan,
+# and fewer arrays are made.
 
 def updates(
     X: Array,
@@ -86,10 +87,10 @@ def _in_one_dtype(
 def _update(
     X: Array, y: Array, Ws: list[Array], bs: list[Array], batch: Array, step_size: float
 ) -> tuple[list[Array], list[Array], Array, Array]:
-    """Return (Ws, bs, g, change) of one update with these n rows of X and y.
+    """Return (Ws, bs, g, step_delta) of one update with these n rows of X and y.
 
-    Ws and bs are the new network, g (n,) the old one's outputs, and change (n, h) is
-    step_size times delta of the first layer.
+    Ws and bs are the new network, g (n,) the old one's outputs, and step_delta (n, h)
+    is step_size times dJ/ds of the first layer.
     """
     inputs = [X[batch]]
     for k, (W, b) in enumerate(zip(Ws[:-1], bs[:-1])):
@@ -100,19 +101,19 @@ def _update(
     g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
 
     # dL/dg times the sigmoid's derivative is g - y.
-    change = (g - y[batch].astype(g.dtype)) * (step_size / len(batch))
-    change = change[:, np.newaxis]
+    step_delta = (g - y[batch].astype(g.dtype)) * (step_size / len(batch))
+    step_delta = step_delta[:, np.newaxis]
     Ws, bs = list(Ws), list(bs)
     for k in reversed(range(len(Ws))):
         x, W = inputs[k], Ws[k]
-        moved = x.T @ change
+        moved = x.T @ step_delta
         Ws[k] = np.subtract(W, moved, out=moved)
-        bs[k] = bs[k] - change.sum(axis=0, keepdims=True)
+        bs[k] = bs[k] - step_delta.sum(axis=0, keepdims=True)
         if k > 0:
-            change = (change @ W.T) * (x > 0)
+            step_delta = (step_delta @ W.T) * (x > 0)
     for a in Ws + bs:
         _look_at("a weight or bias after the update", a)
-    return Ws, bs, g, change
+    return Ws, bs, g, step_delta
 
 
 def _look_at(name: str, a: Array) -> None:
@@ -121,21 +122,22 @@ def _look_at(name: str, a: Array) -> None:
         _floats(name, a)
 
 
-# The test set takes some eight times as long as the training itself: after each of 605
-# updates, a pass over 2,019 images. Nearly all of a pass is the first layer's
+# The test set's passes, over 2,019 images after each of 605 updates, take ten times the
+# multiplications of the training itself. Nearly all of a pass is the first layer's
 # S = X_test W + b, and S need not be computed anew. With x for the n rows of the
 # mini-batch, delta = dJ/ds and a row 1^T of n ones, an update takes
 #
 #     step x^T delta  from W,     step 1^T delta  from b,     and therefore
 #     step (X_test x^T + 1) delta  from S,
 #
-# where + 1, to each inner product, is the bias's part. The inner products X_test x^T
-# are the same in each epoch. Computed once for all of the training set, they leave
-# n / d of a pass to be done.
+# where + 1, to each inner product, is the bias's part. The first layer's inputs, unlike
+# later ones, never change, so that X_test x^T can be computed in advance, once for the
+# whole training set. Then S is computed in full at the start of each chunk of a hundred
+# updates, and each of them costs n / d of the first layer's pass.
 #
-# Training, in turn, need not wait for the test set. So one thread trains, and hands on
-# what a hundred updates took away. Others follow: they pass the test set through all of
-# the hundred networks.
+# Training, in turn, need not wait for the test set. One thread trains, and hands the
+# batches of a chunk to another, with their step delta and the later layers after each.
+# That one updates S and completes the passes, while training goes on.
 
 def pays(
     X: Array,
@@ -148,7 +150,8 @@ def pays(
     """Return whether timesteps multiplies less than passes in full, and fits.
 
     X is (N, d) and X_test (m, d); the other arguments are those of train. It fits if
-    all is of one dtype and what it keeps is not too large.
+    X_test has the dtype in which training computes, and if what is kept is not too
+    large.
     """
     (N, d), (m, _), (_, h) = np.shape(X), X_test.shape, np.shape(weight_matrices[0])
     n = min(batch_size, N)
@@ -157,8 +160,10 @@ def pays(
     less = N * d + T * n * h < T * d * h
     kept = _kept(n, m, weight_matrices)
     small = N * m <= LARGEST_TABLE and max(m * h, 10 * kept) <= LARGEST_CHUNK
-    single = {np.asarray(a).dtype == np.float32 for a in (X, *weight_matrices, *biases)}
-    return less and small and (X_test.dtype == np.float32) == all(single)
+    single = all(
+        np.asarray(a).dtype == np.float32 for a in (X, *weight_matrices, *biases)
+    )
+    return less and small and (X_test.dtype == np.float32) == single
 
 
 def _kept(n: int, m: int, weight_matrices: Sequence[Array]) -> int:
@@ -197,11 +202,11 @@ def timesteps(
         while chunk := list(itertools.islice(batches, size)):
             W, b, gs, steps = Ws[0], bs[0], [], []
             for batch in chunk:
-                Ws, bs, g, change = _update(X, y, Ws, bs, batch, step_size)
+                Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
                 gs.append(g)
-                steps.append((batch, change, Ws[1:], bs[1:]))
-            sums = followers.submit(_follow, products, X_test, W, b, steps)
-            waiting.append((Ws, bs, chunk, gs, sums))
+                steps.append((batch, step_delta, Ws[1:], bs[1:]))
+            logits = followers.submit(_follow, products, X_test, W, b, steps)
+            waiting.append((Ws, bs, chunk, gs, logits))
             while len(waiting) > FOLLOWERS or (waiting and waiting[0][-1].done()):
                 yield _recorded(y, y_test, *waiting.popleft())
         while waiting:
@@ -234,44 +239,45 @@ def _follow(
     b_0: Array,
     steps: list[tuple[Array, Array, list[Array], list[Array]]],
 ) -> Array:
-    """Return the last neuron's s for all of X_test after each of K updates, (K, m).
+    """Return the last neuron's s for X_test (m, d) after each of K updates, (K, m).
 
     products (N, m) is X X_test^T; W_0 and b_0 are the first layer before the updates.
-    Each of the steps is a batch and its change, as in _update, and the later layers' Ws
-    and bs after it.
+    Each of the steps is a batch and its step_delta, as in _update, and the later
+    layers' Ws and bs after it.
     """
     m, h = len(X_test), W_0.shape[1]
     n = max(len(batch) for batch, *_ in steps)
     # S is held transposed: then all that is read or written lies in rows.
+    # The maximum with an array of zeros takes NumPy less time than that with 0.
     S, moved, zeros = np.zeros((3, h, m), X_test.dtype)
     rows = np.ones((n + 1, m), X_test.dtype)  # of products; the last is for the bias
-    sums = np.empty((len(steps), m), X_test.dtype)
+    logits = np.empty((len(steps), m), X_test.dtype)
     with _quietly():  # here, because it holds for one thread
         np.matmul(W_0.T, X_test.T, out=S)
         np.add(S, b_0.T, out=S)
-        for k, (batch, change, Ws, bs) in enumerate(steps):
+        for k, (batch, step_delta, Ws, bs) in enumerate(steps):
             start = n - len(batch)
             # Without clip, which has nothing to clip here, take makes a copy first.
             np.take(products, batch, axis=0, out=rows[start:-1], mode="clip")
-            change = np.vstack([change, change.sum(axis=0)])
-            np.matmul(change.T, rows[start:], out=moved)
+            step_delta = np.vstack([step_delta, step_delta.sum(axis=0)])
+            np.matmul(step_delta.T, rows[start:], out=moved)
             np.subtract(S, moved, out=S)
             s = S
             for layer, (W, b) in enumerate(zip(Ws, bs), 1):
                 a = np.maximum(s, zeros, out=moved) if s is S else np.maximum(s, 0)
                 s = W.T @ a + b.T
                 _look_at(f"layer {layer}: s", s)
-            sums[k] = s[0]
+            logits[k] = s[0]
         _look_at("layer 0: s", S)  # once infinite, it stays so
-    return sums
+    return logits
 
 
 def _recorded(
     y: Array, y_test: Array, Ws: list[Array], bs: list[Array],
-    batches: list[Array], gs: list[Array], sums: Future,
+    batches: list[Array], gs: list[Array], logits: Future,
 ) -> tuple[list[Array], list[Array], Array]:
     """Return (Ws, bs, rows), what timesteps yields."""
-    g_test, _ = sigmoid_activation(sums.result())
+    g_test, _ = sigmoid_activation(logits.result())
     K, m = g_test.shape
     rows = np.empty((K, 4))
     rows[:, :2] = _losses_and_accuracies(

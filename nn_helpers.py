@@ -464,8 +464,9 @@ def train(
     button) ends training early, with what has been recorded by then.
 
     Networks of ReLUs and one sigmoid go through nn_faster: the same numbers but for
-    rounding, sooner. Where that saves work, the test set follows a hundred timesteps
-    at a time; an interrupt then loses the last ones, some hundred or two.
+    rounding, in less time. Where it means less to multiply, the test set follows the
+    training a hundred timesteps at a time; an interrupt then loses the last ones, up to
+    three hundred, weights and record alike.
     """
     arguments = X_train, y_train, weight_matrices, biases, activations
     batch_size = _whole("batch_size", batch_size, at_least=1)

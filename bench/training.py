@@ -127,7 +127,7 @@ def without_test_curves(data, dtype, n, num_epochs, steps):
 
 
 def compare(contenders: list[Callable], dtype, n, num_epochs, short=None):
-    """Print a row for each contender: median seconds, and its time over ours.
+    """Print a row for each contender: median seconds, and times over ours, by round.
 
     With short, all but the first do that many timesteps only, scaled to the whole run.
     """
@@ -147,8 +147,9 @@ def compare(contenders: list[Callable], dtype, n, num_epochs, short=None):
             if apart.max() > (1e-9 if dtype == np.float64 else 0.05):
                 sys.exit(f"{contender.__name__}: curves differ by {apart.max():.1e}")
     for name, column in zip(contenders, seconds.T):
-        ratio = np.median(column / seconds[:, 0])
-        note = f", scaled from {short} of {T} timesteps" if short and ratio != 1 else ""
+        low, ratio, high = np.percentile(column / seconds[:, 0], [0, 50, 100])
+        note = f" ({low:.2f} to {high:.2f})" if ratio != 1 else ""
+        note += f", scaled from {short} of {T} timesteps" if note and short else ""
         print(f"    {name.__name__.replace('_', ' '):24s}{np.median(column):8.2f} s"
               f"{ratio:8.2f} x{note}", flush=True)
     return np.median(seconds[:, 0])
@@ -201,17 +202,20 @@ def main() -> None:
     megabytes = peak_memory()
     print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores; "
           f"NumPy {np.__version__}, PyTorch {torch.__version__}; "
-          f"medians of {ROUNDS} rounds in turn, times over ours")
+          f"medians of {ROUNDS} rounds in turn, times over ours (least to most)")
     for dtype in (np.float64, np.float32):
         print(f"\n  784-200-1, batches of 100, 605 timesteps, {dtype.__name__}")
         ours_seconds = compare(
             [ours, numpy_straightforward, pytorch_eager, scikit_learn,
              without_test_curves], dtype, 100, 5)
         m, N, d, h = 2019, 12080, 784, 200
-        work = 2 * (m * N * d + 7 * m * d * h + 5 * N * h * (m + 2 * d))
-        bound = work / matrix_product_rate(dtype)
-        print(f"    its arithmetic, at the rate of a matrix product: {bound:.2f} s; "
-              f"ours takes {ours_seconds / bound:.2f} x that")
+        training = 5 * N * h * 2 * d
+        rate = matrix_product_rate(dtype)
+        bound = 2 * (training + m * N * d + 7 * m * d * h + 5 * N * h * m) / rate
+        in_full = 2 * (training + 605 * m * d * h) / rate
+        print(f"    our arithmetic, at the rate of a matrix product: {bound:.2f} s; "
+              f"ours takes {ours_seconds / bound:.2f} x that\n"
+              f"    the same with passes in full: {in_full:.2f} s")
     print("\n  batches of 1, one epoch, 12080 timesteps, float64")
     compare([ours, numpy_straightforward], np.float64, 1, 1, short=400)
     print("\n  the whole training set as the batch, 5 timesteps, float64")
