@@ -13,7 +13,6 @@ of nn_helpers, which has checked that they fit.
 
 import contextlib
 import itertools
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -213,23 +212,21 @@ def timesteps(
             yield _recorded(y, y_test, *waiting.popleft())
 
 
-_users: list[threadpool_limits] = []
-_lock = threading.Lock()
+_running: dict[object, threadpool_limits] = {}  # and the limits found by the first one
 
 
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Give NumPy's matrix products one thread each, until the last user has gone."""
-    with _lock:
-        _users.append(_users[0] if _users else threadpool_limits())
-    try:
+    me = object()
+    try:  # without a lock, which an interrupt could leave locked
+        _running[me] = next(iter(_running.values()), None) or threadpool_limits()
         threadpool_limits(limits=1, user_api="blas")
         yield
     finally:
-        with _lock:
-            before = _users.pop()
-            if not _users:
-                before.restore_original_limits()
+        if list(_running) == [me]:
+            _running[me].restore_original_limits()
+        _running.pop(me, None)
 
 
 def _follow(

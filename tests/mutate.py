@@ -274,6 +274,8 @@ def start(folder, key, source, seconds):
         if file == "nn_faster.py":
             best = "faster"
         tests = [f"tests/test_{name}.py" for name in TESTS if name != best]
+        if function in ("gradients_in_blocks", "_losses_moved"):
+            options += ["-m", "a"]  # finite differences, not training
         code = pytest.main([*options, f"tests/test_{best}.py"])
         code = int(code or pytest.main([*options, *tests]))
     except BaseException as error:  # of the mutant while it was imported

@@ -280,6 +280,8 @@ def test_without_a_test_set_it_yields_what_sgd_yields(
         ({"batch_size": 3, "num_epochs": 5}, True),
         ({"batch_size": 4, "num_epochs": 99}, False),
         ({"batch_size": 99, "num_epochs": 99}, False),
+        # An epoch of 3, the last one shorter: 20 + 3 * 8 < 3 * 16, but not with 2.5.
+        ({"layer_dims": (4, 4, 1), "N": 5, "num_epochs": 1}, True),
         ({"LARGEST_TABLE": 6 * 5}, True),
         ({"LARGEST_TABLE": 6 * 5 - 1}, False),
         ({"LARGEST_CHUNK": 10 * (2 * 3 + 3 + 5)}, True),
@@ -301,7 +303,8 @@ def test_it_is_done_where_it_pays_and_fits(monkeypatch, change, expected):
     options = {"batch_size": 2, "num_epochs": 2, "rng": 0} | change
     names = ("X", "y", "X_test", "y_test", "weights", "biases", "activations")
     data = dict(zip(names, data_and_network(
-        options.pop("layer_dims", (4, 3, 1)), 0, N=6, m=options.pop("m", 5)
+        options.pop("layer_dims", (4, 3, 1)), 0, options.pop("N", 6),
+        options.pop("m", 5)
     )))  # fmt: skip
     for name in options.pop("single", []):
         if isinstance(data[name], list):
