@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import nn_faster
 from networks import activations_for, nearest_corner, random_network
@@ -89,7 +89,7 @@ class AtOnce:
     """In the place of threads: what is submitted is done when submit returns."""
 
     def __init__(self, number):
-        self.number = number
+        assert number == nn_faster.FOLLOWERS
 
     def __enter__(self):
         return self
@@ -167,9 +167,17 @@ def blas_threads():
     return [a["num_threads"] for a in threadpool_info() if a["user_api"] == "blas"]
 
 
+@pytest.fixture
+def two_threads():
+    with threadpool_limits(limits=2, user_api="blas"):
+        yield
+
+
 @pytest.mark.e
 @pytest.mark.parametrize("strike", [None, KeyboardInterrupt, ValueError])
-def test_products_take_one_thread_for_as_long_as_it_runs(monkeypatch, strike):
+def test_products_take_one_thread_for_as_long_as_it_runs(
+    monkeypatch, strike, two_threads
+):
     before, during = blas_threads(), []
     real_follow, real_update = nn_faster._follow, nn_faster._update
 
@@ -193,20 +201,22 @@ def test_products_take_one_thread_for_as_long_as_it_runs(monkeypatch, strike):
     else:
         train(*arguments, **options)
     assert during and all(threads == [1] * len(before) for threads in during)
-    assert blas_threads() == before
+    assert blas_threads() == before == [2] * len(before)
 
 
 @pytest.mark.e
-def test_the_last_of_two_runs_at_once_gives_the_threads_back():
+@pytest.mark.parametrize("first, last", [(0, 1), (1, 0)])
+def test_the_last_of_two_runs_at_once_gives_the_threads_back(first, last, two_threads):
     before, (*data, _) = blas_threads(), data_and_network((40, 6, 1), 0)
     options = {"batch_size": 7, "step_size": 0.1, "num_epochs": 3, "rng": 0}
     runs = [nn_faster.timesteps(*data, **options) for _ in range(2)]
     for run in runs:
         next(run)
-    for run, after in zip(runs, ([1] * len(before), before), strict=True):
-        assert blas_threads() == [1] * len(before)
-        list(run)
-        assert blas_threads() == after
+    assert blas_threads() == [1] * len(before)
+    list(runs[first])
+    assert blas_threads() == [1] * len(before)
+    list(runs[last])
+    assert blas_threads() == before == [2] * len(before)
 
 
 @pytest.mark.e
@@ -463,6 +473,19 @@ def test_one_infinite_weight_beside_a_finite_bias_is_refused_at_once(run):
         run(X, y, X, y, *network, step_size=1e308, num_epochs=1)
 
 
+@pytest.mark.e
+def test_averages_of_groups():
+    """An output of a half is on the threes' side; sums are in double precision."""
+    g, y = np.array([0.5, 0.5, 0.9, 0.1, 0.5]), np.array([0, 1, 0.5, 0.5, 1])
+    losses = -(y * np.log(g) + (1 - y) * np.log1p(-g))
+    averages = nn_faster._losses_and_accuracies(g, y, [2, 3])
+    expected = [[losses[:2].mean(), 1 / 2], [losses[2:].mean(), 1 / 3]]
+    assert np.allclose(averages, expected, rtol=1e-15, atol=0)
+    g, y = np.full(10**6, 0.3, np.float32), np.zeros(10**6, np.float32)
+    ((loss, _),) = nn_faster._losses_and_accuracies(g, y, [len(g)])
+    assert np.isclose(loss, -np.log1p(-g[0]), rtol=1e-7, atol=0)
+
+
 LABELS = [0.5 - 1e-9, 0.5 + 1e-9]  # on both sides of a half, but not in float32
 
 
@@ -660,6 +683,17 @@ def test_blocks_move_by_the_step_that_a_large_weight_allows():
     ]:
         assert np.allclose(grad_Ws[0].T, [slope, -slope], rtol=1e-12, atol=0)
         assert np.allclose(grad_bs[0], slope_b, rtol=1e-12, atol=0)
+
+
+@pytest.mark.a
+def test_blocks_round_to_zero_without_a_word():
+    X, y, weights, biases = random_network(np.random.default_rng(0), (60, 20, 1), 4)
+    tiny = X * 1e-305
+    with np.errstate(all="raise"):
+        grad_Ws, _ = nn_finite_difference_checker(
+            tiny, y, weights, biases, activations_for(weights)
+        )
+    assert abs(grad_Ws[0]).max() < 1e-9
 
 
 @pytest.mark.a
