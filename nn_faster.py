@@ -1,103 +1,201 @@
 """The same training, the same derivatives, in less time.
 
-nn_helpers is written to be read. This file does two of its jobs in less time, and the
-tests hold each to the plain version. Both rest on one remark: if the change of a
-layer's s = x W + b is simple, add the change, and do not compute s anew.
+nn_helpers is written to be read. Here two of its jobs are done again, from the same
+arguments and with the same results; the tests hold each to the plain one.
 
-    training             updates; pays, timesteps
-    finite differences   gradients_in_blocks
+    train                           where all curves, or many seeds, are wanted
+    nn_finite_difference_checker    where a network has thousands of weights
 
-Only networks of ReLUs that end in one sigmoid are handled here. The arguments are those
-of nn_helpers, which has checked that they fit.
+Both rest on one remark: if the change of a layer's s = x W + b is simple, add the
+change, and do not compute s anew. They are for ReLUs that end in one sigmoid.
 """
 
 import contextlib
 import itertools
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
 
-from nn_helpers import (
-    Activation,
-    Array,
-    _batches,
-    _floats,
-    _generator,
-    _quietly,
-    accuracy,
-    logistic_loss,
-    relu_activation,
-    sigmoid_activation,
-)
+import nn_checks as check
+import nn_helpers as plain
+from nn_checks import Activation, Array, Seed, quietly
 
-LARGEST_TABLE = 2**25  # inner products; with more of them, passes are done in full
-CHUNK = 100  # updates in a row; each begins with a full pass, lest roundings add up
-LARGEST_CHUNK = 2**22  # numbers that a chunk may keep; FOLLOWERS + 1 chunks may wait
-FOLLOWERS = 2  # threads
-BLOCK = 2**20  # numbers in the largest array that a block of finite differences makes
+LARGEST_TABLE = 2**25  # inner products; with more of them, training is the plain one
+CHUNK = 100  # updates that the test set follows together
+FOLLOWERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, beside the training
+ROOM = 3  # chunks that may wait for them
+IMAGES = 400  # of the test set in a block: what belongs to it stays in the cache
+LARGEST_BLOCK = 2**20  # numbers in the largest array of finite differences
 
 
-def handles(activations: Sequence[Activation]) -> bool:
-    """Return whether these are ReLUs and then one sigmoid."""
-    *hidden, last = activations
-    return last is sigmoid_activation and all(a is relu_activation for a in hidden)
+def _are_relus_and_a_sigmoid(activations: Sequence[Activation]) -> bool:
+    expected = [plain.relu_activation] * (len(activations) - 1)
+    return list(activations) == [*expected, plain.sigmoid_activation]
 
 
-# --------------------------------------------------------------------------------------
-# Training
-# --------------------------------------------------------------------------------------
+# ---- Training ------------------------------------------------------------------------
 #
-# At every step sgd looks through all arrays for inf and nan, and makes several new ones
-# of the weights' size. Here one sum of each array shows whether it holds inf or nan,
-# and fewer arrays are made.
+# The test set's passes, over 2,019 images after each of 605 updates, take ten times the
+# multiplications of the training itself. Nearly all of a pass is the first layer's
+# S = X_test W + b, and S need not be computed anew. With x for the n rows of the
+# mini-batch, delta = dJ/ds and a row 1^T of n ones, an update takes
+#
+#     step x^T delta  from W,     step 1^T delta  from b,     and therefore
+#     step (X_test x^T + 1) delta  from S,
+#
+# where + 1, to each inner product, is the bias's part. The first layer's inputs never
+# change, so that X_test x^T can be had in advance, for the whole training set. Once in
+# a hundred updates S is computed in full; each update costs n / d of that.
+#
+# Nor need training wait for the test set. One thread trains and hands on, for each
+# update, the mini-batch, its step delta and the later layers. The others bring S up to
+# date, one block of test images at a time, and when training is over all of them do.
+#
+# A pixel without ink in any training image never moves its weights, and is left out of
+# what is repeated: of 784, 623 remain.
 
-def updates(
-    X: Array,
-    y: Array,
+
+def train(
+    X_train: Array,
+    y_train: Array,
+    X_test: Array | None,
+    y_test: Array | None,
     weight_matrices: Sequence[Array],
     biases: Sequence[Array],
+    activations: Sequence[Activation],
     *,
-    batch_size: int,
-    step_size: float,
-    num_epochs: int,
-    rng: np.random.Generator | int | None,
-) -> Iterator[tuple[list[Array], list[Array], float, float]]:
-    """Yield (weight_matrices, biases, loss, accuracy) of each update, as sgd does."""
-    X, y, Ws, bs = _in_one_dtype(X, y, weight_matrices, biases)
-    for batch in _batches(len(X), batch_size, num_epochs, _generator(rng)):
-        Ws, bs, g, _ = _update(X, y, Ws, bs, batch, step_size)
-        loss, _ = logistic_loss(g, y[batch])
-        yield Ws, bs, float(loss.mean()), accuracy(g, y[batch])
+    batch_size: int = 100,
+    step_size: float = 0.1,
+    num_epochs: int = 5,
+    rng: Seed = None,
+    progress: bool = False,
+) -> tuple[list[Array], list[Array], dict[str, Array]]:
+    """Train as nn_helpers.train does: with its arguments, its results and its errors.
+
+    Only roundings differ: in float64 the history is the same to a relative 1e-9. An
+    interrupt loses the last timesteps, a few hundred at most, weights and record alike.
+
+    Where there is nothing to gain nn_helpers.train itself runs: if the activations are
+    not ReLUs and then one sigmoid, if images, weights and biases differ in dtype, or if
+    the inner products do not fit or do not pay, as with very large batches.
+    """
+    plain.sgd(X_train, y_train, weight_matrices, biases, activations,
+              batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,
+              rng=rng)  # refuses what does not fit
+    X, y = check.floats("X_train", X_train), np.asarray(y_train, float)
+    test_set = check.test_set(X_test, y_test, X)
+    W, *later = (check.floats("W", W).copy() for W in weight_matrices)
+    bs = [check.floats("b", b).copy() for b in biases]
+    batch_size, T = int(batch_size), int(num_epochs) * -(-len(X) // int(batch_size))
+    dtypes = {a.dtype for a in (X, test_set[0], W, *later, *bs)}
+    pays = _pays(X, test_set[0], W, min(batch_size, len(X)), T)
+    if not pays or len(dtypes) > 1 or not _are_relus_and_a_sigmoid(activations):
+        return plain.train(
+            X_train, y_train, X_test, y_test, weight_matrices, biases, activations,
+            batch_size=batch_size, step_size=step_size, num_epochs=num_epochs, rng=rng,
+            progress=progress,
+        )
+    inked = np.any(X, axis=0)
+    blocks = _blocks(X, test_set, W, inked)
+    X = X if inked.all() else X[:, inked]
+    batches = plain.mini_batches(len(X), batch_size, num_epochs, check.generator(rng))
+    done = [W[inked], *later], bs, 0
+    chunks = _chunks(X, y, *done[:2], batches, float(step_size), blocks)
+    rows: list[Array] = []
+    hidden = not progress or "TQDM_DISABLE" in os.environ
+    try:
+        with tqdm(total=T, leave=False, disable=hidden) as bar:
+            for Ws, bs, more in chunks:
+                rows.extend(more)
+                done = Ws, bs, len(rows)  # at once: network and record belong together
+                bar.update(len(more))
+    except KeyboardInterrupt:
+        pass
+    (W[inked], *later), bs, timesteps = done
+    return [W, *later], bs, plain.as_history(rows[:timesteps])
 
 
-def _in_one_dtype(
-    X: Array, y: Array, weight_matrices: Sequence[Array], biases: Sequence[Array]
-) -> tuple[Array, Array, list[Array], list[Array]]:
-    arrays = [_floats("an array", a) for a in (X, *weight_matrices, *biases)]
-    dtype = np.result_type(*arrays)
-    X, *network = (a.astype(dtype, copy=False) for a in arrays)
-    return X, np.asarray(y, float), network[:len(biases)], network[len(biases):]
+def _pays(X: Array, X_test: Array, W: Array, n: int, T: int) -> bool:
+    """Return whether T updates of n examples take fewer multiplications, and fit."""
+    (N, d), m, h = X.shape, len(X_test), W.shape[1]
+    return m * (N * d + T * n * h) <= m * T * d * h and m * N <= LARGEST_TABLE
 
 
-@_quietly()
+class _Block(NamedTuple):  # of test images, as columns: what is used lies in rows
+    images: Array  # (inked pixels, B)
+    unchanged: Array  # (h, B), what the other pixels add to the first layer's s
+    labels: Array  # (B,)
+    products: Array  # (N, B), with all training images
+    m: int  # images in all of the test set
+
+
+@quietly()
+def _blocks(
+    X: Array, test_set: tuple[Array, Array], W: Array, inked: Array
+) -> list[_Block]:
+    """Return the test set in blocks, for training on X from a first layer W.
+
+    inked (d,) says which pixels have ink in some image of X (N, d).
+    """
+    blocks, m = [], len(test_set[0])
+    for start in range(0, m, IMAGES):
+        images, labels = (a[start:start + IMAGES].T for a in test_set)
+        unchanged = W[~inked].T @ images[~inked]
+        blocks.append(_Block(images[inked], unchanged, labels, X @ images, m))
+    return blocks
+
+
+def _chunks(
+    X: Array, y: Array, Ws: list[Array], bs: list[Array], batches: Iterator[Array],
+    step_size: float, blocks: list[_Block],
+) -> Iterator[tuple[list[Array], list[Array], Array]]:
+    """Yield (weight_matrices, biases, rows), the rows of history, chunk after chunk."""
+    def next_chunk():
+        Ws, bs, rows, jobs = waiting.popleft()
+        # From the other end, this thread makes the calls that no other has begun.
+        parts = [_follow(*c) if j.cancel() else j.result() for c, j in jobs[::-1]]
+        return Ws, bs, np.hstack([rows, sum(parts) / blocks[0].m]) if parts else rows
+
+    waiting: deque = deque()
+    pool = ThreadPoolExecutor(FOLLOWERS)
+    with _one_thread_each() if blocks else contextlib.nullcontext():
+        try:
+            while chunk := list(itertools.islice(batches, CHUNK)):
+                W, b, rows, steps = Ws[0], bs[0], [], []
+                for batch in chunk:
+                    Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
+                    rows.append(_sums(g, y[batch], 1)[0] / len(batch))
+                    steps.append((batch, step_delta, Ws[1:], bs[1:]))
+                calls = [(block, W, b, steps) for block in blocks]
+                jobs = [(call, pool.submit(_follow, *call)) for call in calls]
+                waiting.append((Ws, bs, rows, jobs))
+                if len(waiting) > ROOM or not blocks:
+                    yield next_chunk()
+            while waiting:
+                yield next_chunk()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@quietly()
 def _update(
     X: Array, y: Array, Ws: list[Array], bs: list[Array], batch: Array, step_size: float
 ) -> tuple[list[Array], list[Array], Array, Array]:
-    """Return (Ws, bs, g, step_delta) of one update with these n rows of X and y.
-
-    Ws and bs are the new network, g (n,) the old one's outputs, and step_delta (n, h)
-    is step_size times dJ/ds of the first layer.
-    """
+    """Return Ws and bs of the new network, g (n,) of the old one, and step_delta."""
     inputs = [X[batch]]
     for k, (W, b) in enumerate(zip(Ws[:-1], bs[:-1])):
         s = inputs[-1] @ W
         s += b
-        _look_at(f"layer {k}: s", s)
+        check.floats(f"layer {k}: s", s)
         inputs.append(np.maximum(s, 0, out=s))
-    g, _ = sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
+    g, _ = plain.sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
 
     # dL/dg times the sigmoid's derivative is g - y.
     step_delta = (g - y[batch].astype(g.dtype)) * (step_size / len(batch))
@@ -111,191 +209,63 @@ def _update(
         if k > 0:
             step_delta = (step_delta @ W.T) * (x > 0)
     for a in Ws + bs:
-        _look_at("a weight or bias after the update", a)
+        check.floats("a weight or bias after the update", a, may_be_empty=True)
     return Ws, bs, g, step_delta
 
 
-def _look_at(name: str, a: Array) -> None:
-    """Raise a ValueError that names a, if it is not finite."""
-    if not np.isfinite(a.sum()):  # which is quicker than to look at each number
-        _floats(name, a)
+def _follow(block: _Block, W: Array, b: Array, steps: list[tuple]) -> Array:
+    """Return the sums of losses and of right answers after each of K steps, (K, 2).
 
-
-# The test set's passes, over 2,019 images after each of 605 updates, take ten times the
-# multiplications of the training itself. Nearly all of a pass is the first layer's
-# S = X_test W + b, and S need not be computed anew. With x for the n rows of the
-# mini-batch, delta = dJ/ds and a row 1^T of n ones, an update takes
-#
-#     step x^T delta  from W,     step 1^T delta  from b,     and therefore
-#     step (X_test x^T + 1) delta  from S,
-#
-# where + 1, to each inner product, is the bias's part. The first layer's inputs, unlike
-# later ones, never change, so that X_test x^T can be computed in advance, once for the
-# whole training set. Then S is computed in full at the start of each chunk of a hundred
-# updates, and each of them costs n / d of the first layer's pass.
-#
-# Training, in turn, need not wait for the test set. One thread trains, and hands the
-# batches of a chunk to another, with their step delta and the later layers after each.
-# That one updates S and completes the passes, while training goes on.
-
-def pays(
-    X: Array,
-    X_test: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    batch_size: int,
-    num_epochs: int,
-) -> bool:
-    """Return whether timesteps multiplies less than passes in full, and fits.
-
-    X is (N, d) and X_test (m, d); the other arguments are those of train. It fits if
-    X_test has the dtype in which training computes, and if what is kept is not too
-    large.
+    W and b are the first layer before them. A step is a batch, its step_delta (n, h),
+    which is step_size times dJ/ds of the first layer, and the later layers after it.
     """
-    (N, d), (m, _), (_, h) = np.shape(X), X_test.shape, np.shape(weight_matrices[0])
-    n = min(batch_size, N)
-    T = num_epochs * -(-N // n)
-    # For each test image: all inner products, and then n columns of them, not d.
-    less = N * d + T * n * h < T * d * h
-    kept = _kept(n, m, weight_matrices)
-    small = N * m <= LARGEST_TABLE and max(m * h, 10 * kept) <= LARGEST_CHUNK
-    single = all(
-        np.asarray(a).dtype == np.float32 for a in (X, *weight_matrices, *biases)
-    )
-    return less and small and (X_test.dtype == np.float32) == single
+    h, B = block.unchanged.shape
+    n = max(len(batch) for batch, *_ in steps)
+    rows = np.ones((n + 1, B), W.dtype)  # of products; the last is for the bias
+    logits, moved = np.empty((len(steps), B), W.dtype), np.empty((h, B), W.dtype)
+    with quietly():  # here, because it holds for one thread
+        S = W.T @ block.images
+        S += block.unchanged + b.T
+        for k, (batch, step_delta, Ws, bs) in enumerate(steps):
+            start = n - len(batch)
+            # Without clip, which has nothing to clip here, take makes a copy first.
+            np.take(block.products, batch, axis=0, out=rows[start:-1], mode="clip")
+            step_delta = np.vstack([step_delta, step_delta.sum(axis=0)])
+            S -= np.matmul(step_delta.T, rows[start:], out=moved)
+            s = S
+            for layer, (W, b) in enumerate(zip(Ws, bs), 1):
+                s = W.T @ np.maximum(s, 0, out=moved if s is S else None) + b.T
+                check.floats(f"layer {layer}: s", s)
+            logits[k] = s[0]
+        check.floats("layer 0: s", S)  # once infinite, it stays so
+    g, _ = plain.sigmoid_activation(logits)
+    return _sums(g.ravel(), np.tile(block.labels, len(steps)), len(steps))
 
 
-def _kept(n: int, m: int, weight_matrices: Sequence[Array]) -> int:
-    """Return how many numbers of each update a chunk keeps."""
-    first, *later = weight_matrices
-    return n * np.shape(first)[1] + sum(map(np.size, later)) + m
+def _sums(g: Array, y: Array, K: int) -> Array:
+    """Return the sums of loss and of right answers (K, 2) over K equal parts of g."""
+    loss, _ = plain.logistic_loss(g, y)
+    right = (g > 0.5) == (y > 0.5)
+    return np.transpose([a.reshape(K, -1).sum(1, dtype=float) for a in (loss, right)])
 
 
-def timesteps(
-    X: Array,
-    y: Array,
-    X_test: Array,
-    y_test: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    *,
-    batch_size: int,
-    step_size: float,
-    num_epochs: int,
-    rng: np.random.Generator | int | None,
-) -> Iterator[tuple[list[Array], list[Array], Array]]:
-    """Yield (weight_matrices, biases, rows) for one chunk of updates after another.
-
-    rows has four columns, a mini-batch's loss and accuracy and the test set's, and one
-    row for each update since the last yield. While it waits to be yielded, training is
-    ahead by up to FOLLOWERS chunks. Until the end, NumPy's matrix products take one
-    thread each in all of the process, lest they get in the way of the threads here.
-    """
-    X, y, Ws, bs = _in_one_dtype(X, y, weight_matrices, biases)
-    products = _quietly()(np.matmul)(X, X_test.T)
-    batches = _batches(len(X), batch_size, num_epochs, _generator(rng))
-    kept = _kept(min(batch_size, len(X)), len(X_test), Ws)
-    size = min(CHUNK, LARGEST_CHUNK // kept)
-    waiting: deque = deque()
-    with _one_thread_each(), ThreadPoolExecutor(FOLLOWERS) as followers:
-        while chunk := list(itertools.islice(batches, size)):
-            W, b, gs, steps = Ws[0], bs[0], [], []
-            for batch in chunk:
-                Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
-                gs.append(g)
-                steps.append((batch, step_delta, Ws[1:], bs[1:]))
-            logits = followers.submit(_follow, products, X_test, W, b, steps)
-            waiting.append((Ws, bs, chunk, gs, logits))
-            while len(waiting) > FOLLOWERS or (waiting and waiting[0][-1].done()):
-                yield _recorded(y, y_test, *waiting.popleft())
-        while waiting:
-            yield _recorded(y, y_test, *waiting.popleft())
-
-
-_running: dict[object, threadpool_limits] = {}  # and the limits found by the first one
+_limiting = threading.Lock()
 
 
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Give NumPy's matrix products one thread each, until the last user has gone."""
-    me = object()
-    try:  # without a lock, which an interrupt could leave locked
-        _running[me] = next(iter(_running.values()), None) or threadpool_limits()
-        threadpool_limits(limits=1, user_api="blas")
+    """Give matrix products one thread each; of runs at once, the first one does it."""
+    if not _limiting.acquire(blocking=False):
         yield
+        return
+    try:
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
     finally:
-        if list(_running) == [me]:
-            _running[me].restore_original_limits()
-        _running.pop(me, None)
+        _limiting.release()
 
 
-def _follow(
-    products: Array,
-    X_test: Array,
-    W_0: Array,
-    b_0: Array,
-    steps: list[tuple[Array, Array, list[Array], list[Array]]],
-) -> Array:
-    """Return the last neuron's s for X_test (m, d) after each of K updates, (K, m).
-
-    products (N, m) is X X_test^T; W_0 and b_0 are the first layer before the updates.
-    Each of the steps is a batch and its step_delta, as in _update, and the later
-    layers' Ws and bs after it.
-    """
-    m, h = len(X_test), W_0.shape[1]
-    n = max(len(batch) for batch, *_ in steps)
-    # S is held transposed: then all that is read or written lies in rows.
-    # The maximum with an array of zeros takes NumPy less time than that with 0.
-    S, moved, zeros = np.zeros((3, h, m), X_test.dtype)
-    rows = np.ones((n + 1, m), X_test.dtype)  # of products; the last is for the bias
-    logits = np.empty((len(steps), m), X_test.dtype)
-    with _quietly():  # here, because it holds for one thread
-        np.matmul(W_0.T, X_test.T, out=S)
-        np.add(S, b_0.T, out=S)
-        for k, (batch, step_delta, Ws, bs) in enumerate(steps):
-            start = n - len(batch)
-            # Without clip, which has nothing to clip here, take makes a copy first.
-            np.take(products, batch, axis=0, out=rows[start:-1], mode="clip")
-            step_delta = np.vstack([step_delta, step_delta.sum(axis=0)])
-            np.matmul(step_delta.T, rows[start:], out=moved)
-            np.subtract(S, moved, out=S)
-            s = S
-            for layer, (W, b) in enumerate(zip(Ws, bs), 1):
-                a = np.maximum(s, zeros, out=moved) if s is S else np.maximum(s, 0)
-                s = W.T @ a + b.T
-                _look_at(f"layer {layer}: s", s)
-            logits[k] = s[0]
-        _look_at("layer 0: s", S)  # once infinite, it stays so
-    return logits
-
-
-def _recorded(
-    y: Array, y_test: Array, Ws: list[Array], bs: list[Array],
-    batches: list[Array], gs: list[Array], logits: Future,
-) -> tuple[list[Array], list[Array], Array]:
-    """Return (Ws, bs, rows), what timesteps yields."""
-    g_test, _ = sigmoid_activation(logits.result())
-    K, m = g_test.shape
-    rows = np.empty((K, 4))
-    rows[:, :2] = _losses_and_accuracies(
-        np.concatenate(gs), y[np.concatenate(batches)], [len(g) for g in gs]
-    )
-    rows[:, 2:] = _losses_and_accuracies(g_test.ravel(), np.tile(y_test, K), [m] * K)
-    return Ws, bs, rows
-
-
-def _losses_and_accuracies(g: Array, y: Array, sizes: Sequence[int]) -> Array:
-    """Return average loss and accuracy (K, 2) of the K groups, of these sizes, in g."""
-    loss, _ = logistic_loss(g, y)
-    right = (g > 0.5) == (y > 0.5)
-    starts = np.cumsum([0, *sizes[:-1]])
-    sums = [np.add.reduceat(a, starts, dtype=float) for a in (loss, right)]
-    return np.transpose(sums) / np.transpose([sizes])
-
-
-# --------------------------------------------------------------------------------------
-# Finite differences
-# --------------------------------------------------------------------------------------
+# ---- Finite differences --------------------------------------------------------------
 #
 # Moving one weight W[p, q] of a layer moves only column q of its s = x W + b, and by
 # the move times x[:, p]; moving b[q] does the same with 1 for x. So one forward pass,
@@ -303,44 +273,47 @@ def _losses_and_accuracies(g: Array, y: Array, sizes: Sequence[int]) -> Array:
 # of its d_in weights and of its bias are carried on together, as if the batch were
 # d_in + 1 times as large. It is still forward passes alone: no derivative is used.
 
-@_quietly()
-def gradients_in_blocks(
-    X: Array,
-    y: Array,
-    weight_matrices: list[Array],
-    biases: list[Array],
-    epsilon: float,
+
+@quietly()
+def nn_finite_difference_checker(
+    X_batch: Array,
+    y_batch: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    activations: Sequence[Activation],
+    epsilon: float = 1e-5,
 ) -> tuple[list[Array], list[Array]]:
-    """Return grad_Ws, grad_bs by centred differences, as nn_finite_difference_checker.
+    """Return what nn_helpers.nn_finite_difference_checker does, but for rounding.
 
-    X is (n, d), y (n,), epsilon the half-width of each difference. The gradients are
-    float64 and have their parameters' shapes.
+    That function itself runs if the activations are not ReLUs and then one sigmoid.
     """
-    inputs, sums = [np.asarray(X)], []
+    if not _are_relus_and_a_sigmoid(activations):
+        return plain.nn_finite_difference_checker(
+            X_batch, y_batch, weight_matrices, biases, activations, epsilon
+        )
+    # What does not fit together is refused here, before the first difference.
+    g, _ = plain.forward_pass(X_batch, weight_matrices, biases, activations)
+    plain.logistic_loss(g, y_batch)
+    y, epsilon = np.asarray(y_batch), check.positive("epsilon", epsilon)
     Ws, bs = ([np.array(a, float) for a in part] for part in (weight_matrices, biases))
-    for W, b in zip(Ws, bs):
-        sums.append(inputs[-1] @ W + b)
-        inputs.append(np.maximum(sums[-1], 0))
-
+    inputs = [x for x, *_ in plain.forward_pass(X_batch, Ws, bs, activations)[1]]
+    sums = [x @ W + b for x, W, b in zip(inputs, Ws, bs)]
     grad_Ws, grad_bs = [np.empty_like(W) for W in Ws], [np.empty_like(b) for b in bs]
     for k, (W, b) in enumerate(zip(Ws, bs)):
         x = np.hstack([inputs[k], np.ones((len(y), 1))])  # a bias is a weight of 1
         width = Ws[k + 1].shape[1] if k + 1 < len(Ws) else 1
-        size = max(1, BLOCK // (len(y) * width))
+        size = max(1, LARGEST_BLOCK // (len(y) * width))
+        parts = [slice(i, i + size) for i in range(0, len(W) + 1, size)]
         for q in range(W.shape[1]):
-            weights = np.append(W[:, q], b[0, q])
-            gradient = np.empty_like(weights)
-            for start in range(0, len(weights), size):
-                block = slice(start, start + size)
-                a = weights[block]
-                ahead, behind = (
-                    _losses_moved(k, q, x[:, block] * (moved - a), sums, y, Ws, bs)
-                    for moved in (a + epsilon, a - epsilon)
-                )
-                step = (a + epsilon) - (a - epsilon)
-                if not step.all():
-                    raise ValueError(f"epsilon = {epsilon} is too small to move all")
-                gradient[block] = (ahead - behind) / step
+            a = np.append(W[:, q], b[0, q])
+            ahead, behind = a + epsilon, a - epsilon
+            if (ahead == behind).any():
+                raise ValueError(f"epsilon = {epsilon} is too small to move all")
+            losses = (
+                [_losses_moved(k, q, moves[:, p], sums, y, Ws, bs) for p in parts]
+                for moves in (x * (ahead - a), x * (behind - a))
+            )
+            gradient = np.subtract(*map(np.hstack, losses)) / (ahead - behind)
             grad_Ws[k][:, q], grad_bs[k][0, q] = gradient[:-1], gradient[-1]
     return grad_Ws, grad_bs
 
@@ -362,6 +335,6 @@ def _losses_moved(
         s = s.reshape(n * B, -1)
         for W, b in zip(Ws[k + 2:], bs[k + 2:]):
             s = np.maximum(s, 0) @ W + b
-    g, _ = sigmoid_activation(s.reshape(n * B))
-    loss, _ = logistic_loss(g, np.repeat(y, B))
+    g, _ = plain.sigmoid_activation(s.reshape(n * B))
+    loss, _ = plain.logistic_loss(g, np.repeat(y, B))
     return loss.reshape(n, B).mean(axis=0)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from sklearn.neural_network import MLPClassifier
 
+import nn_faster
 import nn_helpers as nn
 
 ROUNDS = 5
@@ -43,14 +44,14 @@ def start(dtype):
 
 def mini_batches(N, n, num_epochs, rng, steps):
     """Return the first steps of the run's mini-batches, as sgd draws them."""
-    return list(itertools.islice(nn._batches(N, n, num_epochs, rng), steps))
+    return list(itertools.islice(nn.mini_batches(N, n, num_epochs, rng), steps))
 
 
 def ours(data, dtype, n, num_epochs, steps):
     weights, biases, rng = start(dtype)
     X, y, X_test, y_test = data
-    *_, history = nn.train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
-                           batch_size=n, num_epochs=num_epochs, rng=rng)
+    *_, history = nn_faster.train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
+                                  batch_size=n, num_epochs=num_epochs, rng=rng)
     return np.transpose([history[name] for name in NAMES])
 
 
@@ -121,8 +122,8 @@ def scikit_learn(data, dtype, n, num_epochs, steps):
 def without_test_curves(data, dtype, n, num_epochs, steps):
     weights, biases, rng = start(dtype)
     X, y, *_ = data
-    *_, history = nn.train(X, y, None, None, weights, biases, ACTIVATIONS,
-                           batch_size=n, num_epochs=num_epochs, rng=rng)
+    *_, history = nn_faster.train(X, y, None, None, weights, biases, ACTIVATIONS,
+                                  batch_size=n, num_epochs=num_epochs, rng=rng)
     return np.transpose([history[name] for name in NAMES[:2]])
 
 
@@ -169,12 +170,12 @@ def matrix_product_rate(dtype) -> float:
 def peak_memory() -> float:
     """Return the MB that a process needs at most which does our run alone."""
     script = (
-        "import numpy as np, resource, nn_helpers as nn\n"
+        "import resource, nn_faster, nn_helpers as nn\n"
         "(X, y), (X_test, y_test) = nn.get_mnist_threes_nines()\n"
         "X, X_test = X.reshape(-1, 784), X_test.reshape(-1, 784)\n"
         "W, b = nn.create_weight_matrices([784, 200, 1], 0), "
         "nn.create_bias_vectors([784, 200, 1])\n"
-        "nn.train(X, y, X_test, y_test, W, b, "
+        "nn_faster.train(X, y, X_test, y_test, W, b, "
         "[nn.relu_activation, nn.sigmoid_activation], rng=0)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
@@ -191,7 +192,9 @@ def differences_seconds() -> float:
     seconds = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
-        nn.nn_finite_difference_checker(X[:100], y[:100], weights, biases, ACTIVATIONS)
+        nn_faster.nn_finite_difference_checker(
+            X[:100], y[:100], weights, biases, ACTIVATIONS
+        )
         seconds.append(time.perf_counter() - begin)
     return float(np.median(seconds))
 

@@ -10,8 +10,8 @@ import matplotlib
 import numpy as np
 import pytest
 
-import nn_helpers
-from nn_helpers import DATA, PROJECT, SHA256, display_image, get_mnist_threes_nines
+import nn_data
+from nn_data import DATA, PROJECT, SHA256, display_image, get_mnist_threes_nines
 
 pytestmark = pytest.mark.data
 
@@ -54,7 +54,7 @@ def test_no_network_is_touched(monkeypatch):
         raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    nn_helpers._read_idx.cache_clear()
+    nn_data._read_idx.cache_clear()
     get_mnist_threes_nines()
 
 
@@ -62,7 +62,7 @@ def test_no_network_is_touched(monkeypatch):
 def copied_data(tmp_path, monkeypatch):
     for name in SHA256:
         shutil.copy(DATA / name, tmp_path)
-    monkeypatch.setattr(nn_helpers, "DATA", tmp_path)
+    monkeypatch.setattr(nn_data, "DATA", tmp_path)
     return tmp_path
 
 

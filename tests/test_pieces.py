@@ -85,6 +85,14 @@ def test_relu(s):
     assert np.array_equal(slope, np.where(s > 0, 1, 0)) and slope.dtype == s.dtype
 
 
+@pytest.mark.parametrize("activation", [relu_activation, sigmoid_activation])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4)])
+def test_activations_of_nothing_are_nothing(activation, shape, dtype):
+    for result in activation(np.empty(shape, dtype)):
+        assert result.shape == shape and result.dtype == dtype
+
+
 def test_relu_at_the_corner_and_for_integers():
     out, slope = relu_activation(np.array([[-2, 0, 3]]))
     assert out.tolist() == [[0.0, 0.0, 3.0]] and slope.tolist() == [[0.0, 0.0, 1.0]]
@@ -98,7 +106,6 @@ def test_relu_at_the_corner_and_for_integers():
     [
         ([1.0, np.nan], "s must be finite"),
         ([np.inf], "s must be finite"),
-        ([], "s must not be empty"),
         (["1"], "s must hold numbers, got dtype <U1"),
         ([1j], "s must hold numbers, got dtype complex128"),
     ],

@@ -1,12 +1,15 @@
-"""(e) Training: the loop, its record, and that it learns."""
+"""(e) Training: the loop, its record, and that it learns.
 
-import inspect
+What train promises is asked of both, the plain one and the one of nn_faster.
+"""
+
 import sys
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+import nn_checks
 import nn_faster
 import nn_helpers
 from networks import activations_for, random_network
@@ -21,12 +24,18 @@ from nn_helpers import (
     relu_activation,
     sgd,
     sigmoid_activation,
-    train,
 )
 
 pytestmark = pytest.mark.e
 ACTIVATIONS = [relu_activation, sigmoid_activation]
 CURVES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+
+
+@pytest.fixture(params=[nn_helpers.train, nn_faster.train], ids=["plain", "fast"])
+def train(request, monkeypatch):
+    """Return either function; the fast one leaves nothing to the plain one."""
+    monkeypatch.setattr(nn_faster, "_pays", lambda *arguments: True)
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +79,7 @@ def by_the_book(
 
 @pytest.mark.parametrize("layer_dims", [(6, 1), (6, 5, 1), (6, 5, 4, 3, 2, 1)])
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
-def test_every_number_of_the_record(layer_dims, batch_size):
+def test_every_number_of_the_record(train, layer_dims, batch_size):
     X, y, X_test, y_test, weights, biases = network(3, layer_dims)
     got_W, got_b, history = train(
         X,
@@ -105,15 +114,16 @@ def test_every_number_of_the_record(layer_dims, batch_size):
         assert np.allclose(x, expected, rtol=1e-10)
 
 
-def test_the_last_test_numbers_are_the_trained_networks():
+def test_the_last_test_numbers_are_the_trained_networks(train):
     X, y, X_test, y_test, weights, biases = network()
     W, b, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, rng=0)
     g, _ = forward_pass(X_test, W, b, ACTIVATIONS)
-    assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
+    expected = logistic_loss(g, y_test)[0].mean()
+    assert history["test_loss"][-1] == pytest.approx(expected, rel=1e-12)
     assert history["test_accuracy"][-1] == accuracy(g, y_test)
 
 
-def test_the_first_training_loss_is_the_untrained_networks():
+def test_the_first_training_loss_is_the_untrained_networks(train):
     X, y, _, _, weights, biases = network()
     _, _, history = train(
         X, y, None, None, weights, biases, ACTIVATIONS, batch_size=23, rng=0
@@ -153,7 +163,7 @@ def test_every_example_is_seen_once_an_epoch(monkeypatch):
     assert not np.array_equal(*epochs) and not np.array_equal(epochs[0], X[:, 0])
 
 
-def test_arguments_are_left_untouched_and_results_are_new():
+def test_arguments_are_left_untouched_and_results_are_new(train):
     arguments = network()
     *_, weights, biases = arguments
     kept = [np.array(a) for a in [*arguments[:4], *weights, *biases]]
@@ -165,7 +175,7 @@ def test_arguments_are_left_untouched_and_results_are_new():
         assert np.array_equal(a, b)
 
 
-def test_a_seed_repeats_the_run():
+def test_a_seed_repeats_the_run(train):
     runs = [
         train(*network(), ACTIVATIONS, batch_size=4, rng=seed) for seed in (1, 1, 2)
     ]
@@ -174,7 +184,7 @@ def test_a_seed_repeats_the_run():
     assert not np.array_equal(histories[0], histories[2])
 
 
-def test_without_a_test_set_its_curves_stay_empty():
+def test_without_a_test_set_its_curves_stay_empty(train):
     X, y, X_test, y_test, weights, biases = network()
     W, _, history = train(X, y, None, None, weights, biases, ACTIVATIONS, rng=0)
     with_test, _, _ = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS, rng=0)
@@ -182,57 +192,75 @@ def test_without_a_test_set_its_curves_stay_empty():
     assert np.array_equal(W[0], with_test[0])
 
 
-def test_no_epochs_give_an_empty_record():
+def test_no_epochs_give_an_empty_record(train):
     _, _, history = train(*network(), ACTIVATIONS, num_epochs=0)
     assert [history[name].shape for name in CURVES] == [(0,)] * 4
 
 
-# Not recognised as the ReLU that it is, so that training goes the plain way.
-PLAIN = [lambda s: relu_activation(s), sigmoid_activation]
+class Bar:
+    """In the place of tqdm: notes what it is told, and can strike like a Ctrl-C."""
+
+    told, strike_at = [], None
+
+    def __init__(self, iterable=None, **options):
+        self.iterable = iterable
+        Bar.told = [options]
+
+    def __iter__(self):
+        for item in self.iterable:
+            yield item
+            self.update(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        Bar.told.append("gone")
+
+    def update(self, count):
+        Bar.told.append(count)
+        if sum(Bar.told[1:]) == Bar.strike_at:
+            raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    "activations, followed",
-    [(ACTIVATIONS, True), (ACTIVATIONS, False), (PLAIN, False)],
-    ids=["followed", "fast", "plain"],
-)
+@pytest.fixture
+def bar(monkeypatch):
+    for module in (nn_helpers, nn_faster):
+        monkeypatch.setattr(module, "tqdm", Bar)
+    monkeypatch.setattr(nn_faster, "CHUNK", 1)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    return Bar
+
+
+@pytest.mark.parametrize("with_test_set", [True, False])
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
-    monkeypatch, activations, followed
+    train, monkeypatch, with_test_set
 ):
-    """Strike at each line that train runs, and at each of the functions' it calls."""
-    monkeypatch.setattr(nn_faster, "pays", lambda *arguments: followed)
+    """Strike at each line that runs from the first update on."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
     monkeypatch.setattr(nn_faster, "FOLLOWERS", 1)
     X, y, X_test, y_test, weights, biases = network()
-    arguments = X, y, X_test, y_test, weights, biases, activations
+    test_set = (X_test, y_test) if with_test_set else (None, None)
+    arguments = X, y, *test_set, weights, biases, ACTIVATIONS
     _, _, whole = train(*arguments, batch_size=5, rng=0)
-    files = {nn_helpers.__file__, nn_faster.__file__}
-    strike_at, lines, ends = 0, 0, set()
+    plain = list(sgd(X, y, weights, biases, ACTIVATIONS, batch_size=5, rng=0))
+    files = {module.__file__ for module in (nn_checks, nn_helpers, nn_faster)}
+    strike_at, lines, updating, ends = 0, 0, False, set()
 
     def trace(frame, event, argument):
-        nonlocal lines
+        nonlocal lines, updating
         if frame.f_code.co_filename not in files:
             return None
-        if event == "line" and armed(frame):
+        updating = updating or frame.f_code.co_name == "mini_batches"
+        if event == "line" and updating:
             lines += 1
             if lines == strike_at:
                 raise KeyboardInterrupt
         return trace
 
-    def armed(frame):
-        """Say whether train has come to its loop, from which on it catches."""
-        while frame is not None:
-            if frame.f_code is train.__code__:
-                return "done" in frame.f_locals and frame.f_lineno > loop_begins
-            frame = frame.f_back
-        return False
-
-    source, first = inspect.getsourcelines(train)
-    loop_begins = first + source.index("    try:\n")
     while True:
         strike_at += 1 + strike_at // 30
-        lines = 0
-        before = sys.gettrace()
+        lines, updating, before = 0, False, sys.gettrace()
         # A trace can strike between the body of a with and its end: mend that here.
         with np.errstate(), threadpool_limits():
             sys.settrace(trace)
@@ -246,18 +274,42 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
         ends.add(done)
         for name in CURVES:
             assert np.array_equal(history[name], whole[name][:done])
-        if done:
-            g, _ = forward_pass(X_test, W, b, activations)
-            expected = logistic_loss(g, y_test)[0].mean()
-            assert np.isclose(history["test_loss"][-1], expected, rtol=1e-12, atol=0)
-        else:
-            assert np.array_equal(W[0], weights[0])
+        plain_W, plain_b = plain[done - 1][:2] if done else (weights, biases)
+        for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
+            assert np.allclose(a, plain_a, rtol=1e-12, atol=1e-15)
         if lines < strike_at:
             break
-    assert len(ends) > 3
+    assert len(ends) > 3 and max(ends) == len(whole["train_loss"])
 
 
-def test_progress_shows_a_bar(capsys, monkeypatch):
+@pytest.mark.parametrize("strike_at", [1, 7, 24])
+def test_an_interrupt_between_two_updates_keeps_all_so_far(train, bar, strike_at):
+    X, y, X_test, y_test, weights, biases = network()
+    bar.strike_at = strike_at
+    try:
+        W, _, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
+                              batch_size=5, rng=0, progress=True)
+    finally:
+        bar.strike_at = None
+    assert [len(history[name]) for name in CURVES] == [strike_at] * 4
+    steps = list(sgd(X, y, weights, biases, ACTIVATIONS, batch_size=5, rng=0))
+    assert np.allclose(W[0], steps[strike_at - 1][0][0], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("with_test_set", [True, False])
+def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(
+    train, bar, with_test_set
+):
+    X, y, X_test, y_test, weights, biases = network()
+    test_set = (X_test, y_test) if with_test_set else (None, None)
+    train(X, y, *test_set, weights, biases, ACTIVATIONS, batch_size=1, num_epochs=3,
+          progress=True)
+    options, *counts = bar.told
+    assert options == {"total": 69, "leave": False, "disable": False}
+    assert [count for count in counts if count != "gone"] == [1] * 69
+
+
+def test_progress_shows_a_bar(train, capsys, monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     train(*network(), ACTIVATIONS, num_epochs=2, progress=True)
     assert "/2" in capsys.readouterr().err
@@ -301,7 +353,7 @@ def test_progress_shows_a_bar(capsys, monkeypatch):
         ({"weight_matrices": []}, "must be lists of one length"),
     ],
 )
-def test_train_refuses(change, message):
+def test_train_refuses(train, change, message):
     names = ["X_train", "y_train", "X_test", "y_test", "weight_matrices", "biases"]
     arguments = dict(zip(names, network()), activations=ACTIVATIONS) | change
     with pytest.raises(ValueError, match=message):
@@ -329,7 +381,7 @@ def test_accuracy():
     assert accuracy(g, y) == 3 / 5
 
 
-def test_it_learns_threes_and_nines(digits):
+def test_it_learns_threes_and_nines(train, digits):
     """One epoch beats the nearest class mean's 96 %, and learning is no accident."""
     X, y, X_test, y_test = digits
     dims = [784, 200, 1]
@@ -342,7 +394,7 @@ def test_it_learns_threes_and_nines(digits):
     assert accuracy(forward_pass(X_test, W, b, ACTIVATIONS)[0], y_test) > 0.965
 
 
-def test_it_fits_twenty_images_in_float32_too(digits):
+def test_it_fits_twenty_images_in_float32_too(train, digits):
     X, y = digits[0][:20].astype(np.float32), digits[1][:20]
     weights = [W.astype(np.float32) for W in create_weight_matrices([784, 50, 1], 0)]
     biases = [b.astype(np.float32) for b in create_bias_vectors([784, 50, 1])]
@@ -362,7 +414,7 @@ def test_it_fits_twenty_images_in_float32_too(digits):
     assert all(a.dtype == np.float32 for a in W + b)
 
 
-def test_step_size_ten_gives_no_nan_and_no_warning(digits):
+def test_step_size_ten_gives_no_nan_and_no_warning(train, digits):
     X, y, X_test, y_test = digits
     dims = [784, 200, 1]
     for seed in (0, 1):
@@ -382,7 +434,7 @@ def test_step_size_ten_gives_no_nan_and_no_warning(digits):
         assert all(np.isfinite(a).all() for a in [*W, *b, *history.values()])
 
 
-def test_overflow_is_one_clear_error():
+def test_overflow_is_one_clear_error(train):
     X, y, _, _, weights, biases = network(0, (6, 5, 4, 1))
     with pytest.raises(ValueError, match="finite"):
         train(
@@ -412,7 +464,7 @@ def test_accuracy_refuses(g, y, message):
         accuracy(g, y)
 
 
-def test_a_numpy_step_size_keeps_float32():
+def test_a_numpy_step_size_keeps_float32(train):
     X, y, _, _, weights, biases = network()
     single = [[a.astype(np.float32) for a in arrays] for arrays in (weights, biases)]
     W, b, _ = train(
@@ -442,27 +494,28 @@ def test_ctrl_c_ends_training_with_what_is_done(after):
         return relu_activation(s)
 
     arguments = X, y, X_test, y_test, weights, biases
-    W, b, history = train(
+    W, b, history = nn_helpers.train(
         *arguments, [interrupted, sigmoid_activation], batch_size=5, rng=0
     )
-    _, _, whole = train(*arguments, PLAIN, batch_size=5, rng=0)
+    _, _, whole = nn_helpers.train(*arguments, ACTIVATIONS, batch_size=5, rng=0)
     assert seen == [1, *[5, 7] * after, 5]
     for name in CURVES:
         assert np.array_equal(history[name], whole[name][:after])
     if after:
-        g, _ = forward_pass(X_test, W, b, PLAIN)
+        g, _ = forward_pass(X_test, W, b, ACTIVATIONS)
         assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
     else:
         assert np.array_equal(W[0], weights[0]) and np.array_equal(b[0], biases[0])
 
 
-def test_the_plain_way_without_a_test_set():
+def test_other_activations_train_the_plain_way(train):
     X, y, X_test, y_test, weights, biases = network()
-    W, _, history = train(X, y, None, None, weights, biases, PLAIN, rng=0)
-    with_test, _, whole = train(X, y, X_test, y_test, weights, biases, PLAIN, rng=0)
-    assert [len(history[name]) for name in CURVES] == [5, 5, 0, 0]
-    assert np.array_equal(history["train_loss"], whole["train_loss"])
-    assert np.array_equal(W[0], with_test[0])
+    arguments = X, y, X_test, y_test, weights, biases
+    activations = [lambda s: relu_activation(s), sigmoid_activation]
+    W, _, history = train(*arguments, activations, rng=0)
+    plain_W, _, plain = nn_helpers.train(*arguments, ACTIVATIONS, rng=0)
+    assert np.array_equal(W[0], plain_W[0])
+    assert all(np.array_equal(history[name], plain[name]) for name in CURVES)
 
 
 def test_accuracy_exactly_at_one_half_and_between_the_labels():
@@ -474,72 +527,22 @@ def test_accuracy_exactly_at_one_half_and_between_the_labels():
     assert accuracy([0.1, 0.1, 0.9], [0.3, 0.4, 0.7]) == 1
 
 
-@pytest.mark.parametrize("activations", [ACTIVATIONS, PLAIN], ids=["fast", "plain"])
-def test_an_interrupt_at_each_line_of_the_first_round(activations):
-    """Above all between the record's row and the network that belongs to it."""
-    X, y, X_test, y_test, weights, biases = network()
-    lines, first = inspect.getsourcelines(train)
-    loop = [k for k, line in enumerate(lines) if "in timesteps:" in line][-1]
-    end = lines.index("    except KeyboardInterrupt:\n")
-    ends = []
-    for strike_at in range(first + loop + 1, first + end):
-
-        def trace(frame, event, argument, strike_at=strike_at):
-            if frame.f_code is not train.__code__:
-                return None
-            if event == "line" and frame.f_lineno == strike_at:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-            return trace
-
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            W, b, history = train(X, y, X_test, y_test, weights, biases, activations)
-        finally:
-            sys.settrace(before)
-        ends.append(len(history["train_loss"]))
-        assert [len(history[name]) for name in CURVES] == ends[-1:] * 4
-        for a, plain in zip(W + b, weights + biases, strict=True):
-            assert np.array_equal(a, plain) == (ends[-1] == 0)
-    assert set(ends) == {0}
-
-
 @pytest.mark.parametrize("shape", [(7,), (7, 6, 1)])
-def test_a_test_set_of_another_dimension_is_refused(shape):
+def test_a_test_set_of_another_dimension_is_refused(train, shape):
     X, y, _, y_test, weights, biases = network()
     message = r"^X_test must be two-dimensional, got shape \(7,"
     with pytest.raises(ValueError, match=message):
         train(X, y, np.ones(shape), y_test, weights, biases, ACTIVATIONS)
 
 
-@pytest.mark.parametrize(
-    "activations, counts", [(ACTIVATIONS, [30, 30, 9]), (PLAIN, [1] * 69)]
-)
-def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(
-    monkeypatch, activations, counts
-):
-    import tqdm.auto
-
-    monkeypatch.setattr(nn_faster, "CHUNK", 30)
-
-    class Bar:
-        def __init__(self, **options):
-            seen.append(options)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            seen.append("gone")
-
-        def update(self, count):
-            seen.append(count)
-
-    seen = []
-    monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    arguments = *network(), activations
-    train(*arguments, batch_size=1, num_epochs=3, progress=True)
-    options = {"total": 69, "unit": "step", "leave": False, "disable": False}
-    assert seen == [options, *counts, "gone"]
+def test_averages_are_in_double_precision_in_float32_too(train):
+    """A hundred thousand times nearly the same number: sums in float32 would drift."""
+    X = np.full((100_000, 1), 0.3, np.float32)
+    weight, bias = np.full((1, 1), 0.7, "f4"), np.zeros((1, 1), "f4")
+    network = [weight], [bias], [sigmoid_activation]
+    y = np.zeros(len(X))
+    W, b, history = train(X, y, X, y, *network, batch_size=len(X), num_epochs=1, rng=0)
+    for name, parameters in (("train_loss", network[:2]), ("test_loss", (W, b))):
+        g, _ = forward_pass(X[:1], *parameters, network[2])
+        loss = float(logistic_loss(g, y[:1])[0][0])
+        assert history[name][0] == pytest.approx(loss, rel=1e-12)

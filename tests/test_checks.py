@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+import nn_checks
+import nn_faster
 from networks import activations_for, load_toy
 from nn_helpers import (
     accuracy,
@@ -43,6 +45,12 @@ CALLS = {
     "checker y": (
         pytest.mark.a, "y",
         lambda a: nn_finite_difference_checker(X, a, WEIGHTS, BIASES, ACTIVATIONS),
+    ),
+    "faster checker X": (
+        pytest.mark.a, "X_batch",
+        lambda a: nn_faster.nn_finite_difference_checker(
+            a, Y, WEIGHTS, BIASES, ACTIVATIONS
+        ),
     ),
     "sigmoid": (pytest.mark.b, "s", sigmoid_activation),
     "relu": (pytest.mark.b, "s", relu_activation),
@@ -107,6 +115,22 @@ CALLS = {
         pytest.mark.e, "y_test",
         lambda a: train(X, Y, X, a, WEIGHTS, BIASES, ACTIVATIONS),
     ),
+    "faster train X": (
+        pytest.mark.e, "X_train",
+        lambda a: nn_faster.train(a, Y, X, Y, WEIGHTS, BIASES, ACTIVATIONS),
+    ),
+    "faster train y": (
+        pytest.mark.e, "y_train",
+        lambda a: nn_faster.train(X, a, X, Y, WEIGHTS, BIASES, ACTIVATIONS),
+    ),
+    "faster train X_test": (
+        pytest.mark.e, "X_test",
+        lambda a: nn_faster.train(X, Y, a, Y, WEIGHTS, BIASES, ACTIVATIONS),
+    ),
+    "faster train y_test": (
+        pytest.mark.e, "y_test",
+        lambda a: nn_faster.train(X, Y, X, a, WEIGHTS, BIASES, ACTIVATIONS),
+    ),
 }  # fmt: skip
 
 
@@ -158,11 +182,22 @@ def test_the_last_layers_width_is_named():
 
 
 @pytest.mark.a
-@pytest.mark.parametrize("width", [1, 300])  # by the plain loop, and in blocks
-def test_labels_of_another_shape_are_refused_before_any_difference(width):
-    network = [np.ones((4, width)), np.ones((width, 1))], [np.zeros((1, width)), [[0]]]
+@pytest.mark.parametrize(
+    "checker", [nn_finite_difference_checker, nn_faster.nn_finite_difference_checker]
+)
+def test_labels_of_another_shape_are_refused_before_any_difference(checker):
+    network = [np.ones((4, 1)), np.ones((1, 1))], [np.zeros((1, 1)), [[0]]]
     with pytest.raises(ValueError, match=r"^y must have shape \(2,\), got \(2, 1\)$"):
-        nn_finite_difference_checker(X, Y[:, np.newaxis], *network, ACTIVATIONS)
+        checker(X, Y[:, np.newaxis], *network, ACTIVATIONS)
+
+
+@pytest.mark.b
+def test_no_floating_point_warning_gets_through():
+    """A false division by zero, as of some libraries for matrix products, neither."""
+    with np.errstate(all="raise"), nn_checks.quietly():
+        one, zero, huge = np.ones(1), np.zeros(1), np.full(1, 1e308)
+        results = one / zero, zero / zero, huge * huge, 1 / huge / huge
+    assert np.array_equal(results, [[np.inf], [np.nan], [np.inf], [0]], equal_nan=True)
 
 
 @pytest.mark.c
