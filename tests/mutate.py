@@ -61,8 +61,10 @@ SLOW = [
     "test_faster.py::test_an_epoch_on_the_digits",
     *(
         f"test_training.py::test_{name}[{way}]"
-        for name in ("step_size_ten_gives_no_nan_and_no_warning",
-                     "it_learns_threes_and_nines", "it_fits_twenty_images_in_float32_too")
+        for name in (
+            "step_size_ten_gives_no_nan_and_no_warning", "it_learns_threes_and_nines",
+            "it_fits_twenty_images_in_float32_too",
+        )
         for way in ("plain", "fast")
     ),
     "test_data.py::test_damaged_file_is_named_with_the_way_out[train-images-idx3-"

@@ -400,7 +400,7 @@ def test_what_is_no_list_of_layers_is_refused(lists):
 
 
 @pytest.mark.c
-@pytest.mark.parametrize("rng", ["abc", 0.5, -1])
+@pytest.mark.parametrize("rng", ["abc", 0.5, -1, True])
 def test_what_is_no_source_of_random_numbers_is_named(rng):
     X, y, weights, biases = load_toy()
     arguments = weights, biases, activations_for(weights)
