@@ -3,10 +3,11 @@
 import datetime
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from export import ExportError
+from export.errors import ExportError
 
 STATEMENT = (
     "I certify that all solutions are entirely in my own words and that I have not "
@@ -30,18 +31,22 @@ class Cover:
     @property
     def full_title(self) -> str:
         """What the document is called outside of itself, as in a window's title."""
-        said = (self.course, self.homework, self.title)
-        return " – ".join(words for words in said if words.strip())
+        parts = (self.course, self.homework, self.title)
+        return " – ".join(part for part in parts if part.strip())
 
     @property
     def missing(self) -> list[str]:
         """The settings that are still needed before this can be handed in."""
-        alone = self.worked_alone or self.worked_with
-        return (
-            [] if self.name.strip() else ["name"]
-        ) + ([] if alone else ["worked_alone or worked_with"]) + (
-            [] if self.date.strip() else ["date"]
-        )
+        needed = {
+            "name": self.name.strip(),
+            "worked_alone or worked_with": self.worked_alone or self.worked_with,
+            "date": self.date.strip(),
+        }
+        return [setting for setting, given in needed.items() if not given]
+
+
+class _Wrong(Exception):
+    """What a setting is not; the message goes on after its name."""
 
 
 def read_cover(path: Path) -> Cover:
@@ -59,31 +64,57 @@ def read_cover(path: Path) -> Cover:
         line = int(at[1]) if at else text.count("\n") + 1
         reason = str(error)[: at.start()] if at else str(error).split(" (at")[0]
         raise ExportError(f"{path}, line {line}: {reason}") from None
-
-    def wrong(key: str, reason: str) -> ExportError:
+    key = ""
+    try:
+        for key, value in settings.items():
+            settings[key] = _SETTINGS.get(key, _unknown)(value)
+        key = "worked_alone"
+        if settings.get(key) and settings.get("worked_with"):
+            raise _Wrong("is true, but worked_with names somebody")
+    except _Wrong as reason:
         found = re.search(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]", text, re.M)
         line = text[: found.end()].count("\n") + 1 if found else 1
-        return ExportError(f"{path}, line {line}: {key} {reason}")
-
-    for key, value in settings.items():
-        if key not in {field.name for field in fields(Cover)}:
-            raise wrong(key, "is not a setting of the cover")
-        if key == "worked_alone":
-            if not isinstance(value, bool):
-                raise wrong(key, "must be true or false")
-        elif key == "worked_with":
-            names = [value] if isinstance(value, str) and value else value
-            if isinstance(names, str):
-                names = []
-            if not isinstance(names, list) or not all(
-                isinstance(name, str) and name.strip() for name in names
-            ):
-                raise wrong(key, 'must be a list of names, ["..."]')
-            settings[key] = tuple(names)
-        elif key == "date" and isinstance(value, datetime.date):
-            settings[key] = f"{value.day} {value:%B} {value.year}"
-        elif not isinstance(value, str):
-            raise wrong(key, "must be in quotes")
-    if settings.get("worked_alone") and settings.get("worked_with"):
-        raise wrong("worked_alone", "is true, but worked_with names somebody")
+        raise ExportError(f"{path}, line {line}: {key} {reason}") from None
     return Cover(**settings)
+
+
+# What a setting of the file becomes; each raises _Wrong for what it cannot be.
+
+
+def _unknown(value: object) -> None:
+    raise _Wrong("is not a setting of the cover")
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong("must be true or false")
+    return value
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Wrong("must be in quotes")
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [value] if value else []
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and name.strip() for name in value
+    ):
+        raise _Wrong('must be a list of names, ["..."]')
+    return tuple(value)
+
+
+def _date(value: object) -> str:
+    if isinstance(value, datetime.date):
+        return f"{value.day} {value:%B} {value.year}"
+    return _words(value)
+
+
+_SETTINGS: dict[str, Callable] = {field.name: _words for field in fields(Cover)} | {
+    "worked_alone": _flag,
+    "worked_with": _names,
+    "date": _date,
+}

@@ -4,6 +4,7 @@ pypdf opens the file. The pages' contents are read here: its own reading of them
 several times as long, longer than all the rest of the build.
 """
 
+import io
 import re
 import struct
 import unicodedata
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pypdf import PageObject
+from pypdf import PageObject, PdfReader
 
 Matrix = tuple[float, float, float, float, float, float]
 
@@ -51,6 +52,14 @@ class Mark:
     right: float
     bottom: float
     top: float
+
+
+Page = list[Mark]
+
+
+def read_pages(pdf: bytes) -> list[Page]:
+    """The runs of text and the pictures of each page, in the order of the file."""
+    return [list(marks(page)) for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
 def marks(page: PageObject) -> Iterator[Mark]:

@@ -11,15 +11,9 @@ import psutil
 import pytest
 from nbformat.v4 import new_output
 
-from export.execute import (
-    NotebookError,
-    _environment,
-    _Run,
-    _Stopped,
-    clean,
-    execute_notebooks,
-    read_notebook,
-)
+from export import ExportError
+from export.read import read_notebook
+from export.run import _environment, _Run, _Stopped, clean, execute_notebooks
 from export_samples import WIDGET, code, figure, notebook, save, stdout
 
 pytestmark = pytest.mark.export
@@ -67,7 +61,7 @@ def test_notebooks_run_in_fresh_kernels_of_this_python(tmp_path, monkeypatch):
 
 
 def failure(path: Path, **options) -> str:
-    with pytest.raises(NotebookError) as raised:
+    with pytest.raises(ExportError) as raised:
         execute_notebooks([path], **options)
     assert not kernels()
     assert "\n" not in str(raised.value)
@@ -78,7 +72,7 @@ def test_a_failing_cell_is_named_and_ends_the_other_kernels(tmp_path):
     save(tmp_path / "z.ipynb", code("import time; time.sleep(60)"))
     bad = save(tmp_path / "a.ipynb", "text", code("x = 1"), code("x\n1 / 0  # here"))
     start = time.monotonic()
-    with pytest.raises(NotebookError) as raised:
+    with pytest.raises(ExportError) as raised:
         execute_notebooks([bad, tmp_path / "z.ipynb"])
     assert str(raised.value) == (
         f"{bad}, cell 3: ZeroDivisionError: division by zero (line 2: 1 / 0  # here)"
@@ -124,7 +118,7 @@ def test_a_damaged_notebook_is_named(tmp_path, content, reason):
     path = tmp_path / "a.ipynb"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(NotebookError) as raised:
+    with pytest.raises(ExportError) as raised:
         read_notebook(path)
     assert str(raised.value).startswith(f"{path}: {reason}")
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400

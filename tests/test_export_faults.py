@@ -15,7 +15,8 @@ import nbformat
 import psutil
 import pytest
 
-from export.__main__ import main, write
+from export.__main__ import main
+from export.write import write
 from export_samples import code, save, stdout
 
 pytestmark = pytest.mark.export
@@ -173,7 +174,7 @@ def test_a_disk_that_is_full_is_said_and_changes_nothing(folder, capsys, monkeyp
     def nowhere(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/typst-0")
 
-    monkeypatch.setattr("export.exporter.tempfile.TemporaryDirectory", nowhere)
+    monkeypatch.setattr("export.compile.tempfile.TemporaryDirectory", nowhere)
     line = refused(capsys, *command(folder, "--no-execute"))
     assert "No space left on device: '/tmp/typst-0'" in line
     assert contents(folder) == before

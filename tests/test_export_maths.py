@@ -1,6 +1,7 @@
 """TeX on its way to Typst: right, or refused by name, never wrong in silence."""
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from pypdf import PdfReader
 
 from export import ExportError
-from export.exporter import compile_typst
+from export.compile import compile_typst
+from export.formulas import Formula, split
 from export.markup import Piece, convert
-from export.maths import Formula, lift
 from export.pages import marks
 
 pytestmark = pytest.mark.export
@@ -22,7 +23,7 @@ SPOKEN = re.compile(r'#\[#set math\.equation\(alt: ".*?"\); (\$ .* \$)\]', re.DO
 def typeset(*formulas: str) -> list[str]:
     """Each formula's Typst, as Markdown with that formula gives it."""
     pieces = [
-        Piece(tex, "text/markdown", f"cell {number}", {})
+        Piece(tex, "text/markdown", f"cell {number}")
         for number, tex in enumerate(formulas, 1)
     ]
     convert(pieces)
@@ -92,19 +93,23 @@ def test_what_cannot_be_typeset_is_refused_with_place_and_formula(tex):
     assert REFUSED[tex] in message.rsplit("$: ", 1)[1]
 
 
-def test_a_stand_in_that_pandoc_moves_is_refused(monkeypatch):
-    lost = {"typst": '$hat("\ue0020\ue003")$'}  # as a word, not where it was put
-    monkeypatch.setattr("export.markup._pandoc", lambda requests: [{}, lost])
-    with pytest.raises(ExportError, match=r"typeset \$\\;\$: .* Typst has no room"):
-        typeset(r"$\;$")
+def test_a_stand_in_that_pandoc_moves_is_refused():
+    tex = r"\genfrac a\text{b}"  # Pandoc takes its letters for a delimiter
+    with pytest.raises(ExportError) as raised:
+        typeset(f"${tex}$")
+    message = f"cell 1: cannot typeset ${tex}$: a construct where Typst has no room for it"
+    assert str(raised.value) == message
 
 
-def test_what_pandoc_says_is_passed_on(monkeypatch):
-    unclear = {"typst": "", "problem": "no idea\nat all"}
-    monkeypatch.setattr("export.markup._pandoc", lambda requests: [{}, unclear])
+def test_what_pandoc_says_is_passed_on(monkeypatch, tmp_path):
+    unclear = {"formulas": [{"problem": "no idea\nat all"}], "pieces": []}
+    (tmp_path / "results").write_text(json.dumps(unclear))
+    pandoc = tmp_path / "pandoc"
+    pandoc.write_text(f"#!/bin/sh\ncat >/dev/null\ncat '{tmp_path}/results'\n")
+    pandoc.chmod(0o755)
+    monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: str(pandoc))
     with pytest.raises(ExportError, match="Pandoc does not understand it"):
         typeset("$x$")
-    monkeypatch.undo()
     monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: "/bin/false")
     with pytest.raises(ExportError, match="^pandoc: "):
         typeset("$x$")
@@ -163,9 +168,10 @@ def test_the_second_exponent_stands_beside_the_first():
     ],
 )
 def test_formulas_are_found_where_jupyter_finds_them(text, formulas):
-    found: list[Formula] = []
-    lift(text, found)
+    parts = split(text)
+    found = [part for part in parts if isinstance(part, Formula)]
     assert [(formula.tex, formula.display) for formula in found] == formulas
+    assert "".join(getattr(part, "source", part) for part in parts) == text
 
 
 def test_text_around_formulas_is_kept():

@@ -20,15 +20,12 @@ from pypdf import PdfReader
 from export import ExportError
 from export.__main__ import main
 from export.check import BOTTOM, TOP, Checked
+from export.compile import compile_typst, compile_with_fonts
 from export.cover import STATEMENT, Cover
-from export.exporter import (
-    TypstExporter,
-    TypstPDFExporter,
-    compile_typst,
-    compile_whole,
-)
+from export.exporter import TypstExporter, TypstPDFExporter
 from export.pages import marks, missing
-from export.write_up import APPENDIX, WriteUp, local_modules, typeset
+from export.sources import local_modules
+from export.write_up import APPENDIX, WriteUp, make_write_up
 from export_samples import (
     WIDGET,
     code,
@@ -96,7 +93,7 @@ def built(folder) -> tuple[WriteUp, bytes, Checked]:
 
 def build(*paths: Path, cover: Cover = SIGNED) -> tuple[WriteUp, bytes, Checked]:
     notebooks = [nbformat.read(path, 4) for path in paths]
-    write_up = typeset(paths, notebooks, cover, "w")
+    write_up = make_write_up(paths, notebooks, cover, "w")
     pdf = compile_typst(write_up.source, write_up.files)
     checked = Checked(pdf)
     checked.check(write_up)
@@ -600,7 +597,8 @@ def test_hostile_names_are_typeset_as_they_are(name, tmp_path):
 
 def test_a_script_that_no_font_has_is_named(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A")
-    write_up = typeset([path], [nbformat.read(path, 4)], Cover(name="陳 Chen"), "w")
+    cover = Cover(name="陳 Chen")
+    write_up = make_write_up([path], [nbformat.read(path, 4)], cover, "w")
     checked = Checked(compile_typst(write_up.source, write_up.files))
     named = missing(itertools.chain(*checked.pages), write_up.source)
     assert named.startswith("陳 (CJK UNIFIED IDEOGRAPH-")
@@ -616,12 +614,12 @@ def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch)
         asked.append(system_fonts)
         return compile_typst(source, files)
 
-    monkeypatch.setattr("export.exporter.compile_typst", compiled)
+    monkeypatch.setattr("export.compile.compile_typst", compiled)
     with pytest.raises(ExportError, match="no font on this computer has 陳 "):
         TypstPDFExporter().from_notebook_node(notebook("a 陳 b"))
     assert asked == [False, True]
     asked.clear()
-    compile_whole("a white square is a letter like any other: \u25a1", {})
+    compile_with_fonts("a white square is a letter like any other: \u25a1", {})
     assert asked == [False]
 
 
