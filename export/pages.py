@@ -1,7 +1,8 @@
 """What stands on the pages of a PDF, and where: enough to check a write-up.
 
 pypdf opens the file. The pages' contents are read here: its own reading of them takes
-several times as long, longer than all the rest of the build.
+several times as long, longer than all the rest of the build. pypdfium2 is as fast, but
+counts what a picture clips away as part of it, and runs of spaces as one.
 """
 
 import io
@@ -9,7 +10,7 @@ import re
 import struct
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,63 +60,94 @@ Page = list[Mark]
 
 def read_pages(pdf: bytes) -> list[Page]:
     """The runs of text and the pictures of each page, in the order of the file."""
-    return [list(marks(page)) for page in PdfReader(io.BytesIO(pdf)).pages]
+    return [list(_marks(page)) for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
-def marks(page: PageObject) -> Iterator[Mark]:
-    """The runs of text and the pictures of a page, in the order of the file."""
-    resources: Any = page["/Resources"]
+def _marks(page: PageObject) -> Iterator[Mark]:
     contents = page.get_contents()
     drawn = b"" if contents is None else contents.get_data()
-    fonts = {
-        name.lstrip("/"): _Font(font.get_object())
-        for name, font in resources.get("/Font", {}).items()
-    }
-    forms = resources.get("/XObject", {})
-    place: Matrix = (1, 0, 0, 1, 0, 0)
-    line: Matrix = place
-    saved: list[Matrix] = []
-    spans: list[str | None] = []  # the text that stands for what is marked, if given
-    actual: str | None = None
-    font: _Font | None = None
-    size = 0.0
+    state = _State(page["/Resources"])
     for match in _OPERATOR.finditer(drawn):
-        kind, word = match.lastgroup, match[match.lastindex or 0]
-        if kind == "set":
-            matrix = _matrix(match["matrix"].split())
-            if word == b"cm":
-                place = _times(matrix, place)
-            else:
-                line = matrix
-        elif word == b"q":
-            saved.append(place)
-        elif word == b"Q":
-            place = saved.pop()
-        elif kind == "size":
-            font, size = fonts[match["font"].decode()], float(match["size"])
-        elif kind == "actual":
-            actual = _text(_string(word))
-        elif word in (b"BDC", b"BMC"):
-            spans.append(actual)
-            actual = None
-        elif word == b"EMC":
-            spans.pop()
-        elif kind == "form":
-            form = forms["/" + word.decode()].get_object()
-            box = [float(n) for n in form.get("/BBox", (0, 0, 1, 1))]
-            inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
-            yield _mark("", box, _times(inner, place))
-        else:
-            assert font is not None  # it is always set before any text
-            text, width = font.read(word)
-            if spans and spans[-1] is not None and MISSING not in text:
-                text, spans[-1] = spans[-1], ""
-            box = [0, 0, width * size, size * 0.7]
-            yield _mark(text, box, _times(line, place))
+        kind = match.lastgroup or ""
+        operator = match[kind].decode() if kind in ("set", "word") else kind
+        mark = _HANDLERS[operator](state, match)
+        if mark is not None:
+            yield mark
+
+
+class _State:
+    """What the operators of a page have set so far; one method for each of them."""
+
+    def __init__(self, resources: Any) -> None:
+        self.fonts = {
+            name.lstrip("/"): _Font(font.get_object())
+            for name, font in resources.get("/Font", {}).items()
+        }
+        self.forms = resources.get("/XObject", {})
+        self.place: Matrix = (1, 0, 0, 1, 0, 0)
+        self.line: Matrix = (1, 0, 0, 1, 0, 0)  # of text, within the place
+        self.saved: list[Matrix] = []
+        # The text that stands for what is marked, if it is given.
+        self.spans: list[str | None] = []
+        self.actual: str | None = None
+
+    def move(self, match: re.Match) -> None:
+        self.place = _times(_matrix(match["matrix"].split()), self.place)
+
+    def move_text(self, match: re.Match) -> None:
+        self.line = _matrix(match["matrix"].split())
+
+    def save(self, match: re.Match) -> None:
+        self.saved.append(self.place)
+
+    def restore(self, match: re.Match) -> None:
+        self.place = self.saved.pop()
+
+    def set_font(self, match: re.Match) -> None:
+        self.font, self.size = self.fonts[match["font"].decode()], float(match["size"])
+
+    def set_actual(self, match: re.Match) -> None:
+        self.actual = _text(_string(match["actual"]))
+
+    def begin_span(self, match: re.Match) -> None:
+        self.spans.append(self.actual)
+        self.actual = None
+
+    def end_span(self, match: re.Match) -> None:
+        self.spans.pop()
+
+    def picture(self, match: re.Match) -> Mark:
+        form = self.forms["/" + match["form"].decode()].get_object()
+        box = [float(n) for n in form.get("/BBox", (0, 0, 1, 1))]
+        inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+        return _mark("", box, _times(inner, self.place))
+
+    def show(self, match: re.Match) -> Mark:
+        text, width = self.font.read(match["one"] or match["many"])
+        if self.spans and self.spans[-1] is not None and MISSING not in text:
+            text, self.spans[-1] = self.spans[-1], ""
+        box = [0, 0, width * self.size, self.size * 0.7]
+        return _mark(text, box, _times(self.line, self.place))
+
+
+_HANDLERS: dict[str, Callable[[_State, re.Match], Mark | None]] = {
+    "cm": _State.move,
+    "Tm": _State.move_text,
+    "q": _State.save,
+    "Q": _State.restore,
+    "size": _State.set_font,
+    "actual": _State.set_actual,
+    "BDC": _State.begin_span,
+    "BMC": _State.begin_span,
+    "EMC": _State.end_span,
+    "form": _State.picture,
+    "one": _State.show,
+    "many": _State.show,
+}
 
 
 def missing(marked: Iterable[Mark], source: str) -> str:
-    """The characters of the source that no font has; empty if there is none."""
+    """The names of the characters of the source that no font has, or an empty text."""
     known = set("".join(mark.text for mark in marked))
     if MISSING not in known:
         return ""
@@ -152,12 +184,12 @@ class _Font:
                 width -= float(part["shift"])
                 continue
             codes = [code for (code,) in _CODE.iter_unpack(_string(part["string"]))]
-            said = "".join([self.texts[code] for code in codes])
-            wide = [self.widths[code] for code in codes]
-            width += sum(wide)
-            if letters := len(said.rstrip(" ")):
-                ink = width - sum(wide[len(wide) - len(said) + letters :])
-            text += said
+            letters = "".join([self.texts[code] for code in codes])
+            widths = [self.widths[code] for code in codes]
+            width += sum(widths)
+            if printed := len(letters.rstrip(" ")):
+                ink = width - sum(widths[len(widths) - len(letters) + printed :])
+            text += letters
         return text, ink / 1000
 
 
