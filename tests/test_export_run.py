@@ -12,11 +12,18 @@ import pytest
 from nbformat.v4 import new_output
 
 from export import ExportError
-from export.read import read_notebook
 from export.run import _environment, _Run, _Stopped, clean, execute_notebooks
-from export_samples import WIDGET, code, figure, notebook, save, stdout
+from export_samples import (
+    WIDGET,
+    code,
+    figure,
+    notebook,
+    save,
+    stdout,
+)
 
 pytestmark = pytest.mark.export
+
 
 
 def kernels() -> list[psutil.Process]:
@@ -99,29 +106,6 @@ def test_a_cell_that_hangs_is_given_up(tmp_path):
 def test_a_kernel_that_dies_is_named(tmp_path):
     path = save(tmp_path / "a.ipynb", code("import os; os._exit(3)"))
     assert failure(path).startswith(f"{path}, cell 1: the kernel died")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "not a Jupyter notebook"),
-        (b"PK\x03\x04\xff\xfe", "not a Jupyter notebook"),
-        (b"[1, 2]", "not a Jupyter notebook"),
-        (b"{}", "not a Jupyter notebook"),
-        (b'{"cells": [], "metadata": {}, "nbformat": 4}', "not a Jupyter notebook"),
-        (b'{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, '
-         b'"nbformat_minor": 5}', "not a Jupyter notebook"),
-        (None, "No such file or directory"),
-    ],
-)  # fmt: skip
-def test_a_damaged_notebook_is_named(tmp_path, content, reason):
-    path = tmp_path / "a.ipynb"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ExportError) as raised:
-        read_notebook(path)
-    assert str(raised.value).startswith(f"{path}: {reason}")
-    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
 
 
 def test_a_kernel_that_does_not_start_is_said_in_one_line(tmp_path):
