@@ -39,7 +39,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
         write({output.with_suffix(".typ"): write_up.source.encode()})
     pdf, pages = compile_with_fonts(write_up.source, write_up.files)
     checked = Checked(pdf, pages)
-    checked.check(write_up)
+    checked.check(write_up.expected)
     write({output: pdf})
     print(_page_table(checked.sections))
     seconds = time.perf_counter() - start

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from pypdf import PdfReader
 
@@ -19,28 +19,15 @@ LEFT, RIGHT, BOTTOM, TOP = 71, 546, 66, 722
 FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
 
 
-class Expected(Protocol):
+@dataclass(frozen=True)
+class Expected:
     """What a PDF must hold."""
 
-    @property
-    def first_page(self) -> Mapping[str, str]:
-        """Texts, by what they are called if they are missing."""
-
-    @property
-    def titles(self) -> Sequence[Sequence[str]]:
-        """Of the sections: the words of each around its formulas."""
-
-    @property
-    def headers(self) -> Sequence[str]:
-        """What may stand at the top of a page, beside a title."""
-
-    @property
-    def code(self) -> Sequence[tuple[str, str]]:
-        """What the last section prints with numbered lines, each with its place."""
-
-    @property
-    def attached(self) -> Mapping[str, bytes]:
-        """Attached files by name."""
+    first_page: Mapping[str, str]  # texts, by what they are called if they are missing
+    titles: Sequence[Sequence[str]]  # of its sections: the words around formulas
+    headers: Sequence[str]  # what may stand at the top of a page, beside a title
+    code: Sequence[tuple[str, str]]  # of the last section: its places and their lines
+    attached: Mapping[str, bytes]  # files by name
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,6 @@ class Cover:
         return [setting for setting, given in needed.items() if not given]
 
 
-class _Wrong(Exception):
-    """What a setting is not; the message goes on after its name."""
-
-
 def read_cover(path: Path) -> Cover:
     """The cover described in a TOML file; ExportError names the line that is wrong."""
     try:
@@ -64,57 +60,51 @@ def read_cover(path: Path) -> Cover:
         line = int(at[1]) if at else text.count("\n") + 1
         reason = str(error)[: at.start()] if at else str(error).split(" (at")[0]
         raise ExportError(f"{path}, line {line}: {reason}") from None
-    key = ""
-    try:
-        for key, value in settings.items():
-            settings[key] = _SETTINGS.get(key, _unknown)(value)
-        key = "worked_alone"
-        if settings.get(key) and settings.get("worked_with"):
-            raise _Wrong("is true, but worked_with names somebody")
-    except _Wrong as reason:
+
+    def wrong(key: str, reason: str) -> ExportError:
         found = re.search(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]", text, re.M)
         line = text[: found.end()].count("\n") + 1 if found else 1
-        raise ExportError(f"{path}, line {line}: {key} {reason}") from None
+        return ExportError(f"{path}, line {line}: {key} {reason}")
+
+    for key, value in settings.items():
+        if key not in _SETTINGS:
+            raise wrong(key, "is not a setting of the cover")
+        convert, must = _SETTINGS[key]
+        settings[key] = convert(value)
+        if settings[key] is None:
+            raise wrong(key, must)
+    if settings.get("worked_alone") and settings.get("worked_with"):
+        raise wrong("worked_alone", "is true, but worked_with names somebody")
     return Cover(**settings)
 
 
-# What a setting of the file becomes; each raises _Wrong for what it cannot be.
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
-def _unknown(value: object) -> None:
-    raise _Wrong("is not a setting of the cover")
+def _words(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong("must be true or false")
-    return value
+def _names(value: object) -> tuple[str, ...] | None:
+    names = [value] * bool(value) if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return None
+    valid = all(isinstance(name, str) and name.strip() for name in names)
+    return tuple(names) if valid else None
 
 
-def _words(value: object) -> str:
-    if not isinstance(value, str):
-        raise _Wrong("must be in quotes")
-    return value
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [value] if value else []
-    if not isinstance(value, list) or not all(
-        isinstance(name, str) and name.strip() for name in value
-    ):
-        raise _Wrong('must be a list of names, ["..."]')
-    return tuple(value)
-
-
-def _date(value: object) -> str:
+def _date(value: object) -> str | None:
     if isinstance(value, datetime.date):
         return f"{value.day} {value:%B} {value.year}"
     return _words(value)
 
 
-_SETTINGS: dict[str, Callable] = {field.name: _words for field in fields(Cover)} | {
-    "worked_alone": _flag,
-    "worked_with": _names,
-    "date": _date,
+# How each setting is read (as None, if it cannot be), and what it must be.
+_SETTINGS: dict[str, tuple[Callable, str]] = {
+    field.name: (_words, "must be in quotes") for field in fields(Cover)
+} | {
+    "worked_alone": (_flag, "must be true or false"),
+    "worked_with": (_names, 'must be a list of names, ["..."]'),
+    "date": (_date, "must be in quotes"),
 }

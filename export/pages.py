@@ -10,7 +10,7 @@ import re
 import struct
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,86 +64,47 @@ def read_pages(pdf: bytes) -> list[Page]:
 
 
 def _marks(page: PageObject) -> Iterator[Mark]:
+    resources: Any = page["/Resources"]
+    fonts, forms = _fonts(resources), resources.get("/XObject", {})
     contents = page.get_contents()
-    drawn = b"" if contents is None else contents.get_data()
-    state = _State(page["/Resources"])
-    for match in _OPERATOR.finditer(drawn):
-        kind = match.lastgroup or ""
-        operator = match[kind].decode() if kind in ("set", "word") else kind
-        mark = _HANDLERS[operator](state, match)
-        if mark is not None:
-            yield mark
+    place: Matrix = (1, 0, 0, 1, 0, 0)
+    line: Matrix = place
+    saved: list[Matrix] = []
+    # For each span within the other, the text that stands for it, if it is given; and
+    # last, that for the span to come.
+    spans: list[str | None] = [None, None]
+    for match in _OPERATOR.finditer(b"" if contents is None else contents.get_data()):
+        kind, word = match.lastgroup, match[match.lastindex or 0]
+        if kind == "size":
+            font, size = fonts[match["font"].decode()], float(word)
+        elif kind == "actual":
+            spans[-1] = _text(_string(word))
+        elif kind == "form":
+            yield _picture(forms["/" + word.decode()].get_object(), place)
+        elif kind in ("one", "many"):
+            text, width = font.read(word)
+            if spans[-2] is not None and MISSING not in text:
+                text, spans[-2] = spans[-2], ""
+            yield _mark(text, [0, 0, width * size, size * 0.7], _times(line, place))
+        elif kind == "word":
+            place = _nested(word, place, saved, spans)
+        elif word == b"Tm":
+            line = _matrix(match["matrix"].split())
+        else:
+            place = _times(_matrix(match["matrix"].split()), place)
 
 
-class _State:
-    """What the operators of a page have set so far; one method for each of them."""
-
-    def __init__(self, resources: Any) -> None:
-        self.fonts = {
-            name.lstrip("/"): _Font(font.get_object())
-            for name, font in resources.get("/Font", {}).items()
-        }
-        self.forms = resources.get("/XObject", {})
-        self.place: Matrix = (1, 0, 0, 1, 0, 0)
-        self.line: Matrix = (1, 0, 0, 1, 0, 0)  # of text, within the place
-        self.saved: list[Matrix] = []
-        # The text that stands for what is marked, if it is given.
-        self.spans: list[str | None] = []
-        self.actual: str | None = None
-
-    def move(self, match: re.Match) -> None:
-        self.place = _times(_matrix(match["matrix"].split()), self.place)
-
-    def move_text(self, match: re.Match) -> None:
-        self.line = _matrix(match["matrix"].split())
-
-    def save(self, match: re.Match) -> None:
-        self.saved.append(self.place)
-
-    def restore(self, match: re.Match) -> None:
-        self.place = self.saved.pop()
-
-    def set_font(self, match: re.Match) -> None:
-        self.font, self.size = self.fonts[match["font"].decode()], float(match["size"])
-
-    def set_actual(self, match: re.Match) -> None:
-        self.actual = _text(_string(match["actual"]))
-
-    def begin_span(self, match: re.Match) -> None:
-        self.spans.append(self.actual)
-        self.actual = None
-
-    def end_span(self, match: re.Match) -> None:
-        self.spans.pop()
-
-    def picture(self, match: re.Match) -> Mark:
-        form = self.forms["/" + match["form"].decode()].get_object()
-        box = [float(n) for n in form.get("/BBox", (0, 0, 1, 1))]
-        inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
-        return _mark("", box, _times(inner, self.place))
-
-    def show(self, match: re.Match) -> Mark:
-        text, width = self.font.read(match["one"] or match["many"])
-        if self.spans and self.spans[-1] is not None and MISSING not in text:
-            text, self.spans[-1] = self.spans[-1], ""
-        box = [0, 0, width * self.size, self.size * 0.7]
-        return _mark(text, box, _times(self.line, self.place))
-
-
-_HANDLERS: dict[str, Callable[[_State, re.Match], Mark | None]] = {
-    "cm": _State.move,
-    "Tm": _State.move_text,
-    "q": _State.save,
-    "Q": _State.restore,
-    "size": _State.set_font,
-    "actual": _State.set_actual,
-    "BDC": _State.begin_span,
-    "BMC": _State.begin_span,
-    "EMC": _State.end_span,
-    "form": _State.picture,
-    "one": _State.show,
-    "many": _State.show,
-}
+def _nested(word: bytes, place: Matrix, saved: list, spans: list) -> Matrix:
+    """The place after the beginning or end of what is drawn together, or of a span."""
+    if word == b"q":
+        saved.append(place)
+    elif word == b"Q":
+        return saved.pop()
+    elif word == b"EMC":
+        spans[-2:] = [None]
+    else:
+        spans.append(None)
+    return place
 
 
 def missing(marked: Iterable[Mark], source: str) -> str:
@@ -159,6 +120,11 @@ def missing(marked: Iterable[Mark], source: str) -> str:
         for c in gone
     ]
     return ", ".join(names) or "a character"
+
+
+def _fonts(resources: Any) -> dict[str, "_Font"]:
+    fonts = resources.get("/Font", {}).items()
+    return {name.lstrip("/"): _Font(font.get_object()) for name, font in fonts}
 
 
 class _Font:
@@ -227,6 +193,12 @@ def _times(inner: Matrix, outer: Matrix) -> Matrix:
         a * A + b * C, a * B + b * D, c * A + d * C, c * B + d * D,
         e * A + f * C + E, e * B + f * D + F,
     )  # fmt: skip
+
+
+def _picture(form: Any, place: Matrix) -> Mark:
+    box = [*map(float, form.get("/BBox", (0, 0, 1, 1)))]
+    inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+    return _mark("", box, _times(inner, place))
 
 
 def _mark(text: str, box: list[float], place: Matrix) -> Mark:

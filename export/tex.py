@@ -130,10 +130,13 @@ _SIZES = {
     for name, em in {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}.items()
     for letter, side in _SIDES.items()
 }
-_CLASSES = {
-    "\\mathrel": "relation", "\\mathbin": "binary", "\\mathord": "normal",
-    "\\mathopen": "opening", "\\mathclose": "closing", "\\mathpunct": "punctuation",
-}  # fmt: skip
+_CALLS = {  # of one argument
+    f"\\math{name}": (f'class("{kind}", ', ")")
+    for name, kind in {
+        "rel": "relation", "bin": "binary", "ord": "normal", "open": "opening",
+        "close": "closing", "punct": "punctuation",
+    }.items()
+} | {"\\mathop": ("op(", ", limits: #true)")}  # fmt: skip
 _STYLES = {  # to the end of the group
     "\\displaystyle": "display(", "\\textstyle": "inline(",
     "\\scriptstyle": "script(", "\\scriptscriptstyle": "sscript(",
@@ -293,6 +296,17 @@ class _Writer:
 
     def token(self, token: str, nodes: list) -> str:
         """One token, with the arguments after it that it takes from `nodes`."""
+        if token in _SYMBOLS:
+            return self.stand_in(_SYMBOLS[token])
+        if token in _REFUSED:
+            raise Refused(f"{token}: {_REFUSED[token]}")
+        if token in _CALLS:
+            opening, closing = _CALLS[token]
+            return self.call(opening, self.operand(nodes), closing)
+        if token in _STYLES:
+            return self.call(_STYLES[token], self.rest(nodes))
+        if token in _FONTS:
+            return f"{_FONTS[token]}{{{self.rest(nodes)}}}"
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
         return self.command(token, nodes) if token[1:].isalpha() else token
@@ -302,27 +316,12 @@ class _Writer:
         taken, nodes[:] = list(nodes), []
         return self.row(taken)
 
-    # -- handlers of commands: each takes its arguments from `nodes`
-
-    def refused(self, token: str, nodes: list) -> str:
-        raise Refused(f"{token}: {_REFUSED[token]}")
-
-    def symbol(self, token: str, nodes: list) -> str:
-        return self.stand_in(_SYMBOLS[token])
-
-    def style(self, token: str, nodes: list) -> str:
-        return self.call(_STYLES[token], self.rest(nodes))
-
-    def font(self, token: str, nodes: list) -> str:
-        return f"{_FONTS[token]}{{{self.rest(nodes)}}}"
+    # -- commands, with the arguments that they take from `nodes`
 
     def fraction(self, token: str, nodes: list) -> str:
         style, command = _FRACTIONS[token]
         above, below = self.operand(nodes), self.operand(nodes)
         return self.call(style, f"{command}{{{above}}}{{{below}}}")
-
-    def classed(self, token: str, nodes: list) -> str:
-        return self.call(f'class("{_CLASSES[token]}", ', self.operand(nodes))
 
     def sized(self, token: str, nodes: list) -> str:
         em, side = _SIZES[token]
@@ -333,9 +332,6 @@ class _Writer:
         if token == "\\label":
             self.argument(nodes)
         return ""
-
-    def large(self, token: str, nodes: list) -> str:
-        return self.call("op(", self.operand(nodes), ", limits: #true)")
 
     def stacked(self, token: str, nodes: list) -> str:
         script = self.operand(nodes)
@@ -510,29 +506,21 @@ class _Writer:
         return node if isinstance(node, list) else [node]
 
 
-_HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = (
-    dict.fromkeys(_TEXT, _Writer.text)
-    | dict.fromkeys(_WORDS, _Writer.word)
-    | dict.fromkeys(_REFUSED, _Writer.refused)
-    | dict.fromkeys(_SYMBOLS, _Writer.symbol)
-    | dict.fromkeys(_STYLES, _Writer.style)
-    | dict.fromkeys(_FONTS, _Writer.font)
-    | dict.fromkeys(_FRACTIONS, _Writer.fraction)
-    | dict.fromkeys(_CLASSES, _Writer.classed)
-    | dict.fromkeys(_ARROWS, _Writer.arrow)
-    | dict.fromkeys(_SIZES, _Writer.sized)
-    | dict.fromkeys(("\\nonumber", "\\notag", "\\label"), _Writer.nothing)
-    | dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator)
-    | dict.fromkeys(("\\overset", "\\stackrel", "\\underset"), _Writer.stacked)
-    | dict.fromkeys(("\\hspace", "\\hspace*"), _Writer.space)
-    | {
-        "\\mathop": _Writer.large,
-        "\\textcolor": _Writer.coloured,
-        "\\substack": _Writer.lines_in_a_script,
-        "\\left": _Writer.fence,
-        "\\begin": _Writer.environment,
-    }
-)
+_HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
+    **dict.fromkeys(_TEXT, _Writer.text),
+    **dict.fromkeys(_WORDS, _Writer.word),
+    **dict.fromkeys(_FRACTIONS, _Writer.fraction),
+    **dict.fromkeys(_ARROWS, _Writer.arrow),
+    **dict.fromkeys(_SIZES, _Writer.sized),
+    **dict.fromkeys(("\\nonumber", "\\notag", "\\label"), _Writer.nothing),
+    **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
+    **dict.fromkeys(("\\overset", "\\stackrel", "\\underset"), _Writer.stacked),
+    **dict.fromkeys(("\\hspace", "\\hspace*"), _Writer.space),
+    "\\textcolor": _Writer.coloured,
+    "\\substack": _Writer.lines_in_a_script,
+    "\\left": _Writer.fence,
+    "\\begin": _Writer.environment,
+}
 
 
 def _words(node: str | list) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from export.check import Expected
 from export.cover import STATEMENT, Cover
 from export.exporter import TypstExporter
 from export.literals import typst_code
-from export.sources import Listing, all_sources
+from export.sources import all_sources
 
 APPENDIX = "Appendix: all code"
 
@@ -22,36 +23,7 @@ class WriteUp:
 
     source: str
     files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
-    attached: dict[str, bytes]  # by the names they have in the PDF
-    questions: list[list[str]]  # their titles: the words around formulas
-    listings: list[Listing]
-    cover: Cover
-
-    @property
-    def first_page(self) -> dict[str, str]:
-        """What must be on the first page, by what it is."""
-        names = (self.cover.name, *self.cover.worked_with)
-        return {"the honor statement": STATEMENT} | {
-            f"the name {name!r}": name for name in names
-        }
-
-    @property
-    def titles(self) -> list[list[str]]:
-        """The sections in their order: the words of each title around formulas."""
-        return self.questions + [[APPENDIX]] * bool(self.listings)
-
-    @property
-    def code(self) -> list[tuple[str, str]]:
-        """What the last section prints: where each listing is from, and its lines."""
-        return [
-            (f"{listing.title} {listing.label}".strip(), listing.source)
-            for listing in self.listings
-        ]
-
-    @property
-    def headers(self) -> list[str]:
-        """What stands at the top of a page, beside the titles of sections."""
-        return [APPENDIX + listing.title for listing in self.listings]
+    expected: Expected
 
 
 def make_write_up(
@@ -83,7 +55,15 @@ def make_write_up(
             },
         )
     files = resources["outputs"] | {places[file]: attached[file] for file in attached}
-    return WriteUp(source, files, attached, resources["titles"], listings, cover)
+    expected = Expected(
+        {"the honor statement": STATEMENT}
+        | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)},
+        resources["titles"] + [[APPENDIX]] * bool(listings),
+        [APPENDIX + listing.title for listing in listings],
+        [(f"{it.title} {it.label}".strip(), it.source) for it in listings],
+        attached,
+    )
+    return WriteUp(source, files, expected)
 
 
 def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:

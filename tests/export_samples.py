@@ -99,7 +99,7 @@ def build(*paths: Path, cover: Cover = SIGNED) -> tuple[WriteUp, bytes, Checked]
     write_up = make_write_up(paths, notebooks, cover, "w")
     pdf = compile_typst(write_up.source, write_up.files)
     checked = Checked(pdf)
-    checked.check(write_up)
+    checked.check(write_up.expected)
     return write_up, pdf, checked
 
 

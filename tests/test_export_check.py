@@ -22,7 +22,9 @@ pytest_plugins = ["export_fixtures"]
 
 def test_an_attachment_that_is_not_the_file_is_found(built):
     write_up, pdf, _ = built
-    other = dataclasses.replace(write_up, attached={"helper.py": b"", "gone.py": b""})
+    other = dataclasses.replace(
+        write_up.expected, attached={"helper.py": b"", "gone.py": b""}
+    )
     with pytest.raises(ExportError) as raised:
         Checked(pdf).check(other)
     for name in ("helper.py", "gone.py"):
@@ -33,7 +35,9 @@ def test_what_is_written_from_right_to_left_is_found(tmp_path):
     name = "שלום כהן"
     path = save(tmp_path / "a.ipynb", "# A", code(f"x = 1  # {name}, 12 'fine'\ny = 2"))
     write_up, pdf, _ = build(path, cover=Cover(name=name))
-    other = dataclasses.replace(write_up, cover=Cover(name="שלום כהו"))
+    other = dataclasses.replace(
+        write_up.expected, first_page={"the name": "שלום כהו"}
+    )
     with pytest.raises(ExportError, match="page 1 lacks the name"):
         Checked(pdf).check(other)
 
@@ -41,7 +45,7 @@ def test_what_is_written_from_right_to_left_is_found(tmp_path):
 def faults(write_up: WriteUp, source: str | None = None) -> str:
     with pytest.raises(ExportError) as raised:
         pdf = compile_typst(source or write_up.source, write_up.files)
-        Checked(pdf).check(write_up)
+        Checked(pdf).check(write_up.expected)
     return str(raised.value)
 
 
@@ -83,4 +87,4 @@ def test_fonts_that_are_not_embedded_are_found(built):
             for key in ("/FontFile2", "/FontFile3"):
                 descendant["/FontDescriptor"].get_object().pop(key, None)
     with pytest.raises(ExportError, match="is not embedded"):
-        checked.check(write_up)
+        checked.check(write_up.expected)

@@ -31,7 +31,7 @@ def test_a_script_that_no_font_has_is_named(tmp_path):
     named = missing(itertools.chain(*checked.pages), write_up.source)
     assert named.startswith("陳 (CJK UNIFIED IDEOGRAPH-")
     with pytest.raises(ExportError, match="page 1 lacks the name"):
-        checked.check(write_up)
+        checked.check(write_up.expected)
 
 
 def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch):

@@ -133,8 +133,9 @@ def test_every_line_of_code_is_in_the_appendix(built, homework):
     write_up, _, checked = built
     page = checked.reader.pages[checked.sections[-1].first - 1]
     printed = squeezed(page.extract_text())
-    titles = [listing.title for listing in write_up.listings if listing.title]
-    assert titles == ["a_first.ipynb", "b_second.ipynb", "helper.py", "deeper.py"]
+    headers = [header.removeprefix(APPENDIX) for header in write_up.expected.headers]
+    wanted = ["a_first.ipynb", "b_second.ipynb", "helper.py", "deeper.py"]
+    assert [name for name in headers if name] == wanted
     for line in [*CELL.splitlines(), "draw(secret_colour)", "hidden = True", "TWO = 2"]:
         assert squeezed(line) in printed
     assert "Cell5[3]" in printed and "Cell3[2]" in printed
@@ -146,7 +147,7 @@ def test_line_numbers_and_code_are_apart_so_that_code_can_be_copied(built):
     [start] = [m for m in page if m.text.strip() == "def"]
     numbers = [m for m in page if m.right < start.left and m.text.strip().isdigit()]
     assert len(numbers) == sum(
-        len(listing.source.splitlines()) for listing in built[0].listings
+        len(source.splitlines()) for _, source in built[0].expected.code
     )
     assert max(m.right for m in numbers) < start.left - 3
 
@@ -163,7 +164,7 @@ def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypat
     path = save(beside / "a.ipynb", "# A", code(source, stdout("9"), ran=4))
     write_up, _, checked = build(path)
     wanted = ["network.py", "quicker.py", "books/a.ipynb", "books/drawing.py"]
-    assert [listing.title for listing in write_up.listings] == wanted
+    assert write_up.expected.headers == [APPENDIX + name for name in wanted]
     attached = {name: data for name, [data] in checked.reader.attachments.items()}
     assert sorted(attached) == sorted(wanted)
     for name in wanted:
