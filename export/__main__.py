@@ -27,17 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
         if not paths:
             raise ExportError(f"no notebook in {NOTEBOOKS}")
         build(paths, options)
-    except ExportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except ModuleNotFoundError as error:
-        print(
-            f"error: the package {error.name} is missing: "
-            "run `pip install -r requirements.txt`",
-            file=sys.stderr,
-        )
+        advice = "run `pip install -r requirements.txt`"
+        print(f"error: the package {error.name} is missing: {advice}", file=sys.stderr)
         return 1
-    except OSError as error:  # a full disk, most likely
+    except (ExportError, OSError) as error:  # without a file's name: a full disk
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

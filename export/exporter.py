@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from nbconvert.exporters import TemplateExporter
-from traitlets import default
 from traitlets.config import Config
 
 from export.compile import compile_with_fonts
 from export.literals import typst_code, typst_string
 from export.typeset import TYPST, Typeset
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 class TypstExporter(TemplateExporter):
@@ -18,28 +19,18 @@ class TypstExporter(TemplateExporter):
     output_mimetype = TYPST
     preprocessors = [Typeset]  # noqa: RUF012 (a trait's default)
 
-    @default("file_extension")
-    def _file_extension_default(self) -> str:
-        return ".typ"
-
-    @default("template_extension")
-    def _template_extension_default(self) -> str:
-        return ".typ.j2"
-
-    @default("template_name")
-    def _template_name_default(self) -> str:
-        return "typst"
-
-    @default("extra_template_basedirs")
-    def _extra_template_basedirs_default(self) -> list[str]:
-        return [str(Path(__file__).with_name("templates"))]
-
     @property
     def default_config(self) -> Config:
         """nbconvert's, with what a write-up needs turned on."""
         config = super().default_config.copy()
         config.merge(
             {
+                "TypstExporter": {
+                    "file_extension": ".typ",
+                    "template_extension": ".typ.j2",
+                    "template_name": "typst",
+                    "extra_template_basedirs": [str(TEMPLATES)],
+                },
                 "CoalesceStreamsPreprocessor": {"enabled": True},
                 "ExtractOutputPreprocessor": {"enabled": True},
                 "TagRemovePreprocessor": {

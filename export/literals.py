@@ -15,17 +15,10 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String, Tok
 from pygments.util import ClassNotFound
 
 _STYLES = [  # the first that fits; the letters are those of style.typ
-    (Comment, "c"),
-    (String, "s"),
-    (Number, "n"),
-    (Keyword.Constant, "n"),
-    (Keyword, "k"),
-    (Operator.Word, "k"),
-    (Name.Function, "f"),
-    (Name.Class, "f"),
-    (Name.Decorator, "f"),
-    (Token, ""),
-]
+    (Comment, "c"), (String, "s"), (Number, "n"), (Keyword.Constant, "n"),
+    (Keyword, "k"), (Operator.Word, "k"), (Name.Function, "f"), (Name.Class, "f"),
+    (Name.Decorator, "f"), (Token, ""),
+]  # fmt: skip
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
 _LINE_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
 

@@ -16,17 +16,9 @@ from export.literals import typst_string
 from export.tex import Refused, rewrite
 
 # What JupyterLab understands, but for the formulas, which are found before.
-MARKDOWN = "commonmark" + "".join(
-    "+" + extension
-    for extension in (
-        "autolink_bare_uris",
-        "footnotes",
-        "pipe_tables",
-        "raw_html",
-        "smart",
-        "strikeout",
-        "task_lists",
-    )
+MARKDOWN = (
+    "commonmark+autolink_bare_uris+footnotes+pipe_tables+raw_html+smart+strikeout"
+    "+task_lists"
 )
 READERS = {
     "text/markdown": MARKDOWN,

@@ -174,15 +174,14 @@ _COLOURS = {
     "black", "gray", "red", "maroon", "orange", "yellow", "olive", "green", "lime",
     "teal", "blue", "navy", "purple", "fuchsia", "aqua",
 }  # fmt: skip
+_UNNUMBERED, _SPACE = "formulas are not numbered", "write \\hspace{1em}"
 _REFUSED = {
     "\\color": "write \\textcolor{red}{...}",
-    "\\tag": "formulas are not numbered",
-    "\\tag*": "formulas are not numbered",
-    "\\eqref": "formulas are not numbered",
-    "\\ref": "formulas are not numbered",
-} | dict.fromkeys(
-    ("\\kern", "\\mkern", "\\hskip", "\\mskip", "\\mspace"), "write \\hspace{1em}"
-)
+    "\\tag": _UNNUMBERED, "\\tag*": _UNNUMBERED,
+    "\\eqref": _UNNUMBERED, "\\ref": _UNNUMBERED,
+    "\\kern": _SPACE, "\\mkern": _SPACE, "\\hskip": _SPACE, "\\mskip": _SPACE,
+    "\\mspace": _SPACE,
+}  # fmt: skip
 
 
 class _Writer:
