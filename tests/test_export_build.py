@@ -11,16 +11,7 @@ import nbformat
 import pytest
 
 from export.__main__ import main
-from export_samples import (
-    NAMES,
-    OLD,
-    code,
-    command,
-    contents,
-    refused,
-    said,
-    save,
-)
+from export_samples import NAMES, OLD, code, command, contents, refused, said, save
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]

@@ -9,15 +9,10 @@ from export.check import Checked
 from export.compile import compile_typst
 from export.cover import Cover
 from export.write_up import WriteUp
-from export_samples import (
-    build,
-    code,
-    save,
-)
+from export_samples import build, code, save
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
-
 
 
 def test_an_attachment_that_is_not_the_file_is_found(built):

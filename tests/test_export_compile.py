@@ -13,14 +13,9 @@ from export.cover import Cover
 from export.exporter import TypstPDFExporter
 from export.pages import missing
 from export.write_up import make_write_up
-from export_samples import (
-    notebook,
-    save,
-    text_of,
-)
+from export_samples import notebook, save, text_of
 
 pytestmark = pytest.mark.export
-
 
 
 def test_a_script_that_no_font_has_is_named(tmp_path):

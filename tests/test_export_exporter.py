@@ -7,13 +7,10 @@ import sys
 import pytest
 from pypdf import PdfReader
 
-from export_samples import (
-    squeezed,
-)
+from export_samples import squeezed
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
-
 
 
 @pytest.mark.parametrize("to", ["TypstPDFExporter", "TypstExporter"])

@@ -8,7 +8,6 @@ from export.formulas import Formula, split
 pytestmark = pytest.mark.export
 
 
-
 @pytest.mark.parametrize(
     ("text", "formulas"),
     [

@@ -3,14 +3,9 @@
 
 import pytest
 
-from export_samples import (
-    build,
-    code,
-    save,
-)
+from export_samples import build, code, save
 
 pytestmark = pytest.mark.export
-
 
 
 def test_tabs_and_odd_line_ends_in_code_keep_its_lines_and_its_indentation(tmp_path):

@@ -27,7 +27,6 @@ from export_samples import (
 pytestmark = pytest.mark.export
 
 
-
 def converted(*texts: str, mimetypes: Sequence[str] = ()) -> list[Piece]:
     """Markdown, or what the mimetypes say, after `convert`."""
     pieces = [

@@ -3,17 +3,10 @@
 
 import pytest
 
-from export_samples import (
-    build,
-    code,
-    save,
-    squeezed,
-    stdout,
-)
+from export_samples import build, code, save, squeezed, stdout
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
-
 
 
 def test_brackets_however_deep_are_read_back(tmp_path):

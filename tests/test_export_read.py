@@ -9,7 +9,6 @@ from export.read import read_notebook
 pytestmark = pytest.mark.export
 
 
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

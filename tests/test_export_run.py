@@ -13,17 +13,9 @@ from nbformat.v4 import new_output
 
 from export import ExportError
 from export.run import _environment, _Run, _Stopped, clean, execute_notebooks
-from export_samples import (
-    WIDGET,
-    code,
-    figure,
-    notebook,
-    save,
-    stdout,
-)
+from export_samples import WIDGET, code, figure, notebook, save, stdout
 
 pytestmark = pytest.mark.export
-
 
 
 def kernels() -> list[psutil.Process]:

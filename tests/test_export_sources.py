@@ -7,10 +7,7 @@ import pytest
 
 from export import ExportError
 from export.sources import local_modules
-from export_samples import (
-    code,
-    save,
-)
+from export_samples import code, save
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]

@@ -7,12 +7,9 @@ import pytest
 from export import ExportError
 from export.compile import compile_typst
 from export.pages import read_pages
-from export_samples import (
-    typst_of,
-)
+from export_samples import typst_of
 
 pytestmark = pytest.mark.export
-
 
 
 def corpus() -> dict[str, str]:

@@ -33,7 +33,6 @@ pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
 
 
-
 def test_tags_leave_out_what_they_say(built):
     _, _, checked = built
     page = squeezed(checked.reader.pages[3].extract_text())

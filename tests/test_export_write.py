@@ -9,17 +9,10 @@ from pathlib import Path
 import pytest
 
 from export.write import write
-from export_samples import (
-    NAMES,
-    command,
-    contents,
-    refused,
-    said,
-)
+from export_samples import NAMES, command, contents, refused, said
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
-
 
 
 def test_killed_between_two_replacements_each_notebook_is_whole(folder, monkeypatch):

@@ -8,19 +8,10 @@ import pytest
 from export.check import BOTTOM, TOP
 from export.cover import STATEMENT, Cover
 from export.write_up import APPENDIX
-from export_samples import (
-    CELL,
-    build,
-    code,
-    save,
-    squeezed,
-    stdout,
-    text_marks,
-)
+from export_samples import CELL, build, code, save, squeezed, stdout, text_marks
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
-
 
 
 def test_page_one_is_the_cover_alone(built):
