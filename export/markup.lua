@@ -1,16 +1,14 @@
 -- Turns pieces of text into Typst, all of a write-up in one run:
 --   pandoc lua markup.lua < request.json > results.json
 --
--- The request has a `mark`, `formulas` and `pieces`. A number between two marks stands for
--- the formula of that number, counted from 0; nothing else in any text has a mark.
--- A formula has `tex`, `stand_ins` for what Pandoc does not know (a number between two marks
--- in its \text{...}, each with its `typst`, and `tight` if that takes no space on either
+-- A number between two of the request's `mark`, which is in no text otherwise, stands for the
+-- formula of that number (from 0), or in its TeX for one of its stand-ins.
+-- A formula has `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
 -- side), `display`, `alt` (its description, as Typst) and `source` (how it was written).
 -- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
 -- are lowered) and `leads` (whether it must be on the page of what follows). Its result has
--- `typst`, `images` (the source of each; the Typst says `images.at(0)` for the first),
--- `codes` (the same for code blocks), `titles` (of the headings of level 1, the words before,
--- between and after formulas). Each result has a `problem` if anything would be lost.
+-- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
+-- the words around formulas). Each result has a `problem` if anything would be lost.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark

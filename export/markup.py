@@ -15,7 +15,7 @@ from export.formulas import Formula, split
 from export.literals import typst_string
 from export.tex import Refused, rewrite
 
-# What JupyterLab understands, but for the formulas, which are found before.
+# What JupyterLab understands, except for formulas, which are found before.
 MARKDOWN = (
     "commonmark+autolink_bare_uris+footnotes+pipe_tables+raw_html+smart+strikeout"
     "+task_lists"

@@ -27,8 +27,8 @@ _KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
 
 def _cores() -> int:
     """How many processors this process may use."""
-    here = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
-    return len(here(0)) if here else os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def execute_notebooks(

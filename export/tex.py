@@ -542,11 +542,8 @@ def _letters(node: str | list) -> str:
 
 def _word(node: str | list | None) -> str:
     """The letters of a group that holds nothing but letters."""
-    return "".join(node) if isinstance(node, list) and all(map(_is_token, node)) else ""
-
-
-def _is_token(node: str | list) -> bool:
-    return isinstance(node, str)
+    letters = isinstance(node, list) and all(isinstance(inner, str) for inner in node)
+    return "".join(node or "") if letters else ""
 
 
 def _next(nodes: list) -> str | list | None:
@@ -556,7 +553,9 @@ def _next(nodes: list) -> str | list | None:
 
 def _stripped(nodes: list) -> list:
     """The nodes without the spaces before them."""
-    return list(itertools.dropwhile(lambda n: _is_token(n) and n.isspace(), nodes))
+    return list(
+        itertools.dropwhile(lambda n: isinstance(n, str) and n.isspace(), nodes)
+    )
 
 
 def _skip_placement(name: str, inside: list) -> None:

@@ -60,7 +60,7 @@ def make_write_up(
         | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)},
         resources["titles"] + [[APPENDIX]] * bool(listings),
         [APPENDIX + listing.title for listing in listings],
-        [(f"{it.title} {it.label}".strip(), it.source) for it in listings],
+        [(f"{code.title} {code.label}".strip(), code.source) for code in listings],
         attached,
     )
     return WriteUp(source, files, expected)

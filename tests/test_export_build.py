@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from export.__main__ import main
-from export_samples import NAMES, OLD, code, command, contents, refused, said, save
+from export_samples import NAMES, OLD, code, command, contents, refused, save
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
@@ -55,7 +55,7 @@ def test_the_repositorys_pdf_is_what_its_notebooks_give(capsys, tmp_path):
     )
 
 
-def test_damaged_data_are_named(folder):
+def test_damaged_data_are_named(folder, capsys):
     """A copy of the project, in which a file of the data is cut off."""
     project = folder / "project"
     shutil.copytree(ROOT / "data", project / "data")
@@ -70,7 +70,7 @@ def test_damaged_data_are_named(folder):
     save(project / "c.ipynb", "# C", code("1"), code(load))
     before = contents(folder / "project" / "data"), (folder / "w.pdf").read_bytes()
     notebook = str(project / "c.ipynb")
-    line = said(notebook, "--refresh", "-o", str(folder / "w.pdf"))
+    line = refused(capsys, notebook, "--refresh", "-o", str(folder / "w.pdf"))
     assert line.startswith(f"error: {notebook}, cell 3: ")
     assert "train-images-idx3-ubyte.gz" in line
     assert (contents(project / "data"), (folder / "w.pdf").read_bytes()) == before

@@ -1,6 +1,5 @@
 """Formulas are found where JupyterLab finds them."""
 
-
 import pytest
 
 from export.formulas import Formula, split

@@ -1,6 +1,5 @@
 """Text and code as Typst takes them."""
 
-
 import pytest
 
 from export_samples import build, code, save

@@ -1,6 +1,5 @@
 """What stands on a page, read back from the PDF."""
 
-
 import pytest
 
 from export_samples import build, code, save, squeezed, stdout

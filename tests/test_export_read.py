@@ -1,6 +1,5 @@
 """What is no notebook is named."""
 
-
 import pytest
 
 from export import ExportError

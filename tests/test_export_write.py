@@ -85,11 +85,11 @@ def test_a_disk_that_is_full_is_said_and_changes_nothing(folder, capsys, monkeyp
 
 @pytest.mark.parametrize("place", ["a.ipynb/w.pdf", "no/where/w.pdf", "/proc/w.pdf"])
 def test_a_folder_that_cannot_be_written_is_known_before_any_notebook_runs(
-    folder, place
+    folder, capsys, place
 ):
     # Root may write anywhere that chmod forbids, but not below a file or in /proc.
     before = contents(folder)
-    line = said(*command(folder, "--output", str(folder / place)))
+    line = refused(capsys, *command(folder, "--output", str(folder / place)))
     assert line.startswith(f"error: cannot write {folder / place}: ")
     assert contents(folder) == before
 
