@@ -3,13 +3,19 @@
     python -m export                                     the whole write-up
     jupyter nbconvert --to export.TypstPDFExporter x.ipynb    one notebook's PDF
     jupyter nbconvert --to export.TypstExporter x.ipynb       its Typst source
+
+The files, in the order in which the data passes through them (build.py calls them):
+
+    read, run                           notebooks from their files, and through kernels
+    cover, sources, write_up            one document: first page, notebooks, appendix
+    formulas, tex, markup, literals     text, formulas and code as Typst
+    typeset, exporter                   cells as Typst, under nbconvert's template
+    compile, pages, check, write        the PDF: made, read back, checked, saved
 """
 
+from export.errors import ExportError
+
 __all__ = ["ExportError", "TypstExporter", "TypstPDFExporter"]
-
-
-class ExportError(Exception):
-    """Something the user can mend; the message is the one line to show."""
 
 
 def __getattr__(name: str):

@@ -3,23 +3,31 @@
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from pypdf import PdfReader
 
-from export import ExportError
-from export.cover import STATEMENT
-from export.maths import FORMULA
-from export.pages import Mark, marks
-from export.write_up import APPENDIX, WriteUp
+from export.errors import ExportError
+from export.pages import Page, read_pages
 
 # The edges of the text in points: US Letter with margins of an inch, into which Typst
 # lets a hyphen or a comma at the end of a line hang.
 LEFT, RIGHT, BOTTOM, TOP = 71, 546, 66, 722
 FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a PDF must hold."""
+
+    first_page: Mapping[str, str]  # texts, by what they are called if they are missing
+    titles: Sequence[Sequence[str]]  # of its sections: the words around formulas
+    headers: Sequence[str]  # what may stand at the top of a page, beside a title
+    code: Sequence[tuple[str, str]]  # of the last section: its places and their lines
+    attached: Mapping[str, bytes]  # files by name
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,10 @@ class Section:
 class Checked:
     """A PDF that has been read back."""
 
-    def __init__(self, pdf: bytes, pages: list[list[Mark]] | None = None) -> None:
-        """`pages` are the marks on the pages, if they have been read already."""
+    def __init__(self, pdf: bytes, pages: list[Page] | None = None) -> None:
+        """`pages` are what stands on them, if they have been read already."""
         self.reader = PdfReader(io.BytesIO(pdf))
-        self.pages = pages or [list(marks(page)) for page in self.reader.pages]
+        self.pages = pages or read_pages(pdf)
         outline = self.reader.outline  # what is below an entry follows as a list
         entries: list[Any] = [e for e in outline if not isinstance(e, list)]
         page_of = self.reader.get_destination_page_number
@@ -53,14 +61,15 @@ class Checked:
         """All that is printed on a page, counted from 1."""
         return "".join(mark.text for mark in self.pages[page - 1])
 
-    def check(self, write_up: WriteUp) -> None:
-        """Raise ExportError with everything that is wrong."""
+    def check(self, expected: Expected) -> None:
+        """Raise ExportError with what is wrong, all of it or the first eight faults."""
         faults = [
-            *self._cover(write_up),
-            *self._questions(write_up),
-            *self._appendix(write_up),
-            *self._attachments(write_up),
-            *self._margins(write_up),
+            *self._cover(expected.first_page),
+            *self._titles(expected.titles),
+            *self._starts(),
+            *self._code(expected.code),
+            *self._attachments(expected.attached),
+            *self._margins(expected.headers),
             *self._overlaps(),
             *self._fonts(),
         ]
@@ -68,28 +77,26 @@ class Checked:
             shown = faults[:8] + ["..."] * (len(faults) > 8)
             raise ExportError("the PDF is not as it must be: " + "; ".join(shown))
 
-    def _cover(self, write_up: WriteUp) -> Iterator[str]:
-        if _squeezed(STATEMENT) not in _squeezed(self.text(1)):
-            yield "page 1 lacks the honor statement"
-        for name in (write_up.cover.name, *write_up.cover.worked_with):
-            if _found(_squeezed(name), _squeezed(self.text(1))) < 0:
-                yield f"page 1 lacks the name {name!r}"
+    def _cover(self, wanted: Mapping[str, str]) -> Iterator[str]:
+        for what, words in wanted.items():
+            if _found(_squeezed(words), _squeezed(self.text(1))) < 0:
+                yield f"page 1 lacks {what}"
         if self.sections and self.sections[0].first < 3:
             yield "page 1 is not the cover alone"
 
-    def _questions(self, write_up: WriteUp) -> Iterator[str]:
+    def _titles(self, wanted: Sequence[Sequence[str]]) -> Iterator[str]:
         titles = [section.title for section in self.sections]
-        wanted = write_up.titles + [APPENDIX] * bool(write_up.listings)
-        # A formula in a title may be written in any way.
-        patterns = [
-            re.escape(_squeezed(title)).replace(re.escape(FORMULA), ".*")
+        patterns = [  # a formula may be written in any way
+            ".*".join(re.escape(_squeezed(words)) for words in title)
             for title in wanted
         ]
-        if len(titles) != len(wanted) or not all(
+        if len(titles) != len(patterns) or not all(
             re.fullmatch(pattern, _squeezed(title))
             for pattern, title in zip(patterns, titles)
         ):
-            yield f"its sections are {titles}, not {wanted}"
+            yield f"its sections are {titles}, not {['…'.join(t) for t in wanted]}"
+
+    def _starts(self) -> Iterator[str]:
         for section in self.sections:
             page = self.pages[section.first - 1]
             above = [m for m in page if section.top < m.bottom < TOP and m.text.strip()]
@@ -99,48 +106,40 @@ class Checked:
             if one.first == other.first:
                 yield f"{other.title!r} shares page {one.first}"
 
-    def _appendix(self, write_up: WriteUp) -> Iterator[str]:
+    def _code(self, wanted: Sequence[tuple[str, str]]) -> Iterator[str]:
         first = self.sections[-1].first if self.sections else 1
         printed = _squeezed("".join(map(self.text, range(first, len(self.pages) + 1))))
         position = 0
-        for listing in write_up.listings:
-            for number, line in enumerate(listing.source.split("\n"), 1):
-                wanted = str(number) + _squeezed(line)
-                found = _found(wanted, printed, position)
+        for where, source in wanted:
+            for number, line in enumerate(source.split("\n"), 1):
+                numbered = str(number) + _squeezed(line)
+                found = _found(numbered, printed, position)
                 if found < 0:
-                    where = f"{listing.title} {listing.label}".strip()
                     yield f"the appendix lacks line {number} of {where}"
                     break
-                position = found + len(wanted)
+                position = found + len(numbered)
 
-    def _attachments(self, write_up: WriteUp) -> Iterator[str]:
+    def _attachments(self, wanted: Mapping[str, bytes]) -> Iterator[str]:
         attached = self.reader.attachments
-        for name, content in write_up.attached.items():
+        for name, content in wanted.items():
             if attached.get(name) != [content]:
                 yield f"{name} is not attached as it is"
 
-    def _margins(self, write_up: WriteUp) -> Iterator[str]:
-        count = len(self.pages)
-        headers = {_squeezed(section.title) for section in self.sections}
-        for listing in write_up.listings:
-            headers.add(_squeezed(APPENDIX + listing.title))
+    def _margins(self, others: Sequence[str]) -> Iterator[str]:
+        titles = [section.title for section in self.sections]
+        headers = {"", *map(_squeezed, titles), *map(_squeezed, others)}
         for number, page in enumerate(self.pages, 1):
-            header: list[Mark] = []
-            footer: list[Mark] = []
+            inside = [m for m in page if m.left >= LEFT and m.right <= RIGHT]
             for mark in page:
                 if mark.left < LEFT or mark.right > RIGHT:
                     what = repr(mark.text.strip()) if mark.text else "a picture"
                     yield f"page {number}: {what} is outside the margins"
-                elif mark.bottom < BOTTOM:
-                    footer.append(mark)
-                elif mark.bottom > TOP:
-                    header.append(mark)
-            said = "".join(mark.text for mark in footer)
-            if said not in ("", f"{number} of {count}"):
-                yield f"page {number}: {said!r} is below the margin"
-            said = _squeezed("".join(mark.text for mark in header))
-            if said and said not in headers:
-                yield f"page {number}: {said!r} is above the margin"
+            footer = "".join(m.text for m in inside if m.bottom < BOTTOM)
+            if footer not in ("", f"{number} of {len(self.pages)}"):
+                yield f"page {number}: {footer!r} is below the margin"
+            header = _squeezed("".join(m.text for m in inside if m.bottom > TOP))
+            if header not in headers:
+                yield f"page {number}: {header!r} is above the margin"
 
     def _overlaps(self) -> Iterator[str]:
         """Words printed over each other, as those too long for the cell of a table."""

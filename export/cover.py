@@ -3,10 +3,11 @@
 import datetime
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from export import ExportError
+from export.errors import ExportError
 
 STATEMENT = (
     "I certify that all solutions are entirely in my own words and that I have not "
@@ -30,18 +31,18 @@ class Cover:
     @property
     def full_title(self) -> str:
         """What the document is called outside of itself, as in a window's title."""
-        said = (self.course, self.homework, self.title)
-        return " – ".join(words for words in said if words.strip())
+        parts = (self.course, self.homework, self.title)
+        return " – ".join(part for part in parts if part.strip())
 
     @property
     def missing(self) -> list[str]:
         """The settings that are still needed before this can be handed in."""
-        alone = self.worked_alone or self.worked_with
-        return (
-            [] if self.name.strip() else ["name"]
-        ) + ([] if alone else ["worked_alone or worked_with"]) + (
-            [] if self.date.strip() else ["date"]
-        )
+        needed = {
+            "name": self.name.strip(),
+            "worked_alone or worked_with": self.worked_alone or self.worked_with,
+            "date": self.date.strip(),
+        }
+        return [setting for setting, given in needed.items() if not given]
 
 
 def read_cover(path: Path) -> Cover:
@@ -66,24 +67,44 @@ def read_cover(path: Path) -> Cover:
         return ExportError(f"{path}, line {line}: {key} {reason}")
 
     for key, value in settings.items():
-        if key not in {field.name for field in fields(Cover)}:
+        if key not in _SETTINGS:
             raise wrong(key, "is not a setting of the cover")
-        if key == "worked_alone":
-            if not isinstance(value, bool):
-                raise wrong(key, "must be true or false")
-        elif key == "worked_with":
-            names = [value] if isinstance(value, str) and value else value
-            if isinstance(names, str):
-                names = []
-            if not isinstance(names, list) or not all(
-                isinstance(name, str) and name.strip() for name in names
-            ):
-                raise wrong(key, 'must be a list of names, ["..."]')
-            settings[key] = tuple(names)
-        elif key == "date" and isinstance(value, datetime.date):
-            settings[key] = f"{value.day} {value:%B} {value.year}"
-        elif not isinstance(value, str):
-            raise wrong(key, "must be in quotes")
+        convert, must = _SETTINGS[key]
+        settings[key] = convert(value)
+        if settings[key] is None:
+            raise wrong(key, must)
     if settings.get("worked_alone") and settings.get("worked_with"):
         raise wrong("worked_alone", "is true, but worked_with names somebody")
     return Cover(**settings)
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _words(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    names = [value] * bool(value) if isinstance(value, str) else value
+    if not isinstance(names, list):
+        return None
+    valid = all(isinstance(name, str) and name.strip() for name in names)
+    return tuple(names) if valid else None
+
+
+def _date(value: object) -> str | None:
+    if isinstance(value, datetime.date):
+        return f"{value.day} {value:%B} {value.year}"
+    return _words(value)
+
+
+# How each setting is read (as None, if it cannot be), and what it must be.
+_SETTINGS: dict[str, tuple[Callable, str]] = {
+    field.name: (_words, "must be in quotes") for field in fields(Cover)
+} | {
+    "worked_alone": (_flag, "must be true or false"),
+    "worked_with": (_names, 'must be a list of names, ["..."]'),
+    "date": (_date, "must be in quotes"),
+}

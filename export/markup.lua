@@ -1,15 +1,71 @@
 -- Turns pieces of text into Typst, all of a write-up in one run:
---   pandoc lua markup.lua < pieces.json > results.json
+--   pandoc lua markup.lua < request.json > results.json
+--
+-- A number between two of the request's `mark`, which is in no text otherwise, stands for the
+-- formula of that number (from 0), or in its TeX for one of its stand-ins.
+-- A formula has `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
+-- side), `display`, `alt` (its description, as Typst) and `source` (how it was written).
 -- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
--- are lowered) and `leads` (whether it must be on the page of what follows). A result has
--- `typst`, `images` (the sources of what is `image:1` and so on in the Typst), `codes` (the
--- same for code blocks), `titles` (the headings of level 1) and `problem`, if anything would
--- be lost.
+-- are lowered) and `leads` (whether it must be on the page of what follows). Its result has
+-- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
+-- the words around formulas). Each result has a `problem` if anything would be lost.
+
+local request = pandoc.json.decode(io.read("a"))
+local key = request.mark .. "(%d+)" .. request.mark
+local formulas = request.formulas
 
 local writer = { wrap_text = "none" }
 -- Without "smart", quotes and dashes are written as what they are by now, and Typst need
 -- not guess: in (a)'s it would take the apostrophe for an opening quote.
 local format = { format = "typst", extensions = { smart = false } }
+
+local function raw(typst) return pandoc.RawInline("typst", typst) end
+
+-- ---- Formulas --------------------------------------------------------------------------
+
+-- Fills in the formula's Typst. One that Pandoc cannot convert is left as TeX, with a
+-- message that ends in what it stumbled over.
+local function convert_formula(formula)
+  local kind = formula.display and "DisplayMath" or "InlineMath"
+  local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, formula.tex) } }
+  local typst
+  local messages = pandoc.log.silence(function()
+    typst = pandoc.write(document, format, writer)
+  end)
+  if messages[1] then return { problem = messages[1].message } end
+  typst = typst:match("^%s*%$%s*(.-)%s*%$%s*$")
+    :gsub('( ?)upright%("' .. key .. '"%)( ?)', function(before, number, after)
+      local stand_in = formula.stand_ins[number + 1]
+      return stand_in.tight and stand_in.typst or before .. stand_in.typst .. after
+    end)
+  if typst:find(request.mark, 1, true) then
+    return { problem = "a construct where Typst has no room for it" }
+  end
+  formula.typst = "$" .. typst .. "$"
+  if formula.display then -- with a description, to be read out
+    formula.typst = "#[#set math.equation(alt: " .. formula.alt .. "); $ " .. typst .. " $]"
+  end
+  return {}
+end
+
+-- The words before, between and after formulas; and the formulas.
+local function parts_of(words)
+  local parts, found, start = pandoc.List(), pandoc.List(), 1
+  for from, number, to in words:gmatch("()" .. key .. "()") do
+    parts:insert(words:sub(start, from - 1))
+    found:insert(formulas[number + 1])
+    start = to
+  end
+  parts:insert(words:sub(start))
+  return parts, found
+end
+
+-- Where there are no formulas, as in code and addresses, dollars are dollars.
+local function as_written(text)
+  return (text:gsub(key, function(number) return formulas[number + 1].source end))
+end
+
+-- ---- Text ------------------------------------------------------------------------------
 
 local function has_html(document)
   local found = false
@@ -37,6 +93,18 @@ local function keep_together(blocks, leads)
   return kept
 end
 
+-- What is no dash or ellipsis by now must not become one.
+local function insert_words(inlines, words)
+  if not (words:find("--", 1, true) or words:find("...", 1, true)) then
+    inlines:insert(pandoc.Str(words))
+    return
+  end
+  for part, sign in words:gmatch("([^%-%.]*)([%-%.]?)") do
+    inlines:insert(pandoc.Str(part))
+    if sign ~= "" then inlines:insert(raw("\\" .. sign)) end
+  end
+end
+
 local function convert(piece)
   local document = pandoc.read(piece.text, piece.format)
   if has_html(document) then
@@ -45,16 +113,16 @@ local function convert(piece)
   end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
   local problem
-  local function lost(raw)
-    if raw.text:match("^%s*<style") then return {} end -- as with every pandas table
-    problem = raw.format .. " code: " .. raw.text
+  local function lost(element)
+    if element.text:match("^%s*<style") then return {} end -- as with every pandas table
+    problem = element.format .. " code: " .. as_written(element.text)
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
   document = document:walk {
     Header = function(header)
       header.level = header.level + piece.lower
       if header.level == 1 then
-        titles:insert(pandoc.utils.stringify(header))
+        titles:insert((parts_of(pandoc.utils.stringify(header))))
       end
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
@@ -64,33 +132,38 @@ local function convert(piece)
     Link = function(link)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
+      link.target = as_written(link.target)
+      return link
     end,
+    Code = function(code) code.text = as_written(code.text) return code end,
     CodeBlock = function(block)
-      codes:insert({ text = block.text, language = block.classes[1] or "text" })
-      return pandoc.RawBlock("typst", "#code(code:" .. #codes .. ")")
-    end,
-  }
-  document = document:walk {
-    Str = function(str) -- what is no dash or ellipsis by now shall not become one
-      if not (str.text:find("--", 1, true) or str.text:find("...", 1, true)) then return end
-      local parts = pandoc.List()
-      for words, sign in str.text:gmatch("([^%-%.]*)([%-%.]?)") do
-        parts:insert(pandoc.Str(words))
-        if sign ~= "" then parts:insert(pandoc.RawInline("typst", "\\" .. sign)) end
-      end
-      return parts
-    end,
-    Image = function(image) -- Pandoc's own would lose the alternative text
-      images:insert(image.src)
-      local arguments = pandoc.json.encode("image:" .. #images)
-        .. ", alt: " .. pandoc.json.encode(pandoc.utils.stringify(image.caption))
-      if (image.attributes.width or ""):match("^%d+$") then -- pixels, 96 to the inch
-        arguments = arguments .. ", width: " .. image.attributes.width * 0.75 .. "pt"
-      end
-      return pandoc.RawInline("typst", "#picture(" .. arguments .. ")")
+      local language = block.classes[1] or "text"
+      codes:insert({ text = as_written(block.text), language = language })
+      return pandoc.RawBlock("typst", "#code(..codes.at(" .. #codes - 1 .. "))")
     end,
   }
   document.blocks = keep_together(document.blocks, piece.leads)
+  document = document:walk {
+    traverse = "topdown",
+    Str = function(str)
+      local parts, found = parts_of(str.text)
+      local inlines = pandoc.List()
+      for number, words in ipairs(parts) do
+        insert_words(inlines, words)
+        if found[number] then inlines:insert(raw(found[number].typst)) end
+      end
+      return inlines, false
+    end,
+    Image = function(image) -- Pandoc's own would lose the alternative text
+      images:insert(as_written(image.src))
+      local words = as_written(pandoc.utils.stringify(image.caption))
+      local arguments = "images.at(" .. #images - 1 .. "), alt: " .. pandoc.json.encode(words)
+      if (image.attributes.width or ""):match("^%d+$") then -- pixels, 96 to the inch
+        arguments = arguments .. ", width: " .. image.attributes.width * 0.75 .. "pt"
+      end
+      return raw("#picture(" .. arguments .. ")"), false
+    end,
+  }
   return {
     typst = pandoc.write(document, format, writer),
     images = images,
@@ -100,21 +173,10 @@ local function convert(piece)
   }
 end
 
--- A formula has `tex` and `display`. One that Pandoc cannot convert is left as TeX,
--- with a message that ends in what it stumbled over.
-local function formula(request)
-  local kind = request.display and "DisplayMath" or "InlineMath"
-  local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, request.tex) } }
-  local typst
-  local messages = pandoc.log.silence(function()
-    typst = pandoc.write(document, format, writer)
-  end)
-  local problem = messages[1] and messages[1].message
-  return { typst = typst, problem = problem }
-end
-
-local results = pandoc.List() -- which is an array in JSON even when empty
-for _, request in ipairs(pandoc.json.decode(io.read("a"))) do
-  results:insert(request.tex and formula(request) or convert(request))
+-- A list is an array in JSON even when it is empty.
+local results = { formulas = pandoc.List(), pieces = pandoc.List() }
+for _, formula in ipairs(formulas) do results.formulas:insert(convert_formula(formula)) end
+if not results.formulas:find_if(function(result) return result.problem end) then
+  for _, piece in ipairs(request.pieces) do results.pieces:insert(convert(piece)) end
 end
 io.write(pandoc.json.encode(results))

@@ -1,30 +1,24 @@
 """Markdown, HTML and LaTeX to Typst: all of a document in one call of Pandoc."""
 
+import html
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pypandoc
-from nbformat import NotebookNode
 
-from export import ExportError
-from export.maths import FORMULA, PLACEHOLDER, Formula, Refused, finish, lift, mend
+from export.errors import ExportError
+from export.formulas import Formula, split
+from export.literals import typst_string
+from export.tex import Refused, rewrite
 
-# What JupyterLab understands, but for the formulas, which `lift` takes out before.
-MARKDOWN = "commonmark" + "".join(
-    "+" + extension
-    for extension in (
-        "autolink_bare_uris",
-        "footnotes",
-        "pipe_tables",
-        "raw_html",
-        "smart",
-        "strikeout",
-        "task_lists",
-    )
+# What JupyterLab understands, except for formulas, which are found before.
+MARKDOWN = (
+    "commonmark+autolink_bare_uris+footnotes+pipe_tables+raw_html+smart+strikeout"
+    "+task_lists"
 )
 READERS = {
     "text/markdown": MARKDOWN,
@@ -40,65 +34,73 @@ class Piece:
     text: str
     mimetype: str
     where: str
-    cell: NotebookNode
     lower: int = 0  # by how many levels headings are lowered
     leads: bool = False  # to code or an output, on the same page as its last paragraph
+    # What `convert` fills in. In the Typst, `codes` and `images` are arrays that
+    # must have been defined before it.
     typst: str = ""
-    images: Sequence[str] = ()
-    codes: Sequence[dict[str, str]] = ()
-    titles: Sequence[str] = ()
+    images: Sequence[str] = ()  # where each is to be found
+    codes: Sequence[dict[str, str]] = ()  # the `text` and `language` of each
+    titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
 
 
 def convert(pieces: Sequence[Piece]) -> None:
-    """Fill in each piece's `typst` and `images`."""
-    formulas: list[Formula] = []
-    origins: list[str] = []
+    """Fill in the Typst of each piece, and what belongs to it.
+
+    Raises ExportError if something would be lost; it names the place and the formula.
+    """
+    mark = _unused(piece.text for piece in pieces)
+    formulas: list[dict] = []
+    origins: list[tuple[str, Formula]] = []
     requests: list[dict] = []
     for piece in pieces:
-        text = piece.text
-        if piece.mimetype != "text/html":
-            text = lift(text, formulas)
-            origins += [piece.where] * (len(formulas) - len(origins))
+        words = ""
+        plain = piece.mimetype == "text/html"  # where dollars are dollars
+        for part in [piece.text] if plain else split(piece.text):
+            if isinstance(part, Formula):
+                words += f"{mark}{len(formulas)}{mark}"
+                origins.append((piece.where, part))
+                formulas.append(_formula(piece.where, part, mark))
+            else:
+                words += part
         # Without the last line break, Pandoc misses the last row of a table.
-        request = {"text": text + "\n", "format": READERS[piece.mimetype]}
+        request = {"text": words + "\n", "format": READERS[piece.mimetype]}
         requests.append(request | {"lower": piece.lower, "leads": piece.leads})
-    stand_ins = []
-    for formula, where in zip(formulas, origins):
-        try:
-            tex, typst = mend(formula)
-        except Refused as reason:
-            raise _refusal(where, formula, str(reason)) from None
-        stand_ins.append(typst)
-        requests.append({"tex": tex, "display": formula.display})
-    results = _pandoc(requests)
-    maths = []
-    for formula, where, typst, result in zip(
-        formulas, origins, stand_ins, results[len(pieces) :]
-    ):
+    done = _pandoc({"mark": mark, "formulas": formulas, "pieces": requests})
+    for (where, formula), result in zip(origins, done["formulas"]):
         if result.get("problem"):
-            raise _refusal(where, formula, _stumbled(result["problem"]))
-        try:
-            finished = finish(result["typst"].strip(), typst, formula.display)
-        except Refused as reason:
-            raise _refusal(where, formula, str(reason)) from None
-        maths.append(_spoken(formula, finished))
-    for piece, result in zip(pieces, results):
+            raise _refusal(where, formula, _reason(result["problem"]))
+    for piece, result in zip(pieces, done["pieces"]):
         if result.get("problem"):
             raise ExportError(f"{piece.where}: cannot typeset {result['problem']}")
-        piece.typst = PLACEHOLDER.sub(
-            lambda match: maths[int(match[1])], result["typst"]
-        )
-        piece.images = result["images"]
-        piece.codes = result["codes"]
-        piece.titles = [PLACEHOLDER.sub(FORMULA, title) for title in result["titles"]]
+        piece.typst, piece.titles = result["typst"], result["titles"]
+        piece.images, piece.codes = result["images"], result["codes"]
 
 
-def _spoken(formula: Formula, typst: str) -> str:
-    """A formula with its TeX, to be read out, if it has a line of its own."""
-    if not formula.display:
-        return typst
-    tex = json.dumps(" ".join(formula.tex.split()), ensure_ascii=False)
-    return f"#[#set math.equation(alt: {tex}); {typst}]"
+def _unused(texts: Iterable[str]) -> str:
+    """A character for private use that is in none of the texts, nor named in one.
+
+    With a number between two of it, it takes the place of a formula while Pandoc works
+    on the text. Nothing that anybody wrote can be mistaken for that.
+    """
+    text = "\n".join(texts)
+    used = set(text + html.unescape(text))
+    return next(char for char in map(chr, range(0xE000, 0x10FFFE)) if char not in used)
+
+
+def _formula(where: str, formula: Formula, mark: str) -> dict:
+    """What markup.lua must know of a formula."""
+    try:
+        tex, stand_ins = rewrite(formula.tex, formula.display, mark)
+    except Refused as reason:
+        raise _refusal(where, formula, str(reason)) from None
+    return {
+        "tex": tex,
+        "stand_ins": [stand_in._asdict() for stand_in in stand_ins],
+        "display": formula.display,
+        "source": formula.source,
+        "alt": typst_string(" ".join(formula.tex.split())),
+    }
 
 
 def _refusal(where: str, formula: Formula, reason: str) -> ExportError:
@@ -106,17 +108,17 @@ def _refusal(where: str, formula: Formula, reason: str) -> ExportError:
     return ExportError(f"{where}: cannot typeset ${tex}$: {reason}")
 
 
-def _stumbled(message: str) -> str:
+def _reason(message: str) -> str:
     """The line of Pandoc's message that says what it did not understand."""
-    said = re.search("^unexpected.*", message, re.MULTILINE)
-    return said[0] if said else "Pandoc does not understand it"
+    line = re.search("^(unexpected|a construct).*", message, re.MULTILINE)
+    return line[0] if line else "Pandoc does not understand it"
 
 
-def _pandoc(requests: list[dict]) -> list[dict]:
+def _pandoc(request: dict) -> dict:
     script = Path(__file__).with_name("markup.lua")
     done = subprocess.run(
         [pypandoc.get_pandoc_path(), "lua", script],
-        input=json.dumps(requests).encode(),
+        input=json.dumps(request).encode(),
         capture_output=True,
     )
     if done.returncode:

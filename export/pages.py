@@ -1,9 +1,11 @@
 """What stands on the pages of a PDF, and where: enough to check a write-up.
 
 pypdf opens the file. The pages' contents are read here: its own reading of them takes
-several times as long, longer than all the rest of the build.
+several times as long, longer than all the rest of the build. pypdfium2 is as fast, but
+counts what a picture clips away as part of it, and runs of spaces as one.
 """
 
+import io
 import re
 import struct
 import unicodedata
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pypdf import PageObject
+from pypdf import PageObject, PdfReader
 
 Matrix = tuple[float, float, float, float, float, float]
 
@@ -53,60 +55,60 @@ class Mark:
     top: float
 
 
-def marks(page: PageObject) -> Iterator[Mark]:
-    """The runs of text and the pictures of a page, in the order of the file."""
+Page = list[Mark]
+
+
+def read_pages(pdf: bytes) -> list[Page]:
+    """The runs of text and the pictures of each page, in the order of the file."""
+    return [list(_marks(page)) for page in PdfReader(io.BytesIO(pdf)).pages]
+
+
+def _marks(page: PageObject) -> Iterator[Mark]:
     resources: Any = page["/Resources"]
+    fonts, forms = _fonts(resources), resources.get("/XObject", {})
     contents = page.get_contents()
-    drawn = b"" if contents is None else contents.get_data()
-    fonts = {
-        name.lstrip("/"): _Font(font.get_object())
-        for name, font in resources.get("/Font", {}).items()
-    }
-    forms = resources.get("/XObject", {})
     place: Matrix = (1, 0, 0, 1, 0, 0)
     line: Matrix = place
     saved: list[Matrix] = []
-    spans: list[str | None] = []  # the text that stands for what is marked, if given
-    actual: str | None = None
-    font: _Font | None = None
-    size = 0.0
-    for match in _OPERATOR.finditer(drawn):
+    # For each span within the other, the text that stands for it, if it is given; and
+    # last, that for the span to come.
+    spans: list[str | None] = [None, None]
+    for match in _OPERATOR.finditer(b"" if contents is None else contents.get_data()):
         kind, word = match.lastgroup, match[match.lastindex or 0]
-        if kind == "set":
-            matrix = _matrix(match["matrix"].split())
-            if word == b"cm":
-                place = _times(matrix, place)
-            else:
-                line = matrix
-        elif word == b"q":
-            saved.append(place)
-        elif word == b"Q":
-            place = saved.pop()
-        elif kind == "size":
-            font, size = fonts[match["font"].decode()], float(match["size"])
+        if kind == "size":
+            font, size = fonts[match["font"].decode()], float(word)
         elif kind == "actual":
-            actual = _text(_string(word))
-        elif word in (b"BDC", b"BMC"):
-            spans.append(actual)
-            actual = None
-        elif word == b"EMC":
-            spans.pop()
+            spans[-1] = _text(_string(word))
         elif kind == "form":
-            form = forms["/" + word.decode()].get_object()
-            box = [float(n) for n in form.get("/BBox", (0, 0, 1, 1))]
-            inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
-            yield _mark("", box, _times(inner, place))
-        else:
-            assert font is not None  # it is always set before any text
+            yield _picture(forms["/" + word.decode()].get_object(), place)
+        elif kind in ("one", "many"):
             text, width = font.read(word)
-            if spans and spans[-1] is not None and MISSING not in text:
-                text, spans[-1] = spans[-1], ""
-            box = [0, 0, width * size, size * 0.7]
-            yield _mark(text, box, _times(line, place))
+            if spans[-2] is not None and MISSING not in text:
+                text, spans[-2] = spans[-2], ""
+            yield _mark(text, [0, 0, width * size, size * 0.7], _times(line, place))
+        elif kind == "word":
+            place = _nested(word, place, saved, spans)
+        elif word == b"Tm":
+            line = _matrix(match["matrix"].split())
+        else:
+            place = _times(_matrix(match["matrix"].split()), place)
+
+
+def _nested(word: bytes, place: Matrix, saved: list, spans: list) -> Matrix:
+    """The place after the beginning or end of what is drawn together, or of a span."""
+    if word == b"q":
+        saved.append(place)
+    elif word == b"Q":
+        return saved.pop()
+    elif word == b"EMC":
+        spans[-2:] = [None]
+    else:
+        spans.append(None)
+    return place
 
 
 def missing(marked: Iterable[Mark], source: str) -> str:
-    """The characters of the source that no font has; empty if there is none."""
+    """The names of the characters of the source that no font has, or an empty text."""
     known = set("".join(mark.text for mark in marked))
     if MISSING not in known:
         return ""
@@ -118,6 +120,11 @@ def missing(marked: Iterable[Mark], source: str) -> str:
         for c in gone
     ]
     return ", ".join(names) or "a character"
+
+
+def _fonts(resources: Any) -> dict[str, "_Font"]:
+    fonts = resources.get("/Font", {}).items()
+    return {name.lstrip("/"): _Font(font.get_object()) for name, font in fonts}
 
 
 class _Font:
@@ -143,12 +150,12 @@ class _Font:
                 width -= float(part["shift"])
                 continue
             codes = [code for (code,) in _CODE.iter_unpack(_string(part["string"]))]
-            said = "".join([self.texts[code] for code in codes])
-            wide = [self.widths[code] for code in codes]
-            width += sum(wide)
-            if letters := len(said.rstrip(" ")):
-                ink = width - sum(wide[len(wide) - len(said) + letters :])
-            text += said
+            letters = "".join([self.texts[code] for code in codes])
+            widths = [self.widths[code] for code in codes]
+            width += sum(widths)
+            if printed := len(letters.rstrip(" ")):
+                ink = width - sum(widths[len(widths) - len(letters) + printed :])
+            text += letters
         return text, ink / 1000
 
 
@@ -186,6 +193,12 @@ def _times(inner: Matrix, outer: Matrix) -> Matrix:
         a * A + b * C, a * B + b * D, c * A + d * C, c * B + d * D,
         e * A + f * C + E, e * B + f * D + F,
     )  # fmt: skip
+
+
+def _picture(form: Any, place: Matrix) -> Mark:
+    box = [*map(float, form.get("/BBox", (0, 0, 1, 1)))]
+    inner = _matrix(form.get("/Matrix", (1, 0, 0, 1, 0, 0)))
+    return _mark("", box, _times(inner, place))
 
 
 def _mark(text: str, box: list[float], place: Matrix) -> Mark:

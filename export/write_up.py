@@ -1,50 +1,41 @@
 """Several notebooks, the code they use and a cover: one document."""
 
-import ast
-import importlib.util
-import sysconfig
-import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_notebook, writes
+from nbformat.v4 import new_markdown_cell, new_notebook
 
-from export import ExportError
+from export.check import Expected
 from export.cover import STATEMENT, Cover
-from export.exporter import TypstExporter, typst_code
+from export.exporter import TypstExporter
+from export.literals import typst_code
+from export.sources import all_sources
 
 APPENDIX = "Appendix: all code"
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A stretch of code in the appendix, under a heading and a label of its own."""
-
-    title: str  # empty: it goes on under the title before
-    label: str
-    source: str
-
-
-@dataclass(frozen=True)
 class WriteUp:
-    """A document ready for Typst, and what must be found in it."""
+    """A document ready for Typst, and what must be found in its PDF."""
 
     source: str
     files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
-    attached: dict[str, bytes]  # by the names they have in the PDF
-    titles: list[str]
-    listings: list[Listing]
-    cover: Cover
+    expected: Expected
 
 
-def typeset(
+def make_write_up(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, name: str
 ) -> WriteUp:
-    """All of the write-up as Typst; `name` is the file's, without its ending."""
+    """All of the write-up as Typst.
+
+    paths, notebooks -- where each notebook is from, and its content
+    name -- the PDF's, without its ending
+
+    Raises ExportError if something cannot be typeset or a module cannot be read.
+    """
     sources = all_sources(paths, notebooks)
     listings = [listing for found in sources for listing in found.listings]
     attached = {found.name: found.content for found in sources}
@@ -52,7 +43,7 @@ def typeset(
     with ThreadPoolExecutor(1) as colouring:  # while Pandoc runs: half a second
         colouring.map(typst_code, [listing.source for listing in listings])
         source, resources = TypstExporter().from_notebook_node(
-            merge(paths, notebooks),
+            _merged(paths, notebooks),
             resources={
                 "cover": cover,
                 "statement": STATEMENT,
@@ -64,10 +55,18 @@ def typeset(
             },
         )
     files = resources["outputs"] | {places[file]: attached[file] for file in attached}
-    return WriteUp(source, files, attached, resources["titles"], listings, cover)
+    expected = Expected(
+        {"the honor statement": STATEMENT}
+        | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)},
+        resources["titles"] + [[APPENDIX]] * bool(listings),
+        [APPENDIX + listing.title for listing in listings],
+        [(f"{code.title} {code.label}".strip(), code.source) for code in listings],
+        attached,
+    )
+    return WriteUp(source, files, expected)
 
 
-def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
+def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
     """All cells in one notebook; each knows where it comes from.
 
     A notebook that does not begin with a heading of its own gets its name as one.
@@ -87,136 +86,3 @@ def merge(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookN
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     return new_notebook(cells=cells)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file of the appendix: its name there, what is printed and what is attached."""
-
-    name: str
-    listings: list[Listing]
-    content: bytes
-
-
-def all_sources(
-    paths: Sequence[Path], notebooks: Sequence[NotebookNode]
-) -> list[Source]:
-    """The modules of the project, the notebooks, and the modules beside those.
-
-    If not all are in one folder, those beside notebooks are named with theirs.
-    """
-    modules = local_modules(paths, notebooks)
-    beside = {path.parent.resolve() for path in paths}
-    folders = {*modules.values(), *beside}
-
-    def name_of(path: Path, folder: Path) -> str:
-        if len(folders) > 1 and folder in beside:
-            folder = folder.parent
-        return path.relative_to(folder).as_posix()
-
-    ours: list[Source] = []
-    helpers: list[Source] = []
-    cells: list[Source] = []
-    for path, folder in modules.items():
-        name = name_of(path, folder)
-        listing = Listing(name, "", _read(path).rstrip())
-        found = Source(name, [listing], path.read_bytes())
-        (helpers if folder in beside else ours).append(found)
-    for path, notebook in zip(paths, notebooks):
-        folder = path.parent.resolve()
-        name = name_of(folder / path.name, folder)
-        listings = code_cells(name, notebook)
-        if listings:
-            cells.append(Source(name, listings, _without_outputs(notebook)))
-    return ours + cells + helpers
-
-
-def _without_outputs(notebook: NotebookNode) -> bytes:
-    """A notebook's file as it was before it ran."""
-    cells = [
-        NotebookNode(cell, outputs=[], execution_count=None)
-        if cell.cell_type == "code"
-        else cell
-        for cell in notebook.cells
-    ]
-    return (writes(NotebookNode(notebook, cells=cells)).rstrip("\n") + "\n").encode()
-
-
-def code_cells(name: str, notebook: NotebookNode) -> list[Listing]:
-    """Every code cell of a notebook that holds anything, under the notebook's name."""
-    listings: list[Listing] = []
-    for index, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "code" and cell.source.strip():
-            ran = f" [{cell.execution_count}]" if cell.execution_count else ""
-            title = "" if listings else name
-            listings.append(Listing(title, f"Cell {index}{ran}", cell.source.rstrip()))
-    return listings
-
-
-def local_modules(
-    paths: Sequence[Path], notebooks: Iterable[NotebookNode]
-) -> dict[Path, Path]:
-    """The modules of one's own that the notebooks import, directly or not.
-
-    For each file there is the folder that it is imported from; a module comes before
-    those that it needs, and a package with all of its modules.
-    """
-    found: dict[Path, Path] = {}
-    waiting = [
-        (path.parent.resolve(), TransformerManager().transform_cell(cell.source))
-        for path, notebook in zip(paths, notebooks)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
-    while waiting:
-        folder, source = waiting.pop(0)
-        for name in _imported(source):
-            root, files = _locate(name, folder)
-            for path in files:
-                if path not in found:
-                    found[path] = root
-                    waiting.append((root, _read(path)))
-    return found
-
-
-def _read(path: Path) -> str:
-    """The source of a module."""
-    try:
-        with tokenize.open(path) as file:
-            return file.read()
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise ExportError(f"{path}: {error}") from None
-
-
-def _imported(source: str) -> Iterable[str]:
-    """The top-level names of the modules that some code imports."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
-
-
-def _locate(name: str, folder: Path) -> tuple[Path, list[Path]]:
-    """The folder and the files of a module or package, unless it is installed."""
-    package, module = folder / name / "__init__.py", folder / f"{name}.py"
-    if package.is_file():
-        path = package
-    elif module.is_file():
-        path = module
-    else:
-        spec = None if name == "__main__" else importlib.util.find_spec(name)
-        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-            return folder, []
-        path = Path(spec.origin).resolve()
-        installed = {Path(sysconfig.get_path(kind)).resolve() for kind in
-                     ("stdlib", "platstdlib", "purelib", "platlib")}
-        if any(path.is_relative_to(place) for place in installed):
-            return folder, []
-    if path.name == "__init__.py":
-        return path.parent.parent, sorted(path.parent.rglob("*.py"))
-    return path.parent, [path]

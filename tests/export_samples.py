@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -13,6 +15,27 @@ from nbformat.v4 import (
     new_notebook,
     new_output,
 )
+from pypdf import PdfReader
+
+from export.__main__ import main
+from export.check import Checked
+from export.compile import compile_typst
+from export.cover import Cover
+from export.exporter import TypstExporter
+from export.markup import Piece, convert
+from export.pages import Mark, read_pages
+from export.write_up import WriteUp, make_write_up
+
+SIGNED = Cover(name="Ada Lovelace", worked_alone=True, date="10 December 2025")
+SPOKEN = re.compile(r'#\[#set math\.equation\(alt: ".*?"\); (\$ .* \$)\]', re.DOTALL)
+OLD = b"%PDF the old one"
+NAMES = ("a.ipynb", "b.ipynb")
+CELL = '''def mean(values):
+    """The average."""
+    return sum(values) / len(values)  # not of an empty list
+
+
+print(mean([1, 2, 3]))'''
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -69,3 +92,81 @@ def save(path: Path, *cells: NotebookNode | str) -> Path:
 def squeezed(text: str) -> str:
     """Text without white space (and U+2060, which only says where not to break)."""
     return re.sub(r"[\s\u2060]", "", text)
+
+
+def build(*paths: Path, cover: Cover = SIGNED) -> tuple[WriteUp, bytes, Checked]:
+    notebooks = [nbformat.read(path, 4) for path in paths]
+    write_up = make_write_up(paths, notebooks, cover, "w")
+    pdf = compile_typst(write_up.source, write_up.files)
+    checked = Checked(pdf)
+    checked.check(write_up.expected)
+    return write_up, pdf, checked
+
+
+def text_of(*cells) -> str:
+    """All text of the PDF of one notebook with these cells, without white space."""
+    return squeezed("".join(mark.text for mark in text_marks(*cells)))
+
+
+def alternatives(reader: PdfReader) -> set[str]:
+    """The alternative texts in a PDF's structure."""
+    found, waiting = set(), [reader.trailer["/Root"]["/StructTreeRoot"]]
+    while waiting:
+        node = waiting.pop().get_object()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            found |= {node["/Alt"]} if "/Alt" in node else set()
+            waiting += [node["/K"]] if "/K" in node else []
+    return found
+
+
+def text_marks(*cells) -> list[Mark]:
+    """What stands on the pages of the PDF of one notebook with these cells."""
+    source, resources = TypstExporter().from_notebook_node(notebook(*cells))
+    pages = read_pages(compile_typst(source, resources["outputs"]))
+    return [mark for page in pages for mark in page]
+
+
+def typst_of(*formulas: str) -> list[str]:
+    """Each formula's Typst, as Markdown with that formula gives it."""
+    pieces = [
+        Piece(tex, "text/markdown", f"cell {number}")
+        for number, tex in enumerate(formulas, 1)
+    ]
+    convert(pieces)
+    return [SPOKEN.sub(r"\1", piece.typst.strip()) for piece in pieces]
+
+
+def command(folder: Path, *more: str, notebooks: tuple[str, ...] = NAMES) -> list[str]:
+    """The arguments that make w.pdf of notebooks in a folder, with its cover if any."""
+    cover = folder / "cover.toml"
+    options = ["-o", str(folder / "w.pdf"), *["--cover", str(cover)] * cover.exists()]
+    return [*(str(folder / name) for name in notebooks), *options, *more]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def said(*arguments: str, status: int = 1, **options) -> str:
+    """The one line that the command prints as it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "export", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
+    )
+    assert done.returncode == status, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def refused(capsys, *arguments: str) -> str:
+    """The same, within this process."""
+    assert main(list(arguments)) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    return line

@@ -46,6 +46,7 @@ def test_what_is_filled_in_is_not_missing(tmp_path):
         ('name = "A"\nworked_alone = "yes"', 2, "worked_alone must be true or false"),
         ("date = 5", 1, "date must be in quotes"),
         ("worked_with = [1]", 1, "worked_with must be a list of names"),
+        ("worked_with = 5", 1, "worked_with must be a list of names"),
         ('worked_with = [""]', 1, "worked_with must be a list of names"),
         ('worked_with = ["A"]\nworked_alone = true', 2, "worked_with names somebody"),
         ('[cover]\nname = "A"', 1, "cover is not a setting"),

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import page
-from export.execute import execute_notebooks
+from export.run import execute_notebooks
 from nn_helpers import PROJECT
 
 pytestmark = pytest.mark.notebooks

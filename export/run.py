@@ -12,48 +12,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import (
-    CellExecutionError,
-    CellTimeoutError,
-    DeadKernelError,
-)
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
-from export import ExportError
+from export.errors import ExportError
+from export.read import WIDGET, read_notebook
 
 _KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
-
-class NotebookError(ExportError):
-    """A notebook that cannot be read or run: one line naming notebook and cell."""
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """The notebook at `path`; NotebookError if it is not one."""
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-    except OSError as error:
-        raise NotebookError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise NotebookError(
-            f"{path}: not a Jupyter notebook ({reason[0] if reason else error!r})"
-        ) from None
-    return notebook
-
-
-def cores() -> int:
+def _cores() -> int:
     """How many processors this process may use."""
-    here = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
-    return len(here(0)) if here else os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def execute_notebooks(
@@ -70,15 +45,15 @@ def execute_notebooks(
     timeout -- seconds that one cell may take
     on_done -- called with path and seconds as each notebook finishes
 
-    Raises NotebookError at the first failure, after ending all kernels.
+    Raises ExportError at the first failure, after ending all kernels.
     """
     paths = [Path(path) for path in paths]
     notebooks = [read_notebook(path) for path in paths]
     for path, notebook in zip(paths, notebooks):
         language = notebook.metadata.get("kernelspec", {}).get("language", "python")
         if language != "python":
-            raise NotebookError(f"{path}: written for {language}, not for Python")
-    workers = max(1, min(len(paths), cores()))
+            raise ExportError(f"{path}: written for {language}, not for Python")
+    workers = max(1, min(len(paths), _cores()))
     runs = [
         _Run(str(number), path, notebook, timeout)
         for number, (path, notebook) in enumerate(zip(paths, notebooks))
@@ -178,7 +153,7 @@ class _Run:
         except Exception as error:
             if self.stopped.is_set():
                 raise _Stopped from None
-            raise NotebookError(self._explain(error)) from None
+            raise ExportError(self._explain(error)) from None
         finally:  # else it complains at exit of a kernel that never started
             atexit.unregister(client._cleanup_kernel)
         clean(self.notebook)

@@ -1,102 +1,40 @@
-"""TeX formulas: found in Markdown as Jupyter finds them, and mended for Typst.
+"""TeX rewritten so that Pandoc converts it to Typst rightly.
 
-Pandoc turns TeX into Typst. What it would lose, `mend` writes in Typst itself: it puts
-`\\text{...}` with a number into the TeX in its place, and `finish` puts the Typst in
-the place of that. What Pandoc does not know it says, and the formula is refused.
+What Pandoc would lose is written here in Typst itself: `\\text{...}` with a number
+stands in for it in the TeX, and markup.lua puts the Typst in the place of that. What
+Pandoc does not know it says, and the formula is refused.
 """
 
 import itertools
-import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
-# What takes a formula's place in the text while Pandoc works on it.
-PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")
-FORMULA = "\N{DOTTED SQUARE}"  # the same in a title, where only its words count
-_STAND_IN = re.compile(' ?upright\\("\ue002(\\d+)\ue003"\\) ?')
-_TIGHT = "\ue004"  # Typst that begins with this takes no space on either side
-
-_NEXT = re.compile(
-    r"(?P<fence>^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z))"
-    r"|(?P<span>(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`))"
-    r"|(?P<open>\$\$|\$|\\begin\{(?P<name>[A-Za-z]+\*?)\}|\\\\\(|\\\\\[)"
-    r"|\\[\s\S]",
-    re.MULTILINE,
-)
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A formula as it was written, without its dollars."""
-
-    tex: str
-    display: bool
-
-
-def lift(text: str, formulas: list[Formula]) -> str:
-    """Put a placeholder in the place of each formula, and the formula in `formulas`.
-
-    The rules are JupyterLab's: formulas are found before Markdown is looked at, but not
-    in code; `$ x $` may have spaces, and `\\begin{align}` needs no dollars.
-    """
-    pieces, position = [], 0
-    while match := _NEXT.search(text, position):
-        pieces.append(text[position : match.start()])
-        position = match.end()
-        end = _closing(text, match) if match["open"] else None
-        if end is None:
-            pieces.append(match[0])
-            continue
-        close, position = end
-        inner = text[match.end() : close]
-        if match["name"]:
-            inner = text[match.start() : position]
-        line_start = text.rfind("\n", 0, match.start()) + 1
-        if text[line_start : match.start()].lstrip().startswith(">"):
-            inner = re.sub(r"^\s*>", "", inner, flags=re.MULTILINE)
-        pieces.append(f"\ue000{len(formulas)}\ue001")
-        formulas.append(Formula(inner.strip(), match["open"] not in ("$", r"\\(")))
-    return "".join(pieces) + text[position:]
-
-
-def _closing(text: str, opening: re.Match) -> tuple[int, int] | None:
-    """Where the formula's content and its closing mark end; None if it has no end."""
-    marks = {"$": "$", "$$": "$$", r"\\(": r"\\)", r"\\[": r"\\]"}
-    mark = marks.get(opening["open"]) or rf"\end{{{opening['name']}}}"
-    depth = 0
-    steps = re.compile(rf"(?P<mark>{re.escape(mark)})|(?P<gap>\n\s*\n)|\\.|[{{}}]")
-    for step in steps.finditer(text, opening.end()):
-        if step["gap"]:
-            return None
-        if step["mark"] and depth <= 0:
-            return step.start(), step.end()
-        depth += {"{": 1, "}": -1}.get(step[0], 0)
-    return None
+from export.literals import typst_array, typst_string
 
 
 class Refused(Exception):
-    """A formula that would come out wrong."""
+    """A formula that would come out wrong; the message says why."""
 
 
-def mend(formula: Formula) -> tuple[str, list[str]]:
-    """TeX that Pandoc converts rightly, and the Typst for the stand-ins in it."""
-    mender = _Mender()
-    return mender.formula(_parse(formula.tex), formula.display), mender.typst
+class StandIn(NamedTuple):
+    """The Typst for a `\\text{...}` in the rewritten TeX."""
+
+    typst: str
+    tight: bool = False  # without the space on either side of it
 
 
-def finish(converted: str, typst: list[str], display: bool) -> str:
-    """Put the Typst for the stand-ins into a converted formula."""
+def rewrite(tex: str, display: bool, mark: str) -> tuple[str, list[StandIn]]:
+    """TeX that Pandoc converts rightly, and the stand-ins in it.
 
-    def typst_for(match: re.Match) -> str:
-        code = typst[int(match[1])]
-        if code.startswith(_TIGHT):
-            return code.removeprefix(_TIGHT)
-        return " " * match[0].startswith(" ") + code + " " * match[0].endswith(" ")
+    tex -- a formula without its dollars
+    display -- whether it has a line of its own
+    mark -- what stands before and after a stand-in's number; not to be in the `tex`
 
-    converted = _STAND_IN.sub(typst_for, converted[1:-1].strip())
-    if "\ue002" in converted:
-        raise Refused("a construct where Typst has no room for it")
-    return f"$ {converted} $" if display else f"${converted}$"
+    Raises Refused if the formula has something that cannot be typeset.
+    """
+    writer = _Writer(mark)
+    return writer.formula(_parse(tex), display), writer.stand_ins
 
 
 # ---- TeX as a tree: a list of tokens, with a list in it for each {group} ------------
@@ -156,17 +94,15 @@ def _split(nodes: list, separator: str) -> list[list]:
     return parts
 
 
-# ---- Mending -------------------------------------------------------------------------
+# ---- What is written in another way -------------------------------------------------
 
-_TEXT = {
-    "\\text": "math.upright(", "\\textrm": "math.upright(", "\\mbox": "math.upright(",
-    "\\textbf": "math.bold(", "\\textit": "math.italic(",
-    "\\texttt": "math.mono(", "\\textsf": "math.sans(",
+_LETTERS = {
+    "rm": "math.upright(", "bf": "math.bold(", "it": "math.italic(",
+    "tt": "math.mono(", "sf": "math.sans(",
 }  # fmt: skip
-_WORDS = {  # the same for letters that make a word
-    "\\mathrm": "math.upright(", "\\mathbf": "math.bold(", "\\mathit": "math.italic(",
-    "\\mathtt": "math.mono(", "\\mathsf": "math.sans(",
-}  # fmt: skip
+_WORDS = {f"\\math{letters}": typst for letters, typst in _LETTERS.items()}
+_TEXT = {f"\\text{letters}": typst for letters, typst in _LETTERS.items()}
+_TEXT |= dict.fromkeys(("\\text", "\\mbox"), "math.upright(")
 _IN_TEXT = {
     "\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘",
     "\\ldots": "…", "\\dots": "…",
@@ -188,12 +124,19 @@ _DELIMITERS = {
     "\\vert": "bar.v", "\\lvert": "bar.v", "\\rvert": "bar.v", "\\|": "bar.v.double",
     "\\Vert": "bar.v.double", "\\lVert": "bar.v.double", "\\rVert": "bar.v.double",
 }  # fmt: skip
-_SIZES = {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}
 _SIDES = {"l": "opening", "r": "closing", "m": "relation", "": "normal"}
-_CLASSES = {
-    "\\mathrel": "relation", "\\mathbin": "binary", "\\mathord": "normal",
-    "\\mathopen": "opening", "\\mathclose": "closing", "\\mathpunct": "punctuation",
-}  # fmt: skip
+_SIZES = {
+    f"\\{name}{letter}": (em, side)
+    for name, em in {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}.items()
+    for letter, side in _SIDES.items()
+}
+_CALLS = {  # of one argument
+    f"\\math{name}": (f'class("{kind}", ', ")")
+    for name, kind in {
+        "rel": "relation", "bin": "binary", "ord": "normal", "open": "opening",
+        "close": "closing", "punct": "punctuation",
+    }.items()
+} | {"\\mathop": ("op(", ", limits: #true)")}  # fmt: skip
 _STYLES = {  # to the end of the group
     "\\displaystyle": "display(", "\\textstyle": "inline(",
     "\\scriptstyle": "script(", "\\scriptscriptstyle": "sscript(",
@@ -231,27 +174,27 @@ _COLOURS = {
     "black", "gray", "red", "maroon", "orange", "yellow", "olive", "green", "lime",
     "teal", "blue", "navy", "purple", "fuchsia", "aqua",
 }  # fmt: skip
+_UNNUMBERED, _SPACE = "formulas are not numbered", "write \\hspace{1em}"
 _REFUSED = {
     "\\color": "write \\textcolor{red}{...}",
-    "\\tag": "formulas are not numbered",
-    "\\tag*": "formulas are not numbered",
-    "\\eqref": "formulas are not numbered",
-    "\\ref": "formulas are not numbered",
-} | dict.fromkeys(
-    ("\\kern", "\\mkern", "\\hskip", "\\mskip", "\\mspace"), "write \\hspace{1em}"
-)
+    "\\tag": _UNNUMBERED, "\\tag*": _UNNUMBERED,
+    "\\eqref": _UNNUMBERED, "\\ref": _UNNUMBERED,
+    "\\kern": _SPACE, "\\mkern": _SPACE, "\\hskip": _SPACE, "\\mskip": _SPACE,
+    "\\mspace": _SPACE,
+}  # fmt: skip
 
 
-class _Mender:
+class _Writer:
     """Writes a parsed formula down again, with stand-ins for what Pandoc would lose."""
 
-    def __init__(self) -> None:
-        self.typst: list[str] = []
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+        self.stand_ins: list[StandIn] = []
 
-    def stand_in(self, typst: str) -> str:
-        """TeX that `finish` turns into this Typst."""
-        self.typst.append(typst)
-        return f"\\text{{\ue002{len(self.typst) - 1}\ue003}}"
+    def stand_in(self, typst: str, tight: bool = False) -> str:
+        """TeX in the place of which this Typst is put in the end."""
+        self.stand_ins.append(StandIn(typst, tight))
+        return f"\\text{{{self.mark}{len(self.stand_ins) - 1}{self.mark}}}"
 
     def call(self, opening: str, inside: str, closing: str = ")") -> str:
         """`inside` as an argument of a Typst function."""
@@ -351,70 +294,102 @@ class _Mender:
         return "^{" + self.stand_in("prime " * primes) + power + "}"
 
     def token(self, token: str, nodes: list) -> str:
-        """One token, with the arguments after it that it takes."""
-
-        def argument() -> str:
-            return self.operand(nodes)
-
-        def rest() -> str:
-            taken, nodes[:] = list(nodes), []
-            return self.row(taken)
-
-        if token in _REFUSED:
-            raise Refused(f"{token}: {_REFUSED[token]}")
-        if token in _TEXT:
-            return self.text(_TEXT[token], self.argument(nodes))
-        if token in _WORDS and re.fullmatch("[A-Za-z]{2,}", _word(_next(nodes))):
-            return self.text(_WORDS[token], self.argument(nodes))
+        """One token, with the arguments after it that it takes from `nodes`."""
         if token in _SYMBOLS:
             return self.stand_in(_SYMBOLS[token])
+        if token in _REFUSED:
+            raise Refused(f"{token}: {_REFUSED[token]}")
+        if token in _CALLS:
+            opening, closing = _CALLS[token]
+            return self.call(opening, self.operand(nodes), closing)
         if token in _STYLES:
-            return self.call(_STYLES[token], rest())
+            return self.call(_STYLES[token], self.rest(nodes))
         if token in _FONTS:
-            return f"{_FONTS[token]}{{{rest()}}}"
-        if token in _FRACTIONS:
-            style, command = _FRACTIONS[token]
-            return self.call(style, f"{command}{{{argument()}}}{{{argument()}}}")
-        if token in _CLASSES:
-            return self.call(f'class("{_CLASSES[token]}", ', argument())
-        if token in _ARROWS:
-            return self.arrow(_ARROWS[token], nodes)
-        if size := re.fullmatch(r"\\(big|Big|bigg|Bigg)([lrm]?)", token):
-            delimiter = self.delimiter(nodes)
-            high = f"stretch({delimiter}, size: #{_SIZES[size[1]]}em)"
-            return self.stand_in(f'class("{_SIDES[size[2]]}", {high})')
-        if token in ("\\nonumber", "\\notag"):
-            return ""
+            return f"{_FONTS[token]}{{{self.rest(nodes)}}}"
+        if token in _HANDLERS:
+            return _HANDLERS[token](self, token, nodes)
+        return self.command(token, nodes) if token[1:].isalpha() else token
+
+    def rest(self, nodes: list) -> str:
+        """The TeX of all that follows in the group."""
+        taken, nodes[:] = list(nodes), []
+        return self.row(taken)
+
+    # -- commands, with the arguments that they take from `nodes`
+
+    def fraction(self, token: str, nodes: list) -> str:
+        style, command = _FRACTIONS[token]
+        above, below = self.operand(nodes), self.operand(nodes)
+        return self.call(style, f"{command}{{{above}}}{{{below}}}")
+
+    def sized(self, token: str, nodes: list) -> str:
+        em, side = _SIZES[token]
+        stretched = f"stretch({self.delimiter(nodes)}, size: #{em}em)"
+        return self.stand_in(f'class("{side}", {stretched})')
+
+    def nothing(self, token: str, nodes: list) -> str:
         if token == "\\label":
             self.argument(nodes)
-            return ""
-        if token in ("\\operatorname", "\\operatorname*"):
-            return self.operator(token, self.argument(nodes))
-        if token == "\\mathop":
-            return self.call("op(", argument(), ", limits: #true)")
-        if token in ("\\overset", "\\stackrel", "\\underset"):
-            script = argument()
-            side = "b" if token == "\\underset" else "t"
-            base = self.call("attach(limits(", argument(), f"), {side}: ")
-            return base + script + self.stand_in(")")
-        if token == "\\textcolor":
-            colour = "".join(self.argument(nodes))
-            if colour not in _COLOURS:
-                raise Refused(f"no colour {colour}; there are {sorted(_COLOURS)}")
-            return self.call(f"text(fill: #{colour}, ", argument())
-        if token in ("\\hspace", "\\hspace*"):
-            length = "".join(self.argument(nodes)).replace(" ", "")
-            if not re.fullmatch(r"-?(\d+|\d*\.\d+)(em|pt|cm|mm|in)", length):
-                raise Refused(f"\\hspace{{{length}}}: give it in em, pt, cm, mm or in")
-            return self.stand_in(f"#h({length})")
-        if token == "\\substack":
-            rows = _split(self.argument(nodes), "\\\\")
-            return self.column("row-gap: #0.15em", rows, "script(")
-        if token == "\\left":
-            return self.fence(nodes)
-        if token == "\\begin":
-            return self.environment(nodes)
-        return self.command(token, nodes) if token[1:].isalpha() else token
+        return ""
+
+    def stacked(self, token: str, nodes: list) -> str:
+        script = self.operand(nodes)
+        side = "b" if token == "\\underset" else "t"
+        base = self.call("attach(limits(", self.operand(nodes), f"), {side}: ")
+        return base + script + self.stand_in(")")
+
+    def coloured(self, token: str, nodes: list) -> str:
+        colour = "".join(self.argument(nodes))
+        if colour not in _COLOURS:
+            raise Refused(f"no colour {colour}; there are {sorted(_COLOURS)}")
+        return self.call(f"text(fill: #{colour}, ", self.operand(nodes))
+
+    def space(self, token: str, nodes: list) -> str:
+        length = "".join(self.argument(nodes)).replace(" ", "")
+        if not re.fullmatch(r"-?(\d+|\d*\.\d+)(em|pt|cm|mm|in)", length):
+            raise Refused(f"\\hspace{{{length}}}: give it in em, pt, cm, mm or in")
+        return self.stand_in(f"#h({length})")
+
+    def lines_in_a_script(self, token: str, nodes: list) -> str:
+        rows = _split(self.argument(nodes), "\\\\")
+        return self.column("row-gap: #0.15em", rows, "script(")
+
+    def word(self, token: str, nodes: list) -> str:
+        """Letters that make a word; what is more than that is Pandoc's business."""
+        if re.fullmatch("[A-Za-z]{2,}", _word(_next(nodes))):
+            return self.text(token, nodes)
+        return self.command(token, nodes)
+
+    def text(self, token: str, nodes: list) -> str:
+        """Words in a formula, and the formulas between dollars among them."""
+        tex = ""
+        for number, part in enumerate(_split(self.argument(nodes), "$")):
+            if number % 2:
+                tex += self.row(part)
+            elif words := "".join(_words(node) for node in part if node != []):
+                words = words.replace("---", "—").replace("--", "–")
+                literal = typst_string(re.sub(r"\s+", " ", words))
+                function = _TEXT.get(token) or _WORDS[token]
+                tex += self.stand_in(f"#{function}{literal});", tight=True)
+        return tex
+
+    def operator(self, token: str, nodes: list) -> str:
+        """A function's name in upright letters."""
+        name = "".join(_letters(node) for node in self.argument(nodes))
+        if not re.fullmatch(r"[\w\s.-]*", name):
+            raise Refused(f"{token}{{{name}}}: letters only")
+        limits = ", limits: #true" if token.endswith("*") else ""
+        return self.stand_in(f'op("{name}"{limits})')
+
+    def arrow(self, token: str, nodes: list) -> str:
+        """An arrow as long as what stands above and below it."""
+        below = ""
+        if _next(nodes) == "[":
+            self.argument(nodes)
+            below = self.stand_in(", b: ") + self.row(_between(nodes, "[", "]"))
+        above = self.operand(nodes)
+        opening = f"attach(stretch({_ARROWS[token]}, size: #(100% + 1em)), t: "
+        return self.call(opening, above + below)
 
     def command(self, token: str, nodes: list) -> str:
         """A command that is Pandoc's business, with the groups that follow it."""
@@ -425,55 +400,9 @@ class _Mender:
             token += f"{{{self.row(nodes.pop(0))}}}"
         return token if token.endswith("}") else token + " "
 
-    def text(self, function: str, words: list) -> str:
-        """Words in a formula, and the formulas between dollars among them."""
-        tex = ""
-        for number, part in enumerate(_split(words, "$")):
-            if number % 2:
-                tex += self.row(part)
-                continue
-            said = ""
-            for node in part:
-                if node == []:
-                    continue
-                if isinstance(node, list) or (
-                    re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in _IN_TEXT
-                ):
-                    raise Refused(f"{_tex(node)} among the words of a \\text")
-                said += _IN_TEXT.get(node, node.removeprefix("\\"))
-            if said:
-                said = said.replace("---", "—").replace("--", "–")
-                said = re.sub(r"\s+", " ", said)
-                literal = json.dumps(said, ensure_ascii=False)
-                tex += self.stand_in(_TIGHT + f"#{function}{literal});")
-        return tex
-
-    def operator(self, token: str, name: list) -> str:
-        said = ""
-        for node in name:
-            if node in ("\\,", "\\;", "\\ ", "~"):
-                said += " "
-            elif isinstance(node, list):
-                said += "".join(map(_tex, node))
-            elif node not in _TEXT and node != "\\mathrm":
-                said += node
-        if not re.fullmatch(r"[\w\s.-]*", said):
-            raise Refused(f"{token}{{{said}}}: letters only")
-        limits = ", limits: #true" if token.endswith("*") else ""
-        return self.stand_in(f'op("{said}"{limits})')
-
-    def arrow(self, arrow: str, nodes: list) -> str:
-        below = ""
-        if _next(nodes) == "[":
-            self.argument(nodes)
-            below = self.stand_in(", b: ") + self.row(_between(nodes, "[", "]"))
-        above = self.operand(nodes)
-        opening = f"attach(stretch({arrow}, size: #(100% + 1em)), t: "
-        return self.call(opening, above + below)
-
     # -- delimiters and tables
 
-    def fence(self, nodes: list) -> str:
+    def fence(self, token: str, nodes: list) -> str:
         """\\left ... \\right: delimiters as high as what they hold."""
         opening = self.delimiter(nodes)
         inside = _between(nodes, "\\left", "\\right")
@@ -492,7 +421,7 @@ class _Mender:
             raise Refused(f"{delimiter} as a delimiter")
         return _DELIMITERS[delimiter]
 
-    def environment(self, nodes: list) -> str:
+    def environment(self, token: str, nodes: list) -> str:
         name = "".join(self.argument(nodes))
         inside = _between(nodes, "\\begin", "\\end")
         self.argument(nodes)  # the name again
@@ -541,7 +470,7 @@ class _Mender:
             style += ", row-gap: #0.2em, column-gap: #0.3em"
         if down or across:
             style += ", augment: #(stroke: 0.4pt, "
-            style += f"hline: {_array(across)}, vline: {_array(down)})"
+            style += f"hline: {typst_array(across)}, vline: {typst_array(down)})"
         return self.table(style, rows, "script(" if name[0] == "s" else "inline(")
 
     def column(self, style: str, rows: list[list], size: str) -> str:
@@ -576,13 +505,45 @@ class _Mender:
         return node if isinstance(node, list) else [node]
 
 
+_HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
+    **dict.fromkeys(_TEXT, _Writer.text),
+    **dict.fromkeys(_WORDS, _Writer.word),
+    **dict.fromkeys(_FRACTIONS, _Writer.fraction),
+    **dict.fromkeys(_ARROWS, _Writer.arrow),
+    **dict.fromkeys(_SIZES, _Writer.sized),
+    **dict.fromkeys(("\\nonumber", "\\notag", "\\label"), _Writer.nothing),
+    **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
+    **dict.fromkeys(("\\overset", "\\stackrel", "\\underset"), _Writer.stacked),
+    **dict.fromkeys(("\\hspace", "\\hspace*"), _Writer.space),
+    "\\textcolor": _Writer.coloured,
+    "\\substack": _Writer.lines_in_a_script,
+    "\\left": _Writer.fence,
+    "\\begin": _Writer.environment,
+}
+
+
+def _words(node: str | list) -> str:
+    """What a token among the words of a \\text stands for."""
+    if isinstance(node, list) or (
+        re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in _IN_TEXT
+    ):
+        raise Refused(f"{_tex(node)} among the words of a \\text")
+    return _IN_TEXT.get(node, node.removeprefix("\\"))
+
+
+def _letters(node: str | list) -> str:
+    """What a part of an operator's name stands for."""
+    if isinstance(node, list):
+        return "".join(map(_tex, node))
+    if node in ("\\,", "\\;", "\\ ", "~"):
+        return " "
+    return "" if node in _TEXT or node == "\\mathrm" else node
+
+
 def _word(node: str | list | None) -> str:
     """The letters of a group that holds nothing but letters."""
-    return "".join(node) if isinstance(node, list) and all(map(_is_token, node)) else ""
-
-
-def _is_token(node: str | list) -> bool:
-    return isinstance(node, str)
+    letters = isinstance(node, list) and all(isinstance(inner, str) for inner in node)
+    return "".join(node or "") if letters else ""
 
 
 def _next(nodes: list) -> str | list | None:
@@ -592,7 +553,9 @@ def _next(nodes: list) -> str | list | None:
 
 def _stripped(nodes: list) -> list:
     """The nodes without the spaces before them."""
-    return list(itertools.dropwhile(lambda n: _is_token(n) and n.isspace(), nodes))
+    return list(
+        itertools.dropwhile(lambda n: isinstance(n, str) and n.isspace(), nodes)
+    )
 
 
 def _skip_placement(name: str, inside: list) -> None:
@@ -600,10 +563,6 @@ def _skip_placement(name: str, inside: list) -> None:
     placed = name in ("aligned", "alignedat", "array", "gathered")
     if placed and inside[:1] == ["["] and "]" in inside:
         del inside[: inside.index("]") + 1]
-
-
-def _array(numbers: list[int]) -> str:
-    return "(" + "".join(f"{number}," for number in numbers) + ")"
 
 
 def _without_gaps(lines: list[list]) -> list[list]:

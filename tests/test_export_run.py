@@ -1,25 +1,21 @@
 """Running notebooks: fresh kernels of this interpreter, and every way to fail."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+from jupyter_client.manager import AsyncKernelManager
 from nbformat.v4 import new_output
 
-from export.execute import (
-    NotebookError,
-    _environment,
-    _Run,
-    _Stopped,
-    clean,
-    execute_notebooks,
-    read_notebook,
-)
+from export import ExportError
+from export.run import clean, execute_notebooks
 from export_samples import WIDGET, code, figure, notebook, save, stdout
 
 pytestmark = pytest.mark.export
@@ -67,7 +63,7 @@ def test_notebooks_run_in_fresh_kernels_of_this_python(tmp_path, monkeypatch):
 
 
 def failure(path: Path, **options) -> str:
-    with pytest.raises(NotebookError) as raised:
+    with pytest.raises(ExportError) as raised:
         execute_notebooks([path], **options)
     assert not kernels()
     assert "\n" not in str(raised.value)
@@ -78,7 +74,7 @@ def test_a_failing_cell_is_named_and_ends_the_other_kernels(tmp_path):
     save(tmp_path / "z.ipynb", code("import time; time.sleep(60)"))
     bad = save(tmp_path / "a.ipynb", "text", code("x = 1"), code("x\n1 / 0  # here"))
     start = time.monotonic()
-    with pytest.raises(NotebookError) as raised:
+    with pytest.raises(ExportError) as raised:
         execute_notebooks([bad, tmp_path / "z.ipynb"])
     assert str(raised.value) == (
         f"{bad}, cell 3: ZeroDivisionError: division by zero (line 2: 1 / 0  # here)"
@@ -107,29 +103,6 @@ def test_a_kernel_that_dies_is_named(tmp_path):
     assert failure(path).startswith(f"{path}, cell 1: the kernel died")
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "not a Jupyter notebook"),
-        (b"PK\x03\x04\xff\xfe", "not a Jupyter notebook"),
-        (b"[1, 2]", "not a Jupyter notebook"),
-        (b"{}", "not a Jupyter notebook"),
-        (b'{"cells": [], "metadata": {}, "nbformat": 4}', "not a Jupyter notebook"),
-        (b'{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, '
-         b'"nbformat_minor": 5}', "not a Jupyter notebook"),
-        (None, "No such file or directory"),
-    ],
-)  # fmt: skip
-def test_a_damaged_notebook_is_named(tmp_path, content, reason):
-    path = tmp_path / "a.ipynb"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(NotebookError) as raised:
-        read_notebook(path)
-    assert str(raised.value).startswith(f"{path}: {reason}")
-    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
-
-
 def test_a_kernel_that_does_not_start_is_said_in_one_line(tmp_path):
     path = save(tmp_path / "a.ipynb", code("1"))
     # Python looks here first.
@@ -141,19 +114,39 @@ def test_a_kernel_that_does_not_start_is_said_in_one_line(tmp_path):
     assert said.startswith(f"error: {path}: its kernel did not start: ")
 
 
-def test_any_other_trouble_is_one_line_too(tmp_path):
-    run = _Run("0", tmp_path / "a.ipynb", notebook(code("1")), 1)
-    run._remember(run.notebook.cells[0], 0)
-    said = run._explain(RuntimeError("one\ntwo"))
-    assert said == f"{run.path}, cell 1: RuntimeError: one two"
+def test_any_other_trouble_is_one_line_too(tmp_path, monkeypatch):
+    def breaks(*arguments):
+        raise RuntimeError("one\ntwo")
+
+    monkeypatch.setattr("nbclient.NotebookClient.process_message", breaks)
+    path = save(tmp_path / "a.ipynb", code("print(1)"))
+    assert failure(path) == f"{path}, cell 1: RuntimeError: one two"
 
 
-def test_a_run_that_is_stopped_before_its_kernel_begins_runs_no_cell(tmp_path):
-    run = _Run("0", tmp_path / "a.ipynb", notebook(code("1")), 60)
-    run.stop()
-    with pytest.raises(_Stopped):
-        run.execute(_environment(str(tmp_path)), lambda path, seconds: None)
-    assert not kernels()
+def test_a_run_that_is_stopped_before_its_kernel_begins_runs_no_cell(
+    tmp_path, monkeypatch
+):
+    """The kernel of b begins when a has failed already."""
+    failed = threading.Event()
+
+    class Late(AsyncKernelManager):
+        async def start_kernel(self, **options):
+            if Path(self.connection_file).name == "0":
+                failed.set()
+                raise RuntimeError("no kernel")
+            await asyncio.to_thread(failed.wait)
+            await asyncio.sleep(0.5)
+            await super().start_kernel(**options)
+
+    monkeypatch.setattr("export.run.AsyncKernelManager", Late)
+    mark = tmp_path / "ran"
+    paths = [
+        save(tmp_path / "a.ipynb", code("1")),
+        save(tmp_path / "b.ipynb", code(f"open({str(mark)!r}, 'w')")),
+    ]
+    with pytest.raises(ExportError, match="a.ipynb: its kernel did not start"):
+        execute_notebooks(paths)
+    assert not mark.exists() and not kernels()
 
 
 def test_two_notebooks_of_one_name_and_a_long_name_do_not_clash(tmp_path):

@@ -1,0 +1,70 @@
+"""Text and code as Typst's literals.
+
+Pygments finds the colours of code. Typst could do this itself, but takes 1.8 s of
+processor time over a write-up's appendix, Pygments 0.4 s while Pandoc runs.
+"""
+
+import functools
+import re
+from collections.abc import Iterable
+
+from pygments import lex
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
+from pygments.util import ClassNotFound
+
+_STYLES = [  # the first that fits; the letters are those of style.typ
+    (Comment, "c"), (String, "s"), (Number, "n"), (Keyword.Constant, "n"),
+    (Keyword, "k"), (Operator.Word, "k"), (Name.Function, "f"), (Name.Class, "f"),
+    (Name.Decorator, "f"), (Token, ""),
+]  # fmt: skip
+_ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
+_LINE_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
+
+
+def typst_string(text: str) -> str:
+    """`text` as a string literal in Typst's code."""
+    return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
+
+
+def typst_array(items: Iterable[object]) -> str:
+    """An array in Typst's code; its items are numbers, or in Typst's code already."""
+    return "(" + "".join(f"{item}," for item in items) + ")"
+
+
+@functools.cache  # what is shown in a question is in the appendix, too
+def typst_code(source: str, language: str = "ipython3") -> str:
+    """Code as two arguments in Typst: a string, and the coloured runs of its lines."""
+    source = source.expandtabs(4)  # in the runs, Typst takes a tab for a space,
+    source = _LINE_BREAKS.sub(" ", source)  # and these for the end of a line
+    lines = [typst_array(line) for line in _coloured(source, language)]
+    return f"{typst_string(source)}, {typst_array(lines)}"
+
+
+def _coloured(source: str, language: str) -> list[list[str]]:
+    """For each line of the source, its runs: a letter for the style, then the text."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    for token, text in lex(source, _lexer(language)):
+        style = _style(token)
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                lines.append([])
+            if part and lines[-1] and lines[-1][-1][0] == style:
+                lines[-1][-1] = (style, lines[-1][-1][1] + part)
+            elif part:
+                lines[-1].append((style, part))
+    return [[typst_string(word) for run in line for word in run] for line in lines]
+
+
+@functools.cache
+def _style(token: tuple) -> str:
+    return next(letter for kind, letter in _STYLES if token in kind)
+
+
+@functools.cache
+def _lexer(language: str) -> Lexer:
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return _lexer("text")

@@ -1,0 +1,85 @@
+"""The check is checked: each fault is planted and found."""
+
+import dataclasses
+
+import pytest
+
+from export import ExportError
+from export.check import Checked
+from export.compile import compile_typst
+from export.cover import Cover
+from export.write_up import WriteUp
+from export_samples import build, code, save
+
+pytestmark = pytest.mark.export
+pytest_plugins = ["export_fixtures"]
+
+
+def test_an_attachment_that_is_not_the_file_is_found(built):
+    write_up, pdf, _ = built
+    other = dataclasses.replace(
+        write_up.expected, attached={"helper.py": b"", "gone.py": b""}
+    )
+    with pytest.raises(ExportError) as raised:
+        Checked(pdf).check(other)
+    for name in ("helper.py", "gone.py"):
+        assert f"{name} is not attached as it is" in str(raised.value)
+
+
+def test_what_is_written_from_right_to_left_is_found(tmp_path):
+    name = "שלום כהן"
+    path = save(tmp_path / "a.ipynb", "# A", code(f"x = 1  # {name}, 12 'fine'\ny = 2"))
+    write_up, pdf, _ = build(path, cover=Cover(name=name))
+    other = dataclasses.replace(
+        write_up.expected, first_page={"the name": "שלום כהו"}
+    )
+    with pytest.raises(ExportError, match="page 1 lacks the name"):
+        Checked(pdf).check(other)
+
+
+def faults(write_up: WriteUp, source: str | None = None) -> str:
+    with pytest.raises(ExportError) as raised:
+        pdf = compile_typst(source or write_up.source, write_up.files)
+        Checked(pdf).check(write_up.expected)
+    return str(raised.value)
+
+
+def test_the_check_finds_what_is_wrong(built):
+    write_up, _, _ = built
+    source = write_up.source
+    lost = source.replace('#listing("TWO = 2"', '#listing("TWO = 3"').replace(
+        '(("","TWO = ","n","2",),)', '(("","TWO = ","n","3",),)'
+    )
+    assert lost != source
+    assert "the appendix lacks line 1 of deeper.py" in faults(write_up, lost)
+    assert "page 1 lacks the honor statement" in faults(
+        write_up, source.replace("I certify that all", "I hope that most")
+    )
+    wide = source.replace("What is asked.", "#box(width: 0pt, move(dx: 6.4in)[gone])")
+    assert "'gone' is outside the margins" in faults(write_up, wide)
+    together = source.replace("pagebreak(weak: true)", "")
+    assert "does not begin page" in faults(write_up, together)
+    header = source.replace("What is asked.", "#place(top, dy: -1.1in)[odd] What?")
+    assert "page 3: 'odd' is above the margin" in faults(write_up, header)
+    cell = "#table(columns: (2em, 2em), [" + "w" * 20 + "], [two])"
+    assert "'two' stands on 'www" in faults(
+        write_up, source.replace("What is asked.", cell)
+    )
+    deep = source.replace(
+        "What is asked.", "#block(breakable: false, height: 12in)[#v(1fr) deep]"
+    )
+    assert "below the margin" in faults(write_up, deep)
+    other = source.replace("(b) Second", "(b) Third", 1)
+    assert "its sections are" in faults(write_up, other)
+
+
+def test_fonts_that_are_not_embedded_are_found(built):
+    write_up, pdf, _ = built
+    checked = Checked(pdf)
+    for page in checked.reader.pages:
+        for font in page["/Resources"]["/Font"].values():
+            descendant = font.get_object()["/DescendantFonts"][0].get_object()
+            for key in ("/FontFile2", "/FontFile3"):
+                descendant["/FontDescriptor"].get_object().pop(key, None)
+    with pytest.raises(ExportError, match="is not embedded"):
+        checked.check(write_up.expected)

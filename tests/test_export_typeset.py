@@ -1,0 +1,279 @@
+"""Cells and outputs of every kind on the page."""
+
+import base64
+import io
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
+from pypdf import PdfReader
+
+from export import ExportError
+from export.check import Checked
+from export.exporter import TypstExporter, TypstPDFExporter
+from export.write_up import APPENDIX
+from export_samples import (
+    WIDGET,
+    alternatives,
+    build,
+    code,
+    display,
+    figure,
+    markdown,
+    notebook,
+    save,
+    squeezed,
+    stdout,
+    text_marks,
+    text_of,
+)
+
+pytestmark = pytest.mark.export
+pytest_plugins = ["export_fixtures"]
+
+
+def test_tags_leave_out_what_they_say(built):
+    _, _, checked = built
+    page = squeezed(checked.reader.pages[3].extract_text())
+    assert "shown=True" in page
+    for words in ("hidden=True", "neverseen", "notshown", "slide()"):
+        assert words not in page
+
+
+def test_a_widget_becomes_its_sentence(built):
+    _, _, checked = built
+    page = squeezed(checked.reader.pages[3].extract_text())
+    assert squeezed("In the notebook: A slider pages through the digits.") in page
+    text = text_of(code("x", display("text/plain", "Here one draws.", role="widget")))
+    assert squeezed("In the notebook, one draws.") in text
+
+
+@pytest.mark.parametrize("plain", ["IntSlider(value=0)", "VBox(children=(\n))", ""])
+def test_a_widget_without_a_sentence_gets_one(plain):
+    output = new_output(
+        "display_data", data={WIDGET: {"model_id": "1"}, "text/plain": plain}
+    )
+    text = text_of(code("x", output))
+    assert "Inthenotebook:aninteractivewidget" in text
+    assert "value=0" not in text and "VBox" not in text
+
+
+def test_figures_are_vectors_with_caption_number_and_alternative_text(built):
+    write_up, pdf, checked = built
+    used = [name for name in write_up.files if f'#graph("{name}"' in write_up.source]
+    assert [Path(name).suffix for name in used] == [".pdf"]
+    page = checked.reader.pages[2]
+    forms = page["/Resources"]["/XObject"].values()
+    assert {form.get_object()["/Subtype"] for form in forms} == {"/Form"}
+    assert "A line that falls" in alternatives(checked.reader)
+
+
+def down(inches: float) -> NotebookNode:
+    return new_raw_cell(
+        f"#block(height: {inches}in)[x]", metadata={"raw_mimetype": "text/x-typst"}
+    )
+
+
+def page_of(checked: Checked, words: str) -> int:
+    """The one page of a question that has these words."""
+    last = checked.sections[-1]
+    pages = range(3, last.first if last.title == APPENDIX else len(checked.pages) + 1)
+    [number] = [n for n in pages if squeezed(words) in squeezed(checked.text(n))]
+    return number
+
+
+def test_text_stays_on_the_page_of_the_code_or_output_after_it(tmp_path):
+    hidden = {"tags": ("remove_input",)}
+    long = "a = 1\n" * 15
+    path = save(
+        tmp_path / "a.ipynb",
+        "# A",
+        down(7.3),
+        "## Head\n\nbefore code",
+        code("b = 1\n" * 10),
+        down(5.8),
+        "before output",
+        code("x", stdout("printed\n" * 10), **hidden),
+        down(6.2),
+        "before block\n\n```\n" + "fenced\n" * 10 + "```",
+        down(6.6),
+        "before list:\n\n- one\n- two",
+        down(6.3),
+        code("short()"),
+        code("x", markdown("| table |\n|--|\n" + "| row |\n" * 8), **hidden),
+        down(5.5),
+        code(long + "long()"),
+        code("x", markdown("| other |\n|--|\n" + "| cell |\n" * 8), **hidden),
+        down(5.8),
+        "before figure",
+        code("x", figure(), markdown("caption", role="caption"), **hidden),
+    )
+    _, _, checked = build(path)
+    for one, other in [
+        ("Head", "before code"), ("before code", "b = 1"), ("before output", "printed"),
+        ("before block", "fenced"), ("before list", "one"), ("short()", "table"),
+    ]:  # fmt: skip
+        assert page_of(checked, one) == page_of(checked, other), one
+    # What would leave too large a gap: long code, and all that leads to a figure.
+    assert page_of(checked, "long()") < page_of(checked, "other")
+    assert page_of(checked, "before figure") < page_of(checked, "caption")
+
+
+def test_a_lead_in_reaches_the_right_margin_as_any_paragraph():
+    words = "Words, " * 40
+    plain = text_marks(words + "end")
+    assert max(m.right for m in text_marks(words + "end:")) == pytest.approx(
+        max(m.right for m in plain), abs=0.5
+    )
+
+
+def test_errors_and_warnings_are_shown_without_escape_codes():
+    traceback = ["\x1b[31mValueError\x1b[0m  Traceback", "ValueError: \x1b[1mboom"]
+    error = new_output("error", ename="ValueError", evalue="boom", traceback=traceback)
+    text = text_of(code("x", stdout("careful", "stderr"), error))
+    assert "Standarderror" in text and "careful" in text
+    assert "ErrorValueErrorTraceback" in text and "ValueError:boom" in text
+    assert "\x1b" not in text and "[31m" not in text
+
+
+def test_every_kind_of_output_leaves_a_trace():
+    text = text_of(
+        code(
+            "x",
+            display("text/html", "<table><tr><td>cell</td></tr></table>"),
+            display("text/latex", r"$\displaystyle \frac{p}{q}$"),
+            display("text/latex", r"\begin{align} u &= v \\ &= w \end{align}"),
+            new_output("execute_result", data={"text/plain": "array([1])"}),
+            new_output(
+                "display_data",
+                data={"text/html": "<script>1</script>", "text/plain": "plot"},
+            ),
+            new_output("display_data", data={"application/json": {}}),
+            stdout("50%\r100%\na\tb\x07"),
+        ),
+        new_raw_cell("left as it is"),
+    )
+    for words in (
+        "cell", "array([1])", "plot", "papercannotshow:application/json", "100%",
+        r"\x07", "leftasitis", "𝑝", "𝑞", "𝑢", "𝑣", "𝑤",
+    ):  # fmt: skip
+        assert words in text
+    assert "50%" not in text and "alert" not in text and "script" not in text
+
+
+def test_images_of_markdown(tmp_path):
+    data = figure().data["image/png"]
+    (tmp_path / "p.png").write_bytes(base64.b64decode(data))
+    path = save(tmp_path / "a.ipynb", "# A\n\n![some words](p.png)")
+    write_up, _, checked = build(path)
+    assert any(not mark.text for mark in checked.pages[2])
+    assert "some words" in alternatives(checked.reader)
+    path = save(tmp_path / "b.ipynb", "# B", "![x](http://nowhere.example/y.png)")
+    with pytest.raises(ExportError, match=r"b.ipynb, cell 2: there is no image http"):
+        build(path)
+
+
+def size_of(checked: Checked, words: str) -> float:
+    [mark] = [m for page in checked.pages for m in page if m.text.strip() == words]
+    return mark.top - mark.bottom
+
+
+def frame(columns: int) -> NotebookNode:
+    # A table as pandas shows it.
+    names = "".join(f"<th>column_{k}</th>" for k in range(columns))
+    numbers = "".join(f"<td>{k}.123456</td>" for k in range(columns))
+    return display(
+        "text/html",
+        "<div>\n<style scoped>\n    .dataframe tbody {\n top: 1 }\n</style>\n"
+        f"<table border='1'>\n<thead><tr><th></th>{names}</tr></thead>\n"
+        f"<tbody><tr><th>0</th>{numbers}</tr></tbody>\n</table>\n</div>",
+    )
+
+
+def test_a_table_with_many_columns_is_set_smaller(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", code("x", frame(4), frame(16)))
+    with pytest.raises(ValueError):  # in both of them there is a column_3
+        size_of(build(path)[2], "column_3")
+    _, _, checked = build(path)
+    sizes = {
+        round(mark.top - mark.bottom, 1)
+        for mark in checked.pages[2]
+        if mark.text.strip() == "column_3"
+    }
+    assert len(sizes) == 2 and min(sizes) > 0.45 * max(sizes)
+    assert size_of(checked, "column_15") == pytest.approx(min(sizes), abs=0.1)
+
+
+def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
+    table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(9))
+    path = save(
+        tmp_path / "a.ipynb",
+        "# A",
+        down(6.5),
+        code("first()", markdown(table)),
+        down(5),
+        code("second()", figure()),
+    )
+    _, _, checked = build(path)
+    words = [{mark.text.strip() for mark in page} for page in checked.pages]
+    assert {"first()", "row0", "row8"} <= words[3]
+    many = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(70))
+    _, _, long = build(save(tmp_path / "b.ipynb", "# B", many))
+    assert "row0" in long.text(3) and "row69" in long.text(4)
+    pictures = [any(not m.text for m in page) for page in checked.pages]
+    assert sum(pictures) == 1 and "second()" in words[pictures.index(True)]
+
+
+def test_a_table_that_cannot_be_made_to_fit_is_named(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", code("x", frame(40)))
+    with pytest.raises(ExportError, match="page 3: '1.123456' stands on "):
+        build(path)
+
+
+def test_a_heading_in_an_output_begins_no_question(tmp_path):
+    outputs = markdown("# One"), display("text/html", "<h1>Two</h1>")
+    path = save(tmp_path / "a.ipynb", "# A", code("x", *outputs))
+    _, _, checked = build(path)
+    assert [section.title for section in checked.sections] == ["A", APPENDIX]
+    assert {"One", "Two"} <= {mark.text for mark in checked.pages[2]}
+
+
+def test_blank_printouts_leave_no_box_and_links_no_escapes():
+    link = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
+    source, _ = TypstExporter().from_notebook_node(
+        notebook(code("x", stdout(" \n\n"), markdown("between"), stdout(link)))
+    )
+    assert source.count("\n#printout(") == 1
+    assert '#printout("here and red")' in source
+
+
+def test_raw_cells_reach_the_format_that_they_are_for():
+    def raw(text: str, **metadata) -> NotebookNode:
+        return new_raw_cell(text, metadata=metadata)
+
+    text = text_of(
+        raw("#strong[typst]", raw_mimetype="text/x-typst"),
+        raw("<b>web</b>", raw_mimetype="text/html"),
+        raw("#plain", format=""),
+        raw("  "),
+    )
+    assert text.startswith("typst#plain")
+
+
+def test_images_in_markdown_come_from_everywhere(tmp_path):
+    [data] = [figure().data["image/png"]]
+    (tmp_path / "a file.png").write_bytes(base64.b64decode(data))
+    cell = new_markdown_cell(
+        f"![one](attachment:x%20y.png) ![two](data:image/png;base64,{data}) "
+        '<img src="a%20file.png" alt="three" width="96">',
+        attachments={"x y.png": {"image/png": data}},
+    )
+    made = notebook(cell)
+    pdf, _ = TypstPDFExporter().from_notebook_node(
+        made, {"metadata": {"path": str(tmp_path)}}
+    )
+    assert alternatives(PdfReader(io.BytesIO(pdf))) == {"one", "two", "three"}
+    made.cells[0].source = "![](gone.png)"
+    with pytest.raises(ExportError, match="^cell 1: there is no image gone.png$"):
+        TypstExporter().from_notebook_node(made)
