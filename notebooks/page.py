@@ -156,7 +156,7 @@ def answer(label: str, text: str) -> None:
 
 
 def source(function: Callable, docstring: bool = True) -> None:
-    """Show a function as it stands in its file, and where; with or without docstring."""
+    """Show a function as it stands in its file, and where that is."""
     function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
     place = f"`{Path(inspect.getfile(function)).name}`, lines {first} to "
