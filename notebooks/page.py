@@ -1,9 +1,13 @@
 """What the notebooks put on the page: one style of figures, tables and answers."""
 
+import ast
+import inspect
 import logging
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,23 +61,39 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options)
     return fig, fig.subplots(rows, columns, **options)
 
 
-def figure(fig: Figure, caption: str, alt: str) -> None:
-    """Show fig with its caption; alt says what is seen to those who cannot see it."""
+def figure(fig: Figure, caption: str, alt: str, label: str = "") -> None:
+    """Show fig with its caption; alt says what is seen to those who cannot see it.
+
+    With a label, [words](#label) leads here, and in the PDF becomes its number.
+    """
     for text in fig.findobj(Text):
         _in_cmr10(text)
-    display(fig, metadata={"image/png": {"alt": alt}})
+    marks = _anchor(label)
+    display(fig, metadata={"image/png": {"alt": alt}} | marks)
     _caption(caption)
 
 
 @contextmanager
-def described(caption: str, alt: str) -> Iterator[None]:
-    """Give the picture that is shown inside it a caption and alt, as figure does."""
+def described(caption: str, alt: str, label: str = "") -> Iterator[None]:
+    """Give the picture that is shown inside it what figure gives to its own."""
     with capture_output(stdout=False, stderr=False) as shown:
         yield
+    marks = _anchor(label)
     for output in shown.outputs:
         output.metadata.setdefault("image/png", {})["alt"] = alt
+        output.metadata.update(marks)
         output.display()
     _caption(caption)
+
+
+def _anchor(label: str) -> dict[str, str]:
+    """Show where a link to the label leads; return what its figure is marked with."""
+    if not label:
+        return {}
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", label):
+        raise ValueError(f"a label is letters, digits and hyphens, got {label!r}")
+    display(Markdown(f'<a id="{label}"></a>'), metadata={"role": "anchor"})
+    return {"label": label}
 
 
 def _caption(text: str) -> None:
@@ -93,11 +113,19 @@ def _in_cmr10(text: Text) -> None:
 _NUMBER = re.compile(r"[$*]*[-+]?\d[\d,.]*(e[-+]?\d+)?(?![-\w,.])")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    caption: str = "",
+    label: str = "",
+) -> None:
     """Show a table: columns of numbers flush right, the others flush left.
 
-    What is None, or "-", is shown as a dash: there is no result.
+    What is None, or "-", is shown as a dash: there is no result. With a caption the
+    PDF numbers it, and with a label, too, it can be linked to as a figure can.
     """
+    if label and not caption:
+        raise ValueError(f"a table without a caption has no number, got {label!r}")
     cells = [["–" if c in (None, "-") else str(c) for c in row] for row in rows]
     columns = [[c for c in column if c not in ("", "–")] for column in zip(*cells)]
     numbers = [
@@ -107,7 +135,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     marks = ["--:" if right else ":--" for right in numbers]
     lines = [header, marks or [":--"] * len(header), *cells]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    display(Markdown(text))
+    display(Markdown(text), metadata=_anchor(label))
+    if caption:
+        _caption(caption)
 
 
 def number(value: float, digits: int = 6) -> str:
@@ -123,6 +153,22 @@ def answer(label: str, text: str) -> None:
     """Show the answer to a question, set off from the rest, numbers filled in."""
     paragraphs = f"**Answer {label}.** {text.strip()}".splitlines()
     display(Markdown("\n".join(f"> {line}".rstrip() for line in paragraphs)))
+
+
+def source(function: Callable, docstring: bool = True) -> None:
+    """Show a function as it stands in its file, and where that is."""
+    function = inspect.unwrap(function)
+    lines, first = inspect.getsourcelines(function)
+    place = f"`{Path(inspect.getfile(function)).name}`, lines {first} to "
+    place += str(first + len(lines) - 1)
+    said = inspect.getdoc(function)
+    if said and not docstring:
+        [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+        text = tree.body[0]  # type: ignore[attr-defined]
+        del lines[text.lineno - 1 : text.end_lineno]
+        place += ", without its docstring"
+    code = textwrap.dedent("".join(lines)).rstrip()
+    display(Markdown(f"{place}:\n\n```python\n{code}\n```"))
 
 
 def show_digit(axes: plt.Axes, image: np.ndarray, title: str = "", **style) -> None:
