@@ -44,8 +44,7 @@ from viewers import (
     record,
 )
 
-pytestmark = [pytest.mark.notebooks, pytest.mark.browser,
-              pytest.mark.xdist_group("browser")]  # one JupyterLab for all
+pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
 PATIENCE = 120  # seconds: nothing here is timed, but nothing may hang for ever
 expect.set_options(timeout=1000 * PATIENCE)
 
