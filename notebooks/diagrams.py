@@ -51,8 +51,8 @@ def graph(nodes: Sequence[tuple[str, str, str]]) -> Figure:
     for k, (name, value, derivative) in enumerate(nodes):
         x = (k + 0.5) * step
         _box(ax, x, 0, name, width=0.66 * step)
-        ax.text(x, 0.75, value, ha="center", va="center", color=THREE, fontsize=8.5)
-        ax.text(x, -0.75, derivative, ha="center", va="center", color=BACK, fontsize=8.5)
+        for y, words, colour in ((0.75, value, THREE), (-0.75, derivative, BACK)):
+            ax.text(x, y, words, ha="center", va="center", color=colour, fontsize=8.5)
         if k:
             ax.annotate("", (x - 0.34 * step, 0.1), (x - 0.66 * step, 0.1),
                         arrowprops=ARROW | {"color": THREE})
