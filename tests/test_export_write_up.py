@@ -43,6 +43,7 @@ def test_contents_bookmarks_header_and_page_numbers(built):
     assert [section.first for section in checked.sections] == [3, 4, 5]
     for number, page in enumerate(pages[1:], 2):
         assert f"{number}of{len(pages)}" in page
+    assert "Atable" not in pages[1]  # it is of one level
 
 
 def test_the_running_header_names_the_question(tmp_path):
@@ -96,6 +97,17 @@ def test_a_cover_to_fill_in_by_hand_has_lines_for_it(tmp_path):
     assert "student’ssolutions" in text and "nobody,ifyouworkedalone" in text
     text = squeezed(build(path)[2].text(1))
     assert "ifyouworkedalone" not in text
+
+
+def test_the_cover_credits_the_sources_on_one_page(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A")
+    sources = ("#1: *MNIST*, $x$", *["A book, " + "read from end to end, " * 6] * 4)
+    _, _, checked = build(path, cover=Cover(sources=sources))
+    page = squeezed(checked.text(1))
+    assert page.count(squeezed(sources[1])) == 4
+    assert "Sources#1:*MNIST*,$x$Abook" in page
+    assert "Sources" not in build(path)[2].text(1)
+    assert checked.sections[0].first == 3
 
 
 @pytest.mark.parametrize("words", range(6, 18))
