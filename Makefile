@@ -23,8 +23,11 @@ notebooks: .venv/ready
 lab: .venv/ready
 	@$(BIN)/jupyter lab notebooks
 
+# A process for each processor takes up one file after the other, so that what a file's
+# tests share is made once, and NumPy's products need no threads of their own.
 test: lint
-	@$(BIN)/python -m pytest --cov
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --cov \
+	  -n logical --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready-for-tests
 	@$(BIN)/ruff check

@@ -5,7 +5,7 @@ import inspect
 import logging
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -203,3 +203,17 @@ def digit_grid(
         show_digit(ax, image)
         ax.set_title(title, fontsize=title_size, pad=2)
     return fig
+
+
+def matrices(arrays: Mapping[str, np.ndarray], digits: int = 4) -> str:
+    """Return displayed formulas, one for each name and array: name = (its numbers)."""
+    lines = []
+    for name, array in arrays.items():
+        rows = [
+            " & ".join(number(value, digits).strip("$") for value in row)
+            for row in array
+        ]
+        body = r" \\ ".join(rows)
+        tex = rf"\texttt{{{name}}} = \begin{{pmatrix}} {body} \end{{pmatrix}}"
+        lines.append(tex.replace("_", r"\_"))
+    return "\n\n".join(f"$$ {tex} $$" for tex in lines)
