@@ -25,7 +25,7 @@ def test_as_shipped_it_names_nobody():
     assert shipped.course and shipped.homework and shipped.title
     credit = " ".join(shipped.sources)
     for words in ("MNIST", "Yann LeCun", "Corinna Cortes", "Christopher Burges",
-                  "CC BY-SA 3.0", "radient times input", "eural tangent kernel"):
+                  "CC BY-SA 3.0", "Gradient times input", "neural tangent kernel"):
         assert words in credit
 
 
