@@ -27,6 +27,7 @@ class Cover:
     course: str = ""
     homework: str = ""
     title: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def full_title(self) -> str:
@@ -107,4 +108,5 @@ _SETTINGS: dict[str, tuple[Callable, str]] = {
     "worked_alone": (_flag, "must be true or false"),
     "worked_with": (_names, 'must be a list of names, ["..."]'),
     "date": (_date, "must be in quotes"),
+    "sources": (_names, 'must be a list of texts, ["..."]'),
 }

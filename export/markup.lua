@@ -9,10 +9,13 @@
 -- are lowered) and `leads` (whether it must be on the page of what follows). Its result has
 -- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
 -- the words around formulas). Each result has a `problem` if anything would be lost.
+-- A link to one of the `labels` shows the number of what is there; `links` are those to
+-- anything else in the document, and `anchors` what there is besides.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
 local formulas = request.formulas
+local labels = pandoc.List(request.labels)
 
 local writer = { wrap_text = "none" }
 -- Without "smart", quotes and dashes are written as what they are by now, and Typst need
@@ -112,6 +115,7 @@ local function convert(piece)
     document = pandoc.read(pandoc.write(document, "html"), "html")
   end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
+  local links, anchors = pandoc.List(), pandoc.List()
   local problem
   local function lost(element)
     if element.text:match("^%s*<style") then return {} end -- as with every pandas table
@@ -124,12 +128,22 @@ local function convert(piece)
       if header.level == 1 then
         titles:insert((parts_of(pandoc.utils.stringify(header))))
       end
+      anchors:insert((pandoc.utils.stringify(header):gsub(" ", "-")))
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
     end,
     Div = function(div) return div.content end, -- would be no wider than its text
-    Span = function(span) span.identifier = "" return span end,
+    Span = function(span)
+      anchors:insert(span.identifier)
+      span.identifier = ""
+      return span
+    end,
     Link = function(link)
+      local name = link.target:match("^#(.+)$")
+      if labels:includes(name) then
+        return raw("#number-of(" .. pandoc.json.encode(name) .. ")")
+      end
+      links:insert(name)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
       link.target = as_written(link.target)
@@ -169,6 +183,8 @@ local function convert(piece)
     images = images,
     codes = codes,
     titles = titles,
+    links = links,
+    anchors = anchors,
     problem = problem,
   }
 end

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import pypandoc
 
@@ -44,8 +45,10 @@ class Piece:
     titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
 
 
-def convert(pieces: Sequence[Piece]) -> None:
+def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     """Fill in the Typst of each piece, and what belongs to it.
+
+    A link to one of the labels, [words](#label), becomes the number of what has it.
 
     Raises ExportError if something would be lost; it names the place and the formula.
     """
@@ -66,7 +69,9 @@ def convert(pieces: Sequence[Piece]) -> None:
         # Without the last line break, Pandoc misses the last row of a table.
         request = {"text": words + "\n", "format": READERS[piece.mimetype]}
         requests.append(request | {"lower": piece.lower, "leads": piece.leads})
-    done = _pandoc({"mark": mark, "formulas": formulas, "pieces": requests})
+    done = _pandoc(
+        {"mark": mark, "labels": labels, "formulas": formulas, "pieces": requests}
+    )
     for (where, formula), result in zip(origins, done["formulas"]):
         if result.get("problem"):
             raise _refusal(where, formula, _reason(result["problem"]))
@@ -75,6 +80,11 @@ def convert(pieces: Sequence[Piece]) -> None:
             raise ExportError(f"{piece.where}: cannot typeset {result['problem']}")
         piece.typst, piece.titles = result["typst"], result["titles"]
         piece.images, piece.codes = result["images"], result["codes"]
+    anchors = {anchor for result in done["pieces"] for anchor in result["anchors"]}
+    for piece, result in zip(pieces, done["pieces"]):
+        gone = [link for link in result["links"] if unquote(link) not in anchors]
+        if labels and gone:  # where nothing has a label, links are another matter
+            raise ExportError(f"{piece.where}: nothing has the label {gone[0]!r}")
 
 
 def _unused(texts: Iterable[str]) -> str:

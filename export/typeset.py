@@ -33,9 +33,10 @@ def printable(text: str) -> str:
 class Typeset(Preprocessor):
     """Give each cell `blocks`, what the template writes down for it, in order.
 
-    A block has a `kind`: `markup` (with `typst`), `graph` (`file`, `alt`, `caption`) or
-    one of `code`, `printout`, `stderr`, `error`, `widget` (with `text`). Code that
-    `leads` to an output stays on the page of that.
+    A block has a `kind`: `markup` (with `typst`), `graph` (`file`, `alt`) or one of
+    `code`, `printout`, `stderr`, `error`, `widget` (with `text`). The first two can
+    have a `caption` and a `label`. Code that `leads` to an output stays on the page of
+    that.
     """
 
     def preprocess(
@@ -46,11 +47,12 @@ class Typeset(Preprocessor):
         Raises ExportError if something cannot be typeset or found.
         """
         self.pieces: list[tuple[Piece, NotebookNode]] = []
+        self.labels: dict[str, str] = {}  # and where they are
         for index, cell in enumerate(nb.cells, 1):
             self.cell, self.where = cell, cell.metadata.get("where", f"cell {index}")
             cell.blocks = list(self._blocks(cell))
         _keep_with_next(nb.cells)
-        convert([piece for piece, _ in self.pieces])
+        convert([piece for piece, _ in self.pieces], list(self.labels))
         resources["titles"] = [t for piece, _ in self.pieces for t in piece.titles]
         for piece, cell in self.pieces:
             piece.typst = _definitions(piece, cell, resources) + piece.typst.strip()
@@ -75,19 +77,33 @@ class Typeset(Preprocessor):
             yield from self._outputs(cell)
 
     def _outputs(self, cell: NotebookNode) -> Iterator[dict]:
-        graph = None
+        before = label = None
         for output in cell.outputs:
-            block = self._output(output)
-            if graph and output.get("metadata", {}).get("role") == "caption":
-                graph["caption"] = block["typst"]
-                # A caption all in italics, as for the screen, is set upright.
-                graph["caption"].text = re.sub(
-                    r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", graph["caption"].text
-                )
+            role = output.get("metadata", {}).get("role")
+            if role == "anchor":  # where a link leads on the screen
                 continue
-            graph = block if block["kind"] == "graph" else None
+            block = self._output(output)
+            if before and role == "caption":
+                before["caption"] = block["typst"]
+                # A caption all in italics, as for the screen, is set upright.
+                before["caption"].text = re.sub(
+                    r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", before["caption"].text
+                )
+                before["label"] = self._label(label)
+                continue
+            label = output.get("metadata", {}).get("label")
+            before = block if block["kind"] in ("graph", "markup") else None
             if block["kind"] != "printout" or block["text"].strip():
                 yield block
+
+    def _label(self, label: str | None) -> str | None:
+        """What a link calls a figure or table; two cannot have the same."""
+        if label in self.labels:
+            other = self.labels[label]
+            raise ExportError(f"{self.where}: the label {label!r} is that of {other}")
+        if label:
+            self.labels[label] = self.where
+        return label
 
     def _output(self, output: NotebookNode) -> dict:
         if output.output_type == "stream":

@@ -277,3 +277,72 @@ def test_images_in_markdown_come_from_everywhere(tmp_path):
     made.cells[0].source = "![](gone.png)"
     with pytest.raises(ExportError, match="^cell 1: there is no image gone.png$"):
         TypstExporter().from_notebook_node(made)
+
+
+def labelled(name: str, words: str) -> list[NotebookNode]:
+    """A figure and a table, as page.figure and page.table show them."""
+    picture = figure(words)
+    picture.metadata["label"] = name
+    table = markdown("| a | b |\n|:--|--:|\n| one | 1 |", label=f"table-{name}")
+    return [
+        code("draw()", markdown(f'<a id="{name}"></a>', role="anchor"), picture,
+             markdown(f"*{words}*", role="caption")),
+        code("tell()", table, markdown(f"*The table {words}*", role="caption")),
+        code("more()", markdown("| c |\n|:--|\n| 2 |")),  # without a number
+    ]  # fmt: skip
+
+
+def test_links_to_figures_and_tables_become_their_numbers(tmp_path):
+    one, two = (
+        save(
+            tmp_path / f"{name}.ipynb",
+            f"# {name}\n\n## The part\n\nSee [this](#{name}), [that](#table-{name}) "
+            "and [there](#The-part), [here](#below): <a id='below'></a>it.",
+            *labelled(name, f"falls{name}"),
+            code("say()", markdown(f"> **Answer.** As [the curve](#{name}) shows.")),
+        )
+        for name in ("x", "y-2")
+    )
+    _, _, checked = build(one, two)
+    for page, number in ((2, 1), (3, 2)):
+        text = squeezed(checked.text(page + 1))
+        assert f"SeeFigure{number},Table{number}andthere,here:it." in text
+        assert f"Answer.AsFigure{number}shows." in text
+        assert f"Figure{number}.falls" in text
+        assert f"Table{number}.Thetablefalls" in text and "Table3" not in text
+        assert text.index(f"Table{number}.The") < text.index("one1")
+        links = [a.get_object() for a in checked.reader.pages[page]["/Annots"]]
+        assert len([a for a in links if a["/Subtype"] == "/Link"]) == 3
+
+
+@pytest.mark.parametrize("other", ["gone", "the-part"])
+def test_a_link_to_a_label_that_nothing_has_is_named(tmp_path, other):
+    cells = ["# A\n\n## The part", f"[it](#{other})", *labelled("x", "")]
+    path = save(tmp_path / "a.ipynb", *cells)
+    with pytest.raises(ExportError, match=f"a.ipynb, cell 2: .* label '{other}'"):
+        build(path)
+
+
+def test_a_label_belongs_to_one_figure_with_a_caption(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", *labelled("x", ""), *labelled("x", ""))
+    with pytest.raises(ExportError, match="cell 5: the label 'x' is that of .*cell 2"):
+        build(path)
+    bare, tells = labelled("x", "")[:2]
+    bare.outputs.pop()
+    path = save(tmp_path / "a.ipynb", "# A\n\n[it](#x)", bare, tells)
+    with pytest.raises(ExportError, match="cell 1: nothing has the label 'x'"):
+        build(path)
+
+
+def test_short_captions_are_centred_and_long_ones_begin_at_the_left():
+    def left(caption: str) -> float:
+        drawing = code("draw()", figure("A line"), markdown(caption, role="caption"))
+        return min(m.left for m in text_marks(drawing) if m.text.startswith("Figure"))
+
+    assert left("Short.") > 250
+    assert left("A long one, " * 20) < 100
+
+
+def test_text_for_the_screen_alone_is_left_out_by_its_tag():
+    cell = new_markdown_cell("Press *Train*.", metadata={"tags": ["remove_cell"]})
+    assert text_of("Before.", cell, "After.") == "Before.After.1of1"
