@@ -15,7 +15,7 @@ from export.pages import Page, read_pages
 
 # The left, right, lower and upper edge of the text in points on US Letter, upright and
 # on its side. Typst lets a hyphen or a comma at the end of a line hang over the right.
-UPRIGHT, ON_ITS_SIDE = (71, 546, 66, 722), (39, 753, 33, 571)
+UPRIGHT, ON_ITS_SIDE = (71, 546, 57, 727), (39, 753, 33, 571)
 FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
 
 

@@ -6,7 +6,7 @@
 -- A formula has `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
 -- side), `display`, `alt` (its description, as Typst) and `source` (how it was written).
 -- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
--- are lowered) and `leads` (whether it must be on the page of what follows). Its result has
+-- are lowered) and `leads` (whether its last words can lead to what follows). Its result has
 -- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
 -- the words around formulas). Each result has a `problem` if anything would be lost.
 -- A link to one of the `labels` shows the number of what is there; `links` are those to
@@ -77,15 +77,15 @@ local function has_html(document)
   return found
 end
 
--- Keep each paragraph on the page of the code after it, of the list that it ends with a
--- colon for, and (the last one) of what follows the piece.
+-- Keep each paragraph on the page of the code after it, or of what it ends with a colon
+-- for: a list, or if the piece leads to it, what comes next.
 local function keep_together(blocks, leads)
   local kept = pandoc.List()
   for number, block in ipairs(blocks) do
     local after = blocks[number + 1]
     local colon = block.t == "Para" and pandoc.utils.stringify(block):match(":$")
     if block.t == "Para"
-      and (colon or (after and after.t == "RawBlock") or (leads and not after)) then
+      and ((after and after.t == "RawBlock") or (colon and (after or leads))) then
       kept:insert(pandoc.RawBlock("typst", "#lead-in["))
       kept:insert(block)
       kept:insert(pandoc.RawBlock("typst", "]"))

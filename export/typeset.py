@@ -151,18 +151,22 @@ def _sentence(plain: str) -> str:
 
 
 def _keep_with_next(cells: list[NotebookNode]) -> None:
-    """Mark the text and the code that must be on the page of what comes next."""
+    """Mark what must be on the page of what comes next: more leaves large gaps."""
     blocks = [(cell, block) for cell in cells for block in cell.blocks]
     for (cell, block), (next_cell, following) in itertools.pairwise(blocks):
-        if next_cell.cell_type != "code":
-            continue
-        # A figure of another cell has a number, by which it is found overleaf, too.
-        near = following["kind"] != "graph" or cell is next_cell
-        if cell.cell_type == "markdown":
-            block["typst"].leads = near
-        elif block["kind"] == "code" and following["kind"] != "code":
-            short = block["text"].count("\n") < 12  # more would leave too large a gap
-            block["leads"] = cell is next_cell or (near and short)
+        shown = _text(following)
+        if block["kind"] == "code" and cell is next_cell and "caption" not in following:
+            # Of more than eight lines, three follow the others.
+            code = block["text"].count("\n") + 1
+            block["leads"] = (code if code <= 8 else 3) + shown.count("\n") <= 8
+        elif isinstance(block.get("typst"), Piece):
+            block["typst"].leads = "```" not in shown  # it says itself what it is
+
+
+def _text(block: dict) -> str:
+    """A block as it was written; empty if it is a picture."""
+    piece = block.get("typst")
+    return piece.text if isinstance(piece, Piece) else block.get("text", "")
 
 
 def _definitions(piece: Piece, cell: NotebookNode, resources: dict) -> str:

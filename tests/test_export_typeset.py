@@ -69,55 +69,56 @@ def test_figures_are_vectors_with_caption_number_and_alternative_text(built):
     assert "A line that falls" in alternatives(checked.reader)
 
 
-def down(inches: float) -> NotebookNode:
-    return new_raw_cell(
-        f"#block(height: {inches}in)[x]", metadata={"raw_mimetype": "text/x-typst"}
-    )
+def left(inches: float) -> NotebookNode:
+    """A page that is full but for so many inches."""
+    fill = f"#pagebreak()\n#block(height: 100% - {inches}in, spacing: 0pt)[x]"
+    return new_raw_cell(fill, metadata={"raw_mimetype": "text/x-typst"})
 
 
-def page_of(checked: Checked, words: str) -> int:
-    """The one page of a question that has these words."""
-    last = checked.sections[-1]
-    pages = range(3, last.first if last.title == APPENDIX else len(checked.pages) + 1)
-    [number] = [n for n in pages if squeezed(words) in squeezed(checked.text(n))]
+def page_of(checked: Checked, word: str) -> int:
+    """The one page of a question that has this word."""
+    pages = checked.pages[2 : checked.sections[-1].first - 1]
+    printed = [" ".join(mark.text for mark in page).split() for page in pages]
+    [number] = [n for n, words in enumerate(printed, 3) if word in words]
     return number
 
 
-def test_text_stays_on_the_page_of_the_code_or_output_after_it(tmp_path):
-    hidden = {"tags": ("remove_input",)}
-    long = "a = 1\n" * 15
-    path = save(
-        tmp_path / "a.ipynb",
-        "# A",
-        down(7.3),
-        "## Head\n\nbefore code",
-        code("b = 1\n" * 10),
-        down(5.8),
-        "before output",
-        code("x", stdout("printed\n" * 10), **hidden),
-        down(6.2),
-        "before block\n\n```\n" + "fenced\n" * 10 + "```",
-        down(6.6),
-        "before list:\n\n- one\n- two",
-        down(6.3),
-        code("short()"),
-        code("x", markdown("| table |\n|--|\n" + "| row |\n" * 8), **hidden),
-        down(5.5),
-        code(long + "long()"),
-        code("x", markdown("| other |\n|--|\n" + "| cell |\n" * 8), **hidden),
-        down(5.8),
-        "before figure",
-        code("x", figure(), markdown("caption", role="caption"), **hidden),
-    )
+def numbered(name: str, lines: int) -> str:
+    return "\n".join(f"{name}{k}" for k in range(lines))
+
+
+HIDDEN = {"tags": ("remove_input",)}
+SOURCE = markdown("`f.py`, lines 1 to 4:\n\n```python\n" + numbered("s", 4) + "\n```")
+
+
+@pytest.mark.parametrize(
+    ("space", "cells", "apart", "together"),
+    [
+        (0.4, ["## Head\n\nwords"], "", "Head words"),
+        (0.3, ["a list:\n\n- one\n- two"], "", "list: one"),
+        (0.3, ["code:\n\n```\nf\n```"], "", "code: f"),
+        (0.4, ["leads:", code("x", stdout("p0\np1"), **HIDDEN)], "", "leads: p0 p1"),
+        (0.4, ["tells.", code("f0\nf1\nf2")], "tells. f0", "f0 f2"),
+        (0.4, [code("few", stdout(numbered("p", 4)))], "", "few p0 p3"),
+        (0.9, [code(numbered("c", 6), stdout(numbered("p", 6)))], "c0 p0", "c0 c5"),
+        (0.9, [code(numbered("c", 8))], "x c0", "c0 c7"),
+        (0.9, [code(numbered("c", 12))], "c0 c11", "c0 c2"),
+        (0.9, [code(numbered("c", 12))], "c2 c9", "c9 c11"),
+        (1.4, [code(numbered("c", 12), stdout("p"))], "c0 p", "c9 c11 p"),
+        (0.9, [code("few", stdout(numbered("p", 8)))], "", "few p0 p7"),
+        (0.9, [code("x", stdout(numbered("p", 12)), **HIDDEN)], "p0 p11", "p0 p1"),
+        (0.5, ["shows:", code("x", SOURCE, **HIDDEN)], "shows: s0", "f.py s0 s3"),
+    ],
+)
+def test_what_stays_on_one_page_and_what_may_part(
+    tmp_path, space, cells, apart, together
+):
+    path = save(tmp_path / "a.ipynb", "# A", left(space), *cells, code("end"))
     _, _, checked = build(path)
-    for one, other in [
-        ("Head", "before code"), ("before code", "b = 1"), ("before output", "printed"),
-        ("before block", "fenced"), ("before list", "one"), ("short()", "table"),
-    ]:  # fmt: skip
-        assert page_of(checked, one) == page_of(checked, other), one
-    # What would leave too large a gap: long code, and all that leads to a figure.
-    assert page_of(checked, "long()") < page_of(checked, "other")
-    assert page_of(checked, "before figure") < page_of(checked, "caption")
+    assert len({page_of(checked, word) for word in together.split()}) == 1
+    if apart:
+        one, other = apart.split()
+        assert page_of(checked, one) < page_of(checked, other)
 
 
 def test_a_lead_in_reaches_the_right_margin_as_any_paragraph():
@@ -206,23 +207,22 @@ def test_a_table_with_many_columns_is_set_smaller(tmp_path):
 
 
 def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
-    table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(9))
+    table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(5))
     path = save(
         tmp_path / "a.ipynb",
         "# A",
-        down(6.5),
+        left(1),
         code("first()", markdown(table)),
-        down(5),
+        left(1),
         code("second()", figure()),
     )
     _, _, checked = build(path)
-    words = [{mark.text.strip() for mark in page} for page in checked.pages]
-    assert {"first()", "row0", "row8"} <= words[3]
+    assert {page_of(checked, word) for word in ("first()", "row0", "row4")} == {5}
     many = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(70))
     _, _, long = build(save(tmp_path / "b.ipynb", "# B", many))
     assert "row0" in long.text(3) and "row69" in long.text(4)
     pictures = [any(not m.text for m in page) for page in checked.pages]
-    assert sum(pictures) == 1 and "second()" in words[pictures.index(True)]
+    assert sum(pictures) == 1 and pictures[page_of(checked, "second()") - 1]
 
 
 def test_a_table_that_cannot_be_made_to_fit_is_named(tmp_path):
