@@ -272,8 +272,8 @@ def main() -> None:
     megabytes = peak_memory()
     print(f"{processor()}, {len(os.sched_getaffinity(0))} cores; "
           f"NumPy {np.__version__} with {blas()}, PyTorch {torch.__version__}, "
-          f"JAX {jax.__version__}, scikit-learn {sklearn.__version__}; medians of {ROUNDS} rounds in turn, "
-          "times over ours (least to most)")
+          f"JAX {jax.__version__}, scikit-learn {sklearn.__version__}; medians of "
+          f"{ROUNDS} rounds in turn, times over ours (least to most)")
     for dtype in (np.float64, np.float32):
         jax.config.update("jax_enable_x64", dtype == np.float64)
         print(f"\n  784-200-1, batches of 100, 605 timesteps, {dtype.__name__}")
