@@ -49,7 +49,7 @@ class Cover:
 def read_cover(path: Path) -> Cover:
     """The cover described in a TOML file; ExportError names the line that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         settings = tomllib.loads(text)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror}") from None

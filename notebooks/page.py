@@ -24,7 +24,11 @@ GREY = "#8a8a8a"
 
 
 def set_up() -> None:
-    """Draw figures in the notebooks' style, as sharp pictures and as vectors."""
+    """Draw figures in the notebooks' style, as sharp pictures and as vectors.
+
+    Settings of the user's own do not count, so that everybody gets the same pictures.
+    """
+    plt.rcdefaults()
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
     set_matplotlib_formats("retina", "pdf")
     plt.rcParams.update({

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from pypdf import PdfReader
 
 from export.__main__ import main
 from export_samples import NAMES, OLD, code, command, contents, refused, save
@@ -200,3 +201,35 @@ def test_refreshing_keeps_who_may_read_a_notebook(signed):
     (signed / "a.ipynb").chmod(0o600)
     assert main(command(signed, "--refresh")) == 0
     assert (signed / "a.ipynb").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_saved_while_it_runs_is_left_so(signed, capsys):
+    """The second notebook saves the first one, as somebody in JupyterLab would."""
+    folder = signed
+    first, second = folder / "a.ipynb", folder / "b.ipynb"
+    edited = f"from pathlib import Path; Path({str(first)!r}).write_text('edited')"
+    save(second, "# B", code(edited), code("print(6 * 7)"))
+    assert main(command(folder, "--refresh")) == 0
+    assert first.read_text() == "edited"
+    assert "42" in second.read_text()
+    said = capsys.readouterr().out
+    assert f"{first} was saved while it ran, and is left so: run this again" in said
+
+
+def test_a_copied_project_runs_and_prints_its_own_modules(tmp_path):
+    """Wherever else modules of these names are installed."""
+    copy = tmp_path / "copy of it"
+    shutil.copytree(ROOT / "export", copy / "export", ignore=shutil.ignore_patterns(
+        "*.pdf", "*.png", "__pycache__"))
+    (copy / "nn_helpers.py").write_text("WHO = 'this is the copy'\n")
+    (copy / "notebooks").mkdir()
+    save(copy / "notebooks" / "a.ipynb", "# A",
+         code("import nn_helpers\nprint(nn_helpers.WHO.upper())"))
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "-o", "w.pdf"], cwd=copy, text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    pages = PdfReader(copy / "w.pdf").pages
+    text = "".join(page.extract_text() for page in pages)
+    assert "THIS IS THE COPY" in text and "'this is the copy'" in text

@@ -71,3 +71,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "cover.toml").write_bytes(b'name = "x"\ndate = "\xff"')
     with pytest.raises(ExportError, match="cover.toml, line 2: not UTF-8"):
         read_cover(tmp_path / "cover.toml")
+
+
+def test_a_mark_at_the_beginning_does_no_harm(tmp_path):
+    """As some editors of Windows write it."""
+    path = tmp_path / "cover.toml"
+    path.write_bytes(b'\xef\xbb\xbfname = "Ada"\n')
+    assert read_cover(path).name == "Ada"

@@ -617,13 +617,3 @@ def test_the_figure_of_drawings_has_two_pictures_for_each(network):
         assert np.array_equal(shown.images[0].get_array(), image)
         g = forward_pass(image.reshape(1, -1), *network)[0][0]
         assert title == f"{'9' if g > 0.5 else '3'}, {max(g, 1 - g):.3f}"
-
-
-def test_the_figure_of_settings_draws_what_training_gives(data):
-    fig, runs = viewers.settings_figure(*data, [{}, {"hidden": 3, "step_size": 10}])
-    assert [run.name for run in runs] == ["as above", "hidden 3, step size 10"]
-    loss, hits = fig.axes
-    for run, line, other in zip(runs, loss.lines, hits.lines):
-        assert list(line.get_ydata()) == run.test_loss
-        assert list(other.get_ydata()) == run.test_accuracy
-        assert run.epochs[-1] == 1

@@ -2,14 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-import page
 from nn_helpers import (
     accuracy,
     create_bias_vectors,
@@ -29,14 +28,10 @@ WIDE, HIGH = 780, 260  # the curves, in the browser's pixels
 STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 2, 5)]
 HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
 BATCH_SIZES = [1, 10, 20, 50, 100, 200, 500, 1000, 5000]  # and all
-ONE_EPOCH = {
-    "step_size": 0.1, "hidden": 200, "batch_size": 100, "num_epochs": 1, "seed": 0,
-}
 
 # Colours that colour-blind readers tell apart (Okabe and Ito); then the dashes change.
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
 DASHES = ["-", "--", ":"]
-LINES = ["-", "--", "-.", (0, (1, 1))]
 
 SLICE = 0.04  # seconds of training, after which the buttons get a chance
 PAUSE = 0.005  # seconds in which the kernel hears the Stop button
@@ -111,36 +106,6 @@ def name_for(settings: dict, N: int) -> str:
     batch = "all" if settings["batch_size"] == N else settings["batch_size"]
     return (f"step size {settings['step_size']:g}, hidden {settings['hidden']}, "
             f"batch {batch}, epochs {settings['num_epochs']}, seed {settings['seed']}")
-
-
-def settings_figure(
-    X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray, y_test: np.ndarray,
-    changes: Sequence[dict],
-) -> tuple[Figure, list[Run]]:
-    """Train once with each of changes to the settings ONE_EPOCH.
-
-    Returns a figure of the test loss and accuracy, and the runs, each named by its
-    change. The training set is (N, 784) and (N,), the test set (n, 784) and (n,).
-    """
-    fig, axes = page.subplots(1, 2, height=2.7)
-    runs = []
-    for k, change in enumerate(changes):
-        name = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in change.items())
-        runs.append(run := Run(name or "as above"))
-        settings = {**ONE_EPOCH, **change}
-        for _ in training(run, settings, X_train, y_train, X_test, y_test):
-            pass
-        style = {"color": COLOURS[k % 6], "ls": LINES[k % 4], "label": run.name}
-        axes[0].plot(run.epochs, run.test_loss, **style)
-        axes[1].plot(run.epochs, run.test_accuracy, **style)
-    axes[0].axhline(np.log(2), color="k", lw=0.8, ls=":")
-    axes[0].set(yscale="log", ylabel="test loss")
-    axes[1].set(ylabel="test accuracy", ylim=(0.45, 1.01))
-    for ax in axes:
-        ax.set(xlabel="epochs", xlim=(0, 1))
-    named = axes[0].get_legend_handles_labels()
-    fig.legend(*named, loc="outside lower center", ncols=5)
-    return fig, runs
 
 
 def curves(runs: list[Run], num_epochs: float) -> Callable[[], bytes]:
