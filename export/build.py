@@ -1,6 +1,7 @@
 """The whole way: run, read, typeset, compile, check, write."""
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,10 +38,16 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     if options.keep_typst:
         write({output.parent / name: data for name, data in write_up.files.items()})
         write({output.with_suffix(".typ"): write_up.source.encode()})
-    pdf, pages = compile_with_fonts(write_up.source, write_up.files)
-    checked = Checked(pdf, pages)
-    checked.check(write_up.expected)
-    write({output: pdf})
+    compiled = compile_with_fonts(write_up.source, write_up.files)
+    checked = Checked(compiled.pdf, compiled.pages, compiled.names)
+    warnings = [*write_up.warnings, *compiled.warnings]
+    warnings += checked.faults(write_up.expected)
+    for warning in [] if options.strict else warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if warnings and options.strict:
+        more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
+        raise ExportError("; ".join(warnings[:8]) + more)
+    write({output: compiled.pdf})
     print(_page_table(checked.sections))
     seconds = time.perf_counter() - start
     print(f"{output}: {len(checked.pages)} pages in {seconds:.1f} s")

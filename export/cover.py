@@ -9,12 +9,6 @@ from pathlib import Path
 
 from export.errors import ExportError
 
-STATEMENT = (
-    "I certify that all solutions are entirely in my own words and that I have not "
-    "looked at another student's solutions. I have given credit to all external "
-    "sources I consulted."
-)
-
 
 @dataclass(frozen=True)
 class Cover:
@@ -27,6 +21,7 @@ class Cover:
     course: str = ""
     homework: str = ""
     title: str = ""
+    statement: str = ""
 
     @property
     def full_title(self) -> str:
