@@ -43,7 +43,7 @@ def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch)
     many = "".join(map(chr, range(0x9673, 0x967B)))
     assert warned(f"a 🐌\ufe0f {many} b $陳$") == [
         "cell 1: no font on this computer has 🐌 ‹snail›, \ufe0f, "
-        + ", ".join(f"{char} ‹cjk unified ideograph-{ord(char):x}›" for char in many[:3])
+        + ", ".join(f"{c} ‹cjk unified ideograph-{ord(c):x}›" for c in many[:3])
         + " and 5 more",
     ]  # fmt: skip
     assert asked == [False, True, False]
