@@ -114,7 +114,8 @@ def _compile_what_can_be(
             elif not _without_damaged(files, cells, warnings):
                 raise
             pairs = zip(cells[1::2], cells[2::2])
-            source = cells[0] + "".join(f"// Cell: {w}\n{text}" for w, text in pairs)
+            texts = [f"// Cell: {where}\n{text}" for where, text in pairs]
+            source = cells[0] + "".join(texts)
     raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
 
 
@@ -145,7 +146,7 @@ def _cell_at(line: int, cells: list[str]) -> int:
 
 
 def _without_damaged(files: Mapping, cells: list[str], warnings: list[str]) -> bool:
-    """Take pictures that Typst cannot read out of the cells; say if there was one."""
+    """Take the pictures that Typst cannot read out of the cells, if there are any."""
     before = len(warnings)
     for name, content in files.items():
         try:

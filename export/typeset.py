@@ -132,8 +132,8 @@ class Typeset(Preprocessor):
         """Whether nbconvert's options leave out the code, or the outputs."""
         hidden = self.cell.metadata.get("jupyter", {}).get(f"{part}_hidden")
         asked = {"source": "exclude_input", "outputs": "exclude_output"}[part]
-        left_out = getattr(self.exporter, asked)
-        return left_out or (hidden and self.exporter.exclude_hidden)
+        hidden = hidden and self.exporter.exclude_hidden
+        return hidden or getattr(self.exporter, asked)
 
     def _marked_up(self, text: str, mimetype: str, **more) -> dict:
         if len(text) > LONGEST_MARKUP:
