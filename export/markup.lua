@@ -12,7 +12,7 @@
 -- the words around formulas), and `problems`, what is not as it was meant. The result of a
 -- formula has a `problem` if it is shown as its source. A link to one of the `labels` shows the
 -- number of what is there; `links` are those to anything else in the document, and `anchors`
--- what there is besides.
+-- what there is besides. The images numbered in `bare` have no description.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -182,7 +182,7 @@ local function convert(piece)
   end
   if html then document = pandoc.read(tamed(html), "html") end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
-  local links, anchors = pandoc.List(), pandoc.List()
+  local links, anchors, bare = pandoc.List(), pandoc.List(), pandoc.List()
   local problems = pandoc.List()
   local function lost(element)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
@@ -256,8 +256,7 @@ local function convert(piece)
       if words:match("%S") then
         arguments = arguments .. ", alt: " .. pandoc.json.encode(words)
       else
-        problems:insert("the image " .. image.src .. " has no description for those who cannot "
-          .. "see it: write it into the brackets")
+        bare:insert(#images - 1)
       end
       return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,
@@ -269,6 +268,7 @@ local function convert(piece)
     titles = titles,
     links = links,
     anchors = anchors,
+    bare = bare,
     problems = problems,
   }
 end
@@ -284,6 +284,7 @@ local function convert_or_show(piece)
     titles = pandoc.List(),
     links = pandoc.List(),
     anchors = pandoc.List(),
+    bare = pandoc.List(),
     problems = pandoc.List { "shown as its source, for Pandoc fails: " .. tostring(result) },
   }
 end

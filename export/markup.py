@@ -45,6 +45,7 @@ class Piece:
     # must have been defined before it.
     typst: str = ""
     images: Sequence[str] = ()  # where each is to be found
+    bare: Sequence[int] = ()  # the images without a description
     codes: Sequence[dict[str, str]] = ()  # the `text` and `language` of each
     titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
     warnings: list[str] = field(default_factory=list)  # what is not as it was meant
@@ -61,8 +62,8 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     scopes: defaultdict[str, Scope] = defaultdict(Scope)  # by notebook
     anchors = 0
     for piece, parts in split_pieces:
-        for part in (part for part in parts if isinstance(part, Formula)):
-            scopes[_notebook(piece)].number(part.tex, f"eq-{anchors}")
+        for formula in (part for part in parts if isinstance(part, Formula)):
+            scopes[_notebook(piece)].number(formula.tex, f"eq-{anchors}")
             anchors += 1
     formulas: list[dict] = []
     origins: list[tuple[Piece, Formula]] = []
@@ -92,6 +93,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         piece.warnings += map(one_line, result["problems"])
         piece.typst, piece.titles = result["typst"], result["titles"]
         piece.images, piece.codes = result["images"], result["codes"]
+        piece.bare = result["bare"]
     if labels:  # where nothing has a label, links are another matter
         _name_dead_links(pieces, done["pieces"])
 

@@ -269,11 +269,13 @@ class Typeset(Preprocessor):
             folder = self.resources["metadata"].get("path", "")
             folder = Path(self.cell.metadata.get("folder", folder))
             pictures = []
-            for source in piece.images:
+            for number, source in enumerate(piece.images):
                 address = source if len(source) < 300 else source[:300] + " …"
                 try:
                     content = found(source, folder, self.cell.get("attachments", {}))
                     pictures.append(self._picture(content))
+                    if number in piece.bare:
+                        self._warn(NO_DESCRIPTION)
                 except ValueError as error:
                     self._warn(f"the image {address}: {error}")
                     missing = f"(path: none, address: {typst_string(address)})"

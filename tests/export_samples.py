@@ -20,7 +20,7 @@ from pypdf import PdfReader
 import export
 from export.__main__ import main
 from export.check import Checked
-from export.compile import compile_typst, compile_with_fonts
+from export.compile import compile_with_fonts
 from export.cover import Cover, read_cover
 from export.exporter import TypstExporter, TypstPDFExporter
 from export.markup import Piece, convert
@@ -34,11 +34,9 @@ SIGNED = Cover(
     date="10 December 2025",
     statement=STATEMENT,
 )
-_INSIDE = r"(?:\\.|[^$\\])*"
-SPOKEN = re.compile(
-    r'#\[#set math\.equation\(alt: "(?:\\.|[^"\\])*"\);\s?(\$' + _INSIDE + r"\$)\]",
-    re.DOTALL,
-)
+_ALT = r'#\[#set math\.equation\(alt: "(?:\\.|[^"\\])*"'
+SPOKEN = re.compile(_ALT + r"\);\s?(\$(?:\\.|[^$\\])*\$)\]", re.DOTALL)
+ALONE = re.compile(_ALT + r"(?:, numbering: .*?)?\);\s?(\$.*\$)\]", re.DOTALL)
 OLD = b"%PDF the old one"
 NAMES = ("a.ipynb", "b.ipynb")
 CELL = '''def mean(values):
@@ -112,7 +110,7 @@ def squeezed(text: str) -> str:
 def build(*paths: Path, cover: Cover = SIGNED) -> tuple[WriteUp, bytes, Checked]:
     notebooks = [nbformat.read(path, 4) for path in paths]
     write_up = make_write_up(paths, notebooks, cover, "w")
-    pdf = compile_typst(write_up.source, write_up.files)
+    pdf = compile_with_fonts(write_up.source, write_up.files).pdf
     checked = Checked(pdf)
     checked.check(write_up.expected)
     return write_up, pdf, checked
@@ -145,25 +143,30 @@ def text_marks(*cells) -> list[Mark]:
 
 def pieces_of(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
     """What becomes of each text, as a cell of one notebook; without descriptions."""
-    pieces = [
-        Piece(text, mimetype, f"n, cell {number}")
-        for number, text in enumerate(texts, 1)
-    ]
-    convert(pieces)
+    pieces = _pieces(*texts, mimetype=mimetype)
     for piece in pieces:
         piece.typst = unspoken(piece.typst)
     return pieces
 
 
+def _pieces(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
+    pieces = [
+        Piece(text, mimetype, f"n, cell {number}")
+        for number, text in enumerate(texts, 1)
+    ]
+    convert(pieces)
+    return pieces
+
+
 def typst_of(*formulas: str) -> list[str]:
     """Each formula's Typst, as Markdown with that formula gives it."""
-    return [piece.typst.strip() for piece in pieces_of(*formulas)]
+    typst = [piece.typst.strip() for piece in _pieces(*formulas)]
+    return [m[1] if (m := ALONE.fullmatch(t)) else unspoken(t) for t in typst]
 
 
 def unspoken(typst: str) -> str:
     """Typst without the descriptions of its formulas."""
-    alone = re.fullmatch(SPOKEN.pattern.replace(_INSIDE, ".*"), typst.strip(), re.S)
-    return alone[1] if alone else SPOKEN.sub(r"\1", typst)
+    return SPOKEN.sub(r"\1", typst)
 
 
 def warned(*cells) -> list[str]:

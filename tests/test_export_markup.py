@@ -100,7 +100,8 @@ def test_what_pandoc_would_drop_is_shown_as_its_source():
 
 
 def test_what_pandoc_says_is_passed_on(monkeypatch, tmp_path):
-    result = {"typst": "", "titles": [], "images": [], "codes": [], "problems": []}
+    lists = ("titles", "images", "codes", "problems", "bare", "links", "anchors")
+    result = {"typst": ""} | {name: [] for name in lists}
     unclear = {"formulas": [{"problem": "no idea\nat all"}], "pieces": [result]}
     (tmp_path / "results").write_text(json.dumps(unclear))
     pandoc = tmp_path / "pandoc"
@@ -180,7 +181,7 @@ def test_sizes_of_images_are_those_of_the_screen():
         '<img src="a" style="max-width: 9px; width:100px"> <img src="a" width="auto">'
         '<img src="a" style="width: 2em; height: 50%">'
     )
-    assert len(piece.warnings) == 6  # none has a description
+    assert piece.bare == [0, 1, 2, 3, 4, 5]  # none has a description
     sizes = [call.split(")")[1] for call in piece.typst.split("images.at(")[1:]]
     assert sizes == [
         ", width: 225.0pt", ", width: 50%", ", height: 45.0pt", ", width: 75.0pt", "",
