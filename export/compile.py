@@ -111,7 +111,7 @@ def _compile_what_can_be(
                 warnings.append(f"{cells[number]}: {one_line(error)}")
                 shown = typst_string(cells[number + 1].strip())
                 cells[number + 1] = f"#unset({shown})\n"
-            elif not _without_damaged(files, cells, warnings):
+            elif not _without_faults(files, cells, warnings):
                 raise
             pairs = zip(cells[1::2], cells[2::2])
             texts = [f"// Cell: {where}\n{text}" for where, text in pairs]
@@ -145,19 +145,34 @@ def _cell_at(line: int, cells: list[str]) -> int:
     return 0
 
 
-def _without_damaged(files: Mapping, cells: list[str], warnings: list[str]) -> bool:
-    """Take the pictures that Typst cannot read out of the cells, if there are any."""
+def _without_faults(
+    files: Mapping[str, bytes], cells: list[str], warnings: list[str]
+) -> bool:
+    """Find what Typst refuses without saying where, by trying all, if there is any.
+
+    A picture makes way for a placeholder, a cell for its Typst as code.
+    """
     before = len(warnings)
     for name, content in files.items():
-        try:
-            compile_typst(f"#image({typst_string(name)})", {name: content})
-        except ExportError as error:
+        literal = typst_string(name)
+        if error := _refusal(f"#image({literal})", {name: content}):
             for number in range(2, len(cells), 2):
-                if typst_string(name) in cells[number]:
-                    cells[number] = cells[number].replace(typst_string(name), "none")
-                    what = f"a picture is damaged: {error}"
-                    warnings.append(f"{cells[number - 1]}: {what}")
+                if literal in cells[number]:
+                    cells[number] = cells[number].replace(literal, "none")
+                    warnings.append(f"{cells[number - 1]}: a picture: {error}")
+    for number in range(2, len(cells) if len(warnings) == before else 0, 2):
+        if error := _refusal(cells[0] + cells[number], files):
+            cells[number] = f"#unset({typst_string(cells[number].strip())})\n"
+            warnings.append(f"{cells[number - 1]}: {one_line(error)}")
     return len(warnings) > before
+
+
+def _refusal(source: str, files: Mapping[str, bytes]) -> ExportError | None:
+    try:
+        compile_typst(source, files)
+    except ExportError as error:
+        return error
+    return None
 
 
 def compile_typst(

@@ -1,7 +1,10 @@
 """What goes wrong and can be put right by the user."""
 
+import itertools
+
 LONGEST = 20_000  # characters of a line that are shown
-MOST = 20_000  # lines of a cell or an output that are shown
+MOST = 20_000  # lines of a cell or an output that are shown,
+MOST_CHARACTERS = 2_000_000  # and characters
 
 
 class ExportError(Exception):
@@ -21,15 +24,16 @@ def one_line(text: object, most: int = 300) -> str:
 
 def bounded(text: str) -> tuple[str, str]:
     """The text within bounds, and what it lacks: nothing, or words that say so."""
-    lines, cuts = text.split("\n"), []
-    if len(lines) > MOST:
-        cuts = [f"{len(lines) - MOST:,} more lines"]
-        lines = [*lines[:MOST], f"… {cuts[0]}"]
-    if len(text) > LONGEST and (long := max(map(len, lines))) > LONGEST:
-        cuts.append(f"up to {long - LONGEST:,} more characters in a line")
-        lines = [
-            line if len(line) <= LONGEST
-            else f"{line[:LONGEST]} … {len(line) - LONGEST:,} more characters"
-            for line in lines
-        ]
-    return "\n".join(lines), " and ".join(cuts)
+    lines = text.split("\n")
+    cuts = [f"{len(line) - LONGEST:,} more characters" for line in lines
+            if len(line) > LONGEST]  # fmt: skip
+    if cuts:
+        rest = iter(cuts)
+        lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]} … {next(rest)}"
+                 for line in lines]  # fmt: skip
+    sizes = itertools.accumulate(len(line) + 1 for line in lines[:MOST])
+    shown = sum(size <= MOST_CHARACTERS for size in sizes)
+    if shown < len(lines):
+        cuts.insert(0, f"{len(lines) - shown:,} more lines")
+        lines = [*lines[:shown], f"… {cuts[0]}"]
+    return "\n".join(lines), " and ".join(cuts[:2])

@@ -178,16 +178,16 @@ def _optional(waiting, default, opening="[", closing="]"):
 
 def _argument(waiting: list[str]) -> list[str]:
     """Take the next group, without its braces, or the next token."""
-    taken, depth = [], 0
-    while waiting:
+    taken: list[str] = []
+    depth = 1
+    while waiting and depth > 0:
         token = waiting.pop()
-        if token.isspace() and not depth:
-            continue
-        depth += (token == "{") - (token == "}")
-        taken.append(token)
-        if depth <= 0:
-            break
-    return taken[1:-1] if taken[:1] == ["{"] else taken
+        if taken or not token.isspace():
+            depth += (token == "{") - (token == "}") - (not taken)
+            taken.append(token)
+    if depth > 0:
+        raise Refused("something is missing at its end")
+    return taken[1:-1] if taken[0] == "{" else taken
 
 
 # ---- TeX as a tree: a list of tokens, with a list in it for each {group} ------------
@@ -824,8 +824,8 @@ def _columns(nodes: list) -> str:
             del nodes[:1]
         elif node in ("p", "m", "b"):
             columns, nodes = columns + "l", nodes[1:]
-        elif node in ("l", "c", "r", "|", ":"):
-            columns += node.replace(":", "|")
+        else:
+            columns += {":": "|"}.get(node, node if node in "lcr|" else "")
     return columns
 
 

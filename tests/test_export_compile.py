@@ -66,13 +66,18 @@ def test_a_mistake_in_typst_is_said_and_the_rest_is_set():
     assert text_of(*cells).startswith("before#panic(1)after")
 
 
+def test_what_typst_refuses_without_a_place_is_found_by_trying(monkeypatch):
+    [line] = warned("before", ">" * 500 + " deep", "after", code("x", figure()))
+    assert line.startswith("cell 2: typst: maximum show rule depth exceeded")
+
+
 def test_a_damaged_picture_is_named_with_its_cell():
     data = figure().data["image/png"]
     cut = base64.b64encode(base64.b64decode(data)[:400]).decode()
     made = display("image/png", cut, alt="Half of a figure.")
     lines = warned("text", code("x", made), "after", code("y", figure()))
     assert len(lines) == 1
-    assert lines[0].startswith("cell 2: a picture is damaged: typst: ")
+    assert lines[0].startswith("cell 2: a picture: typst: ")
     assert "Picture:" in text_of("text", code("x", made))
 
 

@@ -219,13 +219,14 @@ def test_a_table_with_many_columns_is_set_smaller(tmp_path):
 
 def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
     table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(5))
+    bitmap = display("image/png", figure().data["image/png"], alt="A line.")
     path = save(
         tmp_path / "a.ipynb",
         "# A",
         left(1),
         code("first()", markdown(table)),
         left(1),
-        code("second()", figure()),
+        code("second()", bitmap),
     )
     _, _, checked = build(path)
     assert {page_of(checked, word) for word in ("first()", "row0", "row4")} == {5}
@@ -391,11 +392,12 @@ def test_what_is_endless_is_cut_and_says_so(tmp_path):
     outputs = stdout("1\n" * 30_000 + "z" * 50_000), stdout("a" * 20_001, "stderr")
     lines = warned(code("x", *outputs))
     assert lines == [
-        "cell 1: 10,001 more lines left out: print less",
-        "cell 1: up to 1 more characters in a line left out: print less",
+        "cell 1: 10,001 more lines and 30,000 more characters left out: print less",
+        "cell 1: 1 more characters left out: print less",
     ]
     assert bounded("b" * 20_001 + "\nc")[0].endswith("b … 1 more characters\nc")
     assert bounded("1\n" * 20_001)[0].endswith("1\n… 2 more lines")
+    assert bounded(("c" * 999 + "\n") * 2001)[1] == "2 more lines"
     long = "word " * 500_000
     path = save(tmp_path / "a.ipynb", "# A", code("x", markdown(long)))
     write_up, _, _ = build(path)
@@ -493,3 +495,19 @@ def test_a_heading_begins_a_page_only_where_a_question_does(tmp_path):
 def test_combining_marks_survive_the_check(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A", code("e\u0301 = 'x\u0302\u0323y\u0304'"))
     build(path)
+
+
+def test_pictures_that_are_none_or_lose_their_words_are_named(tmp_path):
+    words = base64.b64encode(b"no picture").decode()
+    cell = code("x", new_output(
+        "display_data", data={"image/png": words, "text/plain": "<Figure 1>"}
+    ))  # fmt: skip
+    [line] = warned(cell)
+    assert line.startswith("cell 1: a picture cannot be shown: it is no picture")
+    assert "Picture:<Figure1>" in text_of(cell)
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><foreignObject>'
+        "<p>words</p></foreignObject></svg>"
+    )
+    lost = "cell 1: an SVG picture with HTML in it, which is not shown"
+    assert warned(code("x", display("image/svg+xml", svg))) == [lost]
