@@ -500,14 +500,16 @@ def test_combining_marks_survive_the_check(tmp_path):
 def test_pictures_that_are_none_or_lose_their_words_are_named(tmp_path):
     words = base64.b64encode(b"no picture").decode()
     cell = code("x", new_output(
-        "display_data", data={"image/png": words, "text/plain": "<Figure 1>"}
+        "display_data", data={"image/png": words, "text/plain": "<Figure 1>"},
+        metadata={"alt": "A figure."},
     ))  # fmt: skip
     [line] = warned(cell)
     assert line.startswith("cell 1: a picture cannot be shown: it is no picture")
-    assert "Picture:<Figure1>" in text_of(cell)
+    assert "Picture:Afigure.,<Figure1>" in text_of(cell)
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><foreignObject>'
         "<p>words</p></foreignObject></svg>"
     )
     lost = "cell 1: an SVG picture with HTML in it, which is not shown"
-    assert warned(code("x", display("image/svg+xml", svg))) == [lost]
+    drawn = display("image/svg+xml", svg, alt="A drawing.")
+    assert warned(code("x", drawn)) == [lost]

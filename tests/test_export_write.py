@@ -48,7 +48,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(folder):
     # Nor could a measurement of the coverage be written.
     env = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
     line = said(
-        *command(folder, "--no-execute"), preexec_fn=limited(20_000), env=env
+        *command(folder, "--no-execute"), preexec_fn=limited(40_000), env=env
     )
     assert line == f"error: cannot write {folder / 'w.pdf'}: File too large"
     assert contents(folder) == before
