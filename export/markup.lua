@@ -173,14 +173,16 @@ local function sizes(attributes)
   return found
 end
 
+local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
+
 local function convert(piece)
   local html = piece.format == "html" and piece.text
-  local document = not html and pandoc.read(piece.text, piece.format)
+  local document = not html and pandoc.read(piece.text, piece.format, nil, no_files)
   if document and has_html(document) then
     -- Typst's writer drops raw HTML; the HTML reader understands it.
     html = pandoc.write(document, "html")
   end
-  if html then document = pandoc.read(tamed(html), "html") end
+  if html then document = pandoc.read(tamed(html), "html", nil, no_files) end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
   local links, anchors, bare = pandoc.List(), pandoc.List(), pandoc.List()
   local problems = pandoc.List()
