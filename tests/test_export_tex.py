@@ -49,7 +49,7 @@ REFUSED = {
     r"$\kern x$": "is no length",
     r"$a \\ b$": r"\\",
     r"$x^$": "missing",
-    r"$\def\m{x": "missing",
+    r"$\def\m#1{#1} \m$": "missing",
     r"$\text{a \alpha b}$": r"\alpha",
     r"$\text{a $x}$": "without its $",
     r"$\operatorname{\frac12}$": r"\frac",
