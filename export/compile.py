@@ -78,7 +78,8 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             if signs:
                 more = f" and {len(signs) - 5} more" if len(signs) > 5 else ""
                 shown = ", ".join(signs[:5]) + more
-                warnings.append(f"{where}: no font on this computer has {shown}")
+                place = where or "the appendix"
+                warnings.append(f"{place}: no font on this computer has {shown}")
         source = source.translate({ord(char): name for char, name in names.items()})
         pdf, pages, _ = compiled(gone != lacking)
     return Compiled(pdf, pages, warnings, names)

@@ -315,6 +315,15 @@ _SYMBOLS = {  # what Pandoc turns into something else
     "\\Longleftrightarrow": "arrow.l.r.double.long",
     "\\longleftrightarrow": "arrow.l.r.long", "\\longmapsto": "arrow.r.long.bar",
 }  # fmt: skip
+_GROUPS = """
+acute bar bcancel binom bm boldsymbol boxed breve cancel check dddot ddot dot
+frac genfrac grave hat mathbb mathcal mathfrak mathring mathscr mod overbrace
+overbracket overleftarrow overleftrightarrow overline overparen overrightarrow
+phantom pmb pmod sqrt tilde underbrace underbracket underline underparen vec
+widehat widetilde xcancel
+"""
+# Those of Pandoc's commands that take groups: one after another command is no part of it.
+_WITH_GROUPS = set(_WORDS) | {f"\\{name}" for name in _GROUPS.split()}
 _UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
 _HIDDEN = {  # what takes part of the space of what it holds
     "\\hphantom": "#box(height: 0pt, hide[$", "\\vphantom": "#box(width: 0pt, hide[$",
@@ -601,7 +610,8 @@ class _Writer:
         if token == "\\sqrt" and _next(nodes) == "[":
             self.argument(nodes)
             token += f"[{self.row(_between(nodes, '[', ']'))}]"
-        while nodes and isinstance(nodes[0], list):
+        takes = token.startswith("\\sqrt") or token in _WITH_GROUPS
+        while takes and nodes and isinstance(nodes[0], list):
             token += f"{{{self.row(nodes.pop(0))}}}"
         return token if token.endswith("}") else token + " "
 
