@@ -1,7 +1,7 @@
 """Pictures fast enough to follow a slider: arrays in, PNG files out.
 
-Nothing here knows of widgets. A picture of pixels becomes squares, because a browser
-would blur a small one; a figure that moves is drawn once, and then only what moves.
+Nothing here knows of widgets. A picture of pixels has one for each, and the page shows
+them as squares; a figure that moves is drawn once, and then only what moves.
 """
 
 import io
@@ -34,11 +34,9 @@ PAPER_TO_INK = _palette("white", "#808080", "black", "#d9d9d9")
 THREE_TO_NINE = _palette(THREE, "white", NINE, "#d9d9d9")
 
 
-def indexed_png(indices: np.ndarray, palette: list[int], scale: int = 1) -> bytes:
-    """Return (rows, columns) palette indices as a PNG, each a square of scale x scale.
-    """
-    squares = indices.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
-    picture = Image.fromarray(squares)
+def indexed_png(indices: np.ndarray, palette: list[int]) -> bytes:
+    """Return (rows, columns) palette indices as a PNG."""
+    picture = Image.fromarray(indices.astype(np.uint8))
     picture.putpalette(palette)
     return _encoded(picture)
 
@@ -50,10 +48,20 @@ def _encoded(picture: Image.Image) -> bytes:
     return png.getvalue()
 
 
-def digit_png(image: np.ndarray, scale: int = 10) -> bytes:
+def small(png: bytes) -> bytes:
+    """Return a PNG in fewer bytes: for the page that holds many, not for the hand."""
+    picture: Image.Image = Image.open(io.BytesIO(png))
+    if picture.mode != "P":
+        picture = picture.quantize(24, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    picture.save(file, format="png", optimize=True)
+    return file.getvalue()
+
+
+def digit_png(image: np.ndarray) -> bytes:
     """Return a digit, (28, 28) or (784,) in [0, 1], as a PNG of black ink on paper."""
     ink = np.rint(254 * np.clip(image.reshape(28, 28), 0, 1))
-    return indexed_png(ink, PAPER_TO_INK, scale)
+    return indexed_png(ink, PAPER_TO_INK)
 
 
 def signed_indices(values: np.ndarray, largest: float) -> np.ndarray:
@@ -62,11 +70,11 @@ def signed_indices(values: np.ndarray, largest: float) -> np.ndarray:
     return MIDDLE + np.rint(MIDDLE * share)
 
 
-def signed_png(values: np.ndarray, largest: float, scale: int = 10) -> bytes:
+def signed_png(values: np.ndarray, largest: float) -> bytes:
     """Return signed values, (28, 28) or (784,), as a PNG: blue below 0, orange above.
     """
     indices = signed_indices(values.reshape(28, 28), largest)
-    return indexed_png(indices, THREE_TO_NINE, scale)
+    return indexed_png(indices, THREE_TO_NINE)
 
 
 def rgb(indices: np.ndarray) -> np.ndarray:
@@ -74,11 +82,9 @@ def rgb(indices: np.ndarray) -> np.ndarray:
     return np.array(THREE_TO_NINE, np.uint8).reshape(256, 3)[indices.astype(int)]
 
 
-def mosaic_png(
-    values: np.ndarray, largest: float, columns: int, scale: int = 2
-) -> bytes:
+def mosaic_png(values: np.ndarray, largest: float, columns: int) -> bytes:
     """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG."""
-    return indexed_png(mosaic(values, largest, columns), THREE_TO_NINE, scale)
+    return indexed_png(mosaic(values, largest, columns), THREE_TO_NINE)
 
 
 def mosaic(values: np.ndarray, largest: float, columns: int) -> np.ndarray:
