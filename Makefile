@@ -16,10 +16,10 @@ BIN := .venv/bin
 .PHONY: write-up notebooks lab test lint bench versions mutate lock clean anew
 
 write-up: .venv/ready
-	@$(BIN)/python -m export
+	@$(BIN)/python -m export --strict
 
 notebooks: .venv/ready
-	@$(BIN)/python -m export --refresh
+	@$(BIN)/python -m export --strict --refresh
 
 lab: .venv/ready
 	@$(BIN)/jupyter lab notebooks

@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         help="also put the new outputs into the notebooks, if all of them ran",
     )
     parser.add_argument(
+        "--strict", action="store_true",
+        help="write no PDF if anything in it is not as it was meant",
+    )
+    parser.add_argument(
         "--keep-typst", action="store_true",
         help="also write the Typst source beside the PDF",
     )

@@ -41,10 +41,16 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     if options.keep_typst:
         write({output.parent / name: data for name, data in write_up.files.items()})
         write({output.with_suffix(".typ"): write_up.source.encode()})
-    pdf, pages = compile_with_fonts(write_up.source, write_up.files)
-    checked = Checked(pdf, pages)
-    checked.check(write_up.expected)
-    written = write_or_beside(output, pdf)
+    compiled = compile_with_fonts(write_up.source, write_up.files)
+    checked = Checked(compiled.pdf, compiled.pages, compiled.names)
+    warnings = [*write_up.warnings, *compiled.warnings]
+    warnings += checked.faults(write_up.expected)
+    for warning in [] if options.strict else warnings:
+        say(f"warning: {warning}", error=True)
+    if warnings and options.strict:
+        more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
+        raise ExportError("; ".join(warnings[:8]) + more)
+    written = write_or_beside(output, compiled.pdf)
     say(_page_table(checked.sections))
     seconds = time.perf_counter() - start
     say(f"{written}: {len(checked.pages)} pages in {seconds:.1f} s")

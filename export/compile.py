@@ -1,34 +1,139 @@
-"""Typst source to PDF, with fonts for every character."""
+"""Typst source to PDF: fonts for every character, a way around all that it refuses."""
 
 import itertools
+import json
+import re
+import subprocess
+import sys
 import tempfile
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-import typst
+import typst  # noqa: F401 (needed by its process: if it is missing, better known here)
 
-from export.errors import ExportError
+from export.errors import ExportError, one_line
+from export.literals import typst_string
 from export.pages import Page, missing, read_pages
 
+PATIENCE = 600  # seconds
+MOST_FAULTS = 30  # that are worked around in one document
 
-def compile_with_fonts(
-    source: str, files: Mapping[str, bytes]
-) -> tuple[bytes, list[Page]]:
-    """The PDF of a Typst document, and what stands on its pages.
+# What runs in a process of its own, for a crash of Typst ends it.
+_CHILD = """
+import json, sys, typst
+folder, system_fonts = sys.argv[1:]
+try:
+    pdf = typst.compile(folder + "/main.typ", root=folder,
+                        ignore_system_fonts=not system_fonts)
+except typst.TypstError as error:
+    pdf = json.dumps([str(error.message), str(error.diagnostic)]).encode()
+sys.stdout.buffer.write(pdf)
+"""
 
-    The system's fonts are asked only for a script that the built-in ones lack.
+
+class Compiled(NamedTuple):
+    """A PDF, what stands on its pages, and what could not be shown as it was meant."""
+
+    pdf: bytes
+    pages: list[Page]
+    warnings: list[str]
+    names: dict[str, str]  # of the characters that no font has
+
+
+def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
+    """The PDF of a Typst document, with a warning for each cell that is not as meant.
+
+    The system's fonts are asked only for a script that the built-in ones lack; a
+    character that these lack, too, becomes its name.
 
     files -- the pictures and attachments by path
 
-    Raises ExportError if Typst refuses the source or no font has a character of it.
+    Raises ExportError if Typst refuses what is in no cell.
     """
-    for system_fonts in (False, True):
-        pdf = compile_typst(source, files, system_fonts=system_fonts)
+    warnings: list[str] = []
+    names: dict[str, str] = {}
+
+    def compiled(system_fonts: bool) -> tuple[bytes, list[Page], list[str]]:
+        nonlocal source
+        source, pdf = _compile_what_can_be(source, files, warnings, system_fonts)
         pages = read_pages(pdf)
         gone = missing(itertools.chain(*pages), source)
-        if not gone:
-            return pdf, pages
-    raise ExportError(f"no font on this computer has {gone}")
+        return pdf, pages, [char for char in gone if char not in "".join(files)]
+
+    pdf, pages, gone = compiled(False)
+    if lacking := gone:
+        pdf, pages, gone = compiled(True)
+    if gone:
+        names = {char: _named(char) for char in gone}
+        _, *cells = _cells(source)
+        for where, text in zip(cells[::2], cells[1::2]):
+            signs = [f"{char} {names[char]}".strip() for char in gone if char in text]
+            if signs:
+                more = f" and {len(signs) - 5} more" if len(signs) > 5 else ""
+                shown = ", ".join(signs[:5]) + more
+                warnings.append(f"{where}: no font on this computer has {shown}")
+        source = source.translate({ord(char): name for char, name in names.items()})
+        pdf, pages, _ = compiled(gone != lacking)
+    return Compiled(pdf, pages, warnings, names)
+
+
+def _named(char: str) -> str:
+    """The words that are printed in the place of a character."""
+    if unicodedata.category(char) in ("Cf", "Cc", "Co") or "\ufe00" <= char <= "\ufe0f":
+        return ""
+    return f"‹{unicodedata.name(char, f'U+{ord(char):04X}').lower()}›"
+
+
+def _compile_what_can_be(
+    source: str, files: Mapping[str, bytes], warnings: list[str], system_fonts: bool
+) -> tuple[str, bytes]:
+    """The source without what Typst refuses of it, and its PDF."""
+    for _ in range(MOST_FAULTS):
+        try:
+            return source, compile_typst(source, files, system_fonts=system_fonts)
+        except ExportError as error:
+            cells = _cells(source)
+            if number := _cell_at(error.line, cells):
+                warnings.append(f"{cells[number]}: {one_line(error)}")
+                shown = typst_string(cells[number + 1].strip())
+                cells[number + 1] = f"#unset({shown})\n"
+            elif not _without_damaged(files, cells, warnings):
+                raise
+            pairs = zip(cells[1::2], cells[2::2])
+            source = cells[0] + "".join(f"// Cell: {w}\n{text}" for w, text in pairs)
+    raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
+
+
+def _cells(source: str) -> list[str]:
+    """What is before the cells; then by turns where a cell is from, and its Typst."""
+    return re.split(r"^// Cell: (.*)\n", source, flags=re.MULTILINE)
+
+
+def _cell_at(line: int, cells: list[str]) -> int:
+    """The number, in `cells`, of the cell that has a line of the source; 0 if none."""
+    end = cells[0].count("\n")
+    for number in range(1, len(cells), 2):
+        begin, end = end + 1, end + 1 + cells[number + 1].count("\n")
+        if begin < line <= end and cells[number]:
+            return number
+    return 0
+
+
+def _without_damaged(files: Mapping, cells: list[str], warnings: list[str]) -> bool:
+    """Take pictures that Typst cannot read out of the cells; say if there was one."""
+    before = len(warnings)
+    for name, content in files.items():
+        try:
+            compile_typst(f"#image({typst_string(name)})", {name: content})
+        except ExportError as error:
+            for number in range(2, len(cells), 2):
+                if typst_string(name) in cells[number]:
+                    cells[number] = cells[number].replace(typst_string(name), "none")
+                    what = f"a picture is damaged: {error}"
+                    warnings.append(f"{cells[number - 1]}: {what}")
+    return len(warnings) > before
 
 
 def compile_typst(
@@ -39,15 +144,23 @@ def compile_typst(
     files -- the pictures and attachments by path
     """
     with tempfile.TemporaryDirectory(prefix="typst-") as folder:
-        for name, content in files.items():
+        for name, content in {"main.typ": source.encode(), **files}.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        main = Path(folder, "main.typ")
-        main.write_text(source, encoding="utf-8")
+        command = [sys.executable, "-c", _CHILD, folder, "yes" * system_fonts]
         try:
-            return typst.compile(
-                str(main), root=folder, ignore_system_fonts=not system_fonts
-            )
-        except typst.TypstError as error:
-            raise ExportError(f"typst: {getattr(error, 'diagnostic', error)}") from None
+            done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise ExportError(f"typst: still at work after {PATIENCE} s") from None
+    if done.returncode:
+        last = one_line(done.stderr.decode(errors="replace"), 200)
+        reason = f"it crashed, over something nested or too large: {last}"
+        raise ExportError(f"typst: {reason} (status {done.returncode})")
+    if done.stdout.startswith(b"%PDF"):
+        return done.stdout
+    message, diagnostic = json.loads(done.stdout)
+    error = ExportError(f"typst: {message}")
+    lines = re.findall(r"main\.typ:(\d+):", diagnostic)
+    error.line = int(lines[-1]) if lines else 0
+    raise error

@@ -9,12 +9,6 @@ from pathlib import Path
 
 from export.errors import ExportError
 
-STATEMENT = (
-    "I certify that all solutions are entirely in my own words and that I have not "
-    "looked at another student's solutions. I have given credit to all external "
-    "sources I consulted."
-)
-
 
 @dataclass(frozen=True)
 class Cover:
@@ -28,6 +22,7 @@ class Cover:
     homework: str = ""
     title: str = ""
     sources: tuple[str, ...] = ()
+    statement: str = ""
 
     @property
     def full_title(self) -> str:

@@ -1,16 +1,25 @@
-"""Formulas in Markdown, found where JupyterLab finds them."""
+"""Formulas in Markdown and HTML, found where JupyterLab finds them."""
 
+import html
 import re
 from dataclasses import dataclass
 
-_NEXT = re.compile(
+_OPEN = r"|(?P<open>\$\$|\$|\\begin\{(?P<name>[A-Za-z]+\*?)\}|BACKSLASH\(|BACKSLASH\[)"
+_REFERENCE = r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})|<!--[\s\S]*?-->|\\[\s\S]"
+_IN_MARKDOWN = re.compile(
     r"(?P<fence>^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z))"
     r"|(?P<span>(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`))"
-    r"|(?P<open>\$\$|\$|\\begin\{(?P<name>[A-Za-z]+\*?)\}|\\\\\(|\\\\\[)"
-    r"|\\[\s\S]",
+    + _OPEN.replace("BACKSLASH", r"\\\\")
+    + _REFERENCE,
     re.MULTILINE,
 )
-_CLOSING = {"$": "$", "$$": "$$", r"\\(": r"\\)", r"\\[": r"\\]"}
+_IN_HTML = re.compile(
+    r"<(?P<tag>script|style|pre|code|svg)\b[\s\S]*?</(?P=tag)>|<[A-Za-z/][^>]*>"
+    + _OPEN.replace("BACKSLASH", r"\\")
+    + _REFERENCE,
+    re.IGNORECASE,
+)
+_CLOSING = {"(": ")", "[": "]"}
 
 
 @dataclass(frozen=True)
@@ -22,36 +31,48 @@ class Formula:
     source: str
 
 
-def split(text: str) -> list[str | Formula]:
+def split(text: str, in_html: bool = False) -> list[str | Formula]:
     """The text as str, Formula, str, ..., str: the source of all, joined, is the text.
 
     The rules are JupyterLab's: formulas are found before Markdown is looked at, but not
-    in code; `$ x $` may have spaces, and `\\begin{align}` needs no dollars.
+    in code; `$ x $` may have spaces, and `\\begin{align}` needs no dollars. In HTML
+    they stand between two tags.
     """
     parts: list[str | Formula] = []
     start = position = 0  # of the text since the last formula; of the search
-    while match := _NEXT.search(text, position):
-        end = _closing(text, match) if match["open"] else None
+    pattern = _IN_HTML if in_html else _IN_MARKDOWN
+    while match := pattern.search(text, position):
+        end = _closing(text, match, r"<[A-Za-z/]" if in_html else r"\n\s*\n")
         if end is None:
             position = match.end()
             continue
         close, position = end
         source = text[match.start() : position]
-        tex = source if match["name"] else text[match.end() : close]
+        tex = text[match.end() : close] if match["open"] else source
+        tex = source if match["name"] else tex
         line_start = text.rfind("\n", 0, match.start()) + 1
         if text[line_start : match.start()].lstrip().startswith(">"):
             tex = re.sub(r"^\s*>", "", tex, flags=re.MULTILINE)
-        display = match["open"] not in ("$", r"\\(")
+        if in_html:
+            tex = html.unescape(tex)
+        display = bool(match["open"]) and match["open"].lstrip("\\") not in ("$", "(")
         parts += [text[start : match.start()], Formula(tex.strip(), display, source)]
         start = position
     return [*parts, text[start:]]
 
 
-def _closing(text: str, opening: re.Match) -> tuple[int, int] | None:
-    """Where the formula's content and its closing mark end; None if it has no end."""
-    mark = _CLOSING.get(opening["open"]) or rf"\end{{{opening['name']}}}"
+def _closing(text: str, opening: re.Match, gap: str) -> tuple[int, int] | None:
+    """Where the formula's content and its closing mark end; None if it is none."""
+    if opening["reference"]:
+        return opening.end(), opening.end()
+    if not opening["open"]:
+        return None
+    begin, last = opening["open"][:-1], opening["open"][-1]
+    mark = begin + _CLOSING.get(last, last)
+    if opening["name"]:
+        mark = rf"\end{{{opening['name']}}}"
     depth = 0
-    steps = re.compile(rf"(?P<mark>{re.escape(mark)})|(?P<gap>\n\s*\n)|\\.|[{{}}]")
+    steps = re.compile(rf"(?P<mark>{re.escape(mark)})|(?P<gap>{gap})|\\.|[{{}}]")
     for step in steps.finditer(text, opening.end()):
         if step["gap"]:
             return None

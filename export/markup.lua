@@ -3,14 +3,16 @@
 --
 -- A number between two of the request's `mark`, which is in no text otherwise, stands for the
 -- formula of that number (from 0), or in its TeX for one of its stand-ins.
--- A formula has `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
--- side), `display`, `alt` (its description, as Typst) and `source` (how it was written).
+-- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
+-- can be set, `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
+-- side), `display`, and what stands before and after it in Typst, `opening` and `closing`.
 -- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
--- are lowered) and `leads` (whether it must be on the page of what follows). Its result has
+-- are lowered) and `leads` (whether its last words can lead to what follows). Its result has
 -- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
--- the words around formulas). Each result has a `problem` if anything would be lost.
--- A link to one of the `labels` shows the number of what is there; `links` are those to
--- anything else in the document, and `anchors` what there is besides.
+-- the words around formulas), and `problems`, what is not as it was meant. The result of a
+-- formula has a `problem` if it is shown as its source. A link to one of the `labels` shows the
+-- number of what is there; `links` are those to anything else in the document, and `anchors`
+-- what there is besides.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -26,9 +28,11 @@ local function raw(typst) return pandoc.RawInline("typst", typst) end
 
 -- ---- Formulas --------------------------------------------------------------------------
 
--- Fills in the formula's Typst. One that Pandoc cannot convert is left as TeX, with a
--- message that ends in what it stumbled over.
+-- Fills in the formula's Typst. One that Pandoc cannot convert is shown as its source, with
+-- a message that ends in what it stumbled over.
 local function convert_formula(formula)
+  formula.typst = formula.unset
+  if not formula.tex then return {} end
   local kind = formula.display and "DisplayMath" or "InlineMath"
   local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, formula.tex) } }
   local typst
@@ -36,7 +40,7 @@ local function convert_formula(formula)
     typst = pandoc.write(document, format, writer)
   end)
   if messages[1] then return { problem = messages[1].message } end
-  typst = typst:match("^%s*%$%s*(.-)%s*%$%s*$")
+  typst = (typst:match("^%s*%$%s*(.-)%s*%$%s*$") or "")
     :gsub('( ?)upright%("' .. key .. '"%)( ?)', function(before, number, after)
       local stand_in = formula.stand_ins[number + 1]
       return stand_in.tight and stand_in.typst or before .. stand_in.typst .. after
@@ -44,10 +48,7 @@ local function convert_formula(formula)
   if typst:find(request.mark, 1, true) then
     return { problem = "a construct where Typst has no room for it" }
   end
-  formula.typst = "$" .. typst .. "$"
-  if formula.display then -- with a description, to be read out
-    formula.typst = "#[#set math.equation(alt: " .. formula.alt .. "); $ " .. typst .. " $]"
-  end
+  formula.typst = formula.opening .. typst .. formula.closing
   return {}
 end
 
@@ -77,15 +78,16 @@ local function has_html(document)
   return found
 end
 
--- Keep each paragraph on the page of the code after it, of the list that it ends with a
--- colon for, and (the last one) of what follows the piece.
+-- Keep each paragraph on the page of the code after it, or of what it ends with a colon
+-- for: a list, or if the piece leads to it, what comes next.
 local function keep_together(blocks, leads)
   local kept = pandoc.List()
   for number, block in ipairs(blocks) do
     local after = blocks[number + 1]
     local colon = block.t == "Para" and pandoc.utils.stringify(block):match(":$")
     if block.t == "Para"
-      and (colon or (after and after.t == "RawBlock") or (leads and not after)) then
+      and ((after and after.t == "RawBlock" and after.text:match("^#code"))
+        or (colon and (after or leads))) then
       kept:insert(pandoc.RawBlock("typst", "#lead-in["))
       kept:insert(block)
       kept:insert(pandoc.RawBlock("typst", "]"))
@@ -108,20 +110,94 @@ local function insert_words(inlines, words)
   end
 end
 
-local function convert(piece)
-  local document = pandoc.read(piece.text, piece.format)
-  if has_html(document) then
-    -- Typst's writer drops raw HTML; the HTML reader understands it.
-    document = pandoc.read(pandoc.write(document, "html"), "html")
+-- HTML in words that Pandoc's reader takes as they are meant. It would fetch what is embedded.
+local function tamed(html)
+  html = html:gsub("\\%$", "$"):gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
+  html = html:gsub("<p(%s[^>]*)>(.-)</p>", "<div%1><p>%2</p></div>")
+  local function address(inside)
+    local there = inside:match("%ssrc%s*=%s*[\"']?([^\"'%s>]+)")
+      or inside:match("%sdata%s*=%s*[\"']?([^\"'%s>]+)")
+    if not there then return "" end
+    if there:match("^data:") then there = "in the notebook" end
+    return "<p>Embedded: <a href='" .. there .. "'>" .. there .. "</a></p>"
   end
+  for _, tag in ipairs { "iframe", "video", "audio", "object", "embed" } do
+    html = html:gsub("<" .. tag .. "(%f[%s][^>]*>.-)</" .. tag .. ">", address)
+    html = html:gsub("<" .. tag .. "(%f[%s][^>]*)>", address)
+  end
+  return html
+end
+
+-- Whether the first letter of some words is Hebrew, Arabic or the like.
+local function right_to_left(words)
+  for _, code in utf8.codes(words) do
+    if code >= 0x590 and code <= 0x8ff or code >= 0xfb1d and code <= 0xfeff then return true end
+    if code > 0xbf or string.char(code):match("%a") then return false end
+  end
+end
+
+local function wrapped(name, blocks)
+  local result = pandoc.List { pandoc.RawBlock("typst", "#" .. name .. "[") }
+  result:extend(blocks)
+  result:insert(pandoc.RawBlock("typst", "]"))
+  return result
+end
+
+local function as_paragraph(block)
+  return block.t == "Plain" and pandoc.Para(block.content) or block
+end
+
+-- A Div would be no wider than its text: its blocks, as they are placed on the screen.
+local function unfolded(div)
+  local style, blocks = div.attributes.style or "", div.content:map(as_paragraph)
+  if div.classes:includes("alert") then return pandoc.BlockQuote(blocks) end
+  if div.attributes.align == "center" or style:match("text%-align:%s*center") then
+    return wrapped("centred", blocks)
+  end
+  if div.attributes.dir == "rtl" then return wrapped("rtl", blocks) end
+  return blocks
+end
+
+-- The width and height of an image, of which 96 pixels are an inch.
+local function sizes(attributes)
+  local style, found = " " .. (attributes.style or ""), ""
+  for _, side in ipairs { "width", "height" } do
+    local size = attributes[side] or style:match("[%s;]" .. side .. "%s*:%s*([^;]+)") or ""
+    local number, unit = size:match("^%s*([%d.]+)%s*([%a%%]*)%s*$")
+    if tonumber(number) and (unit == "" or unit == "px") then
+      found = found .. ", " .. side .. ": " .. number * 0.75 .. "pt"
+    elseif tonumber(number) and (unit == "em" or unit == "%" and side == "width") then
+      found = found .. ", " .. side .. ": " .. number .. unit
+    end
+  end
+  return found
+end
+
+local function convert(piece)
+  local html = piece.format == "html" and piece.text
+  local document = not html and pandoc.read(piece.text, piece.format)
+  if document and has_html(document) then
+    -- Typst's writer drops raw HTML; the HTML reader understands it.
+    html = pandoc.write(document, "html")
+  end
+  if html then document = pandoc.read(tamed(html), "html") end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
   local links, anchors = pandoc.List(), pandoc.List()
-  local problem
+  local problems = pandoc.List()
   local function lost(element)
-    if element.text:match("^%s*<style") then return {} end -- as with every pandas table
-    problem = element.format .. " code: " .. as_written(element.text)
+    if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
+    local source = as_written(element.text)
+    problems:insert(element.format .. " code is shown as its source: " .. source)
+    local shown = "#unset(" .. pandoc.json.encode(source):gsub("\\/", "/") .. ")"
+    return element.t == "RawBlock" and pandoc.RawBlock("typst", shown) or raw(shown)
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
+  document = document:walk { Div = unfolded }
+  -- What stands in a list, a quotation or a table begins nothing.
+  local in_bold = { Header = function(header) return pandoc.Para { pandoc.Strong(header.content) } end }
+  document.blocks = document.blocks:map(function(block)
+    return block.t == "Header" and block or block:walk(in_bold)
+  end)
   document = document:walk {
     Header = function(header)
       header.level = header.level + piece.lower
@@ -132,12 +208,17 @@ local function convert(piece)
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
     end,
-    Div = function(div) return div.content end, -- would be no wider than its text
+    Para = function(paragraph)
+      if right_to_left(pandoc.utils.stringify(paragraph)) then
+        return wrapped("rtl", { paragraph })
+      end
+    end,
     Span = function(span)
       anchors:insert(span.identifier)
       span.identifier = ""
       return span
     end,
+    Table = function(table) table.identifier = "" return table end,
     Link = function(link)
       local name = link.target:match("^#(.+)$")
       if labels:includes(name) then
@@ -151,7 +232,7 @@ local function convert(piece)
     end,
     Code = function(code) code.text = as_written(code.text) return code end,
     CodeBlock = function(block)
-      local language = block.classes[1] or "text"
+      local language = block.classes[#block.classes] or "text"
       codes:insert({ text = as_written(block.text), language = language })
       return pandoc.RawBlock("typst", "#code(..codes.at(" .. #codes - 1 .. "))")
     end,
@@ -172,10 +253,7 @@ local function convert(piece)
       images:insert(as_written(image.src))
       local words = as_written(pandoc.utils.stringify(image.caption))
       local arguments = "images.at(" .. #images - 1 .. "), alt: " .. pandoc.json.encode(words)
-      if (image.attributes.width or ""):match("^%d+$") then -- pixels, 96 to the inch
-        arguments = arguments .. ", width: " .. image.attributes.width * 0.75 .. "pt"
-      end
-      return raw("#picture(" .. arguments .. ")"), false
+      return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,
   }
   return {
@@ -185,14 +263,27 @@ local function convert(piece)
     titles = titles,
     links = links,
     anchors = anchors,
-    problem = problem,
+    problems = problems,
+  }
+end
+
+-- The same; or the piece as it was written, if that goes wrong.
+local function convert_or_show(piece)
+  local well, result = pcall(convert, piece)
+  if well then return result end
+  return {
+    typst = "#code(..codes.at(0))",
+    images = pandoc.List(),
+    codes = pandoc.List { { text = as_written(piece.text), language = "text" } },
+    titles = pandoc.List(),
+    links = pandoc.List(),
+    anchors = pandoc.List(),
+    problems = pandoc.List { "shown as its source, for Pandoc fails: " .. tostring(result) },
   }
 end
 
 -- A list is an array in JSON even when it is empty.
 local results = { formulas = pandoc.List(), pieces = pandoc.List() }
 for _, formula in ipairs(formulas) do results.formulas:insert(convert_formula(formula)) end
-if not results.formulas:find_if(function(result) return result.problem end) then
-  for _, piece in ipairs(request.pieces) do results.pieces:insert(convert(piece)) end
-end
+for _, piece in ipairs(request.pieces) do results.pieces:insert(convert_or_show(piece)) end
 io.write(pandoc.json.encode(results))

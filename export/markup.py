@@ -4,17 +4,18 @@ import html
 import json
 import re
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
 import pypandoc
 
-from export.errors import ExportError
+from export.errors import ExportError, one_line
 from export.formulas import Formula, split
 from export.literals import typst_string
-from export.tex import Refused, rewrite
+from export.tex import Refused, Scope, rewrite
 
 # What JupyterLab understands, except for formulas, which are found before.
 MARKDOWN = (
@@ -26,15 +27,18 @@ READERS = {
     "text/html": "html",
     "text/latex": "latex+raw_tex",
 }
+PATIENCE = 120  # seconds
+# Environments of LaTeX's that are Pandoc's business, for they are no formulas.
+_TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
 
 
 @dataclass
 class Piece:
-    """Some text to be converted, and where it comes from (for error messages)."""
+    """Some text to be converted, and where it comes from."""
 
     text: str
     mimetype: str
-    where: str
+    where: str  # notebook, cell 1
     lower: int = 0  # by how many levels headings are lowered
     leads: bool = False  # to code or an output, on the same page as its last paragraph
     # What `convert` fills in. In the Typst, `codes` and `images` are arrays that
@@ -43,27 +47,37 @@ class Piece:
     images: Sequence[str] = ()  # where each is to be found
     codes: Sequence[dict[str, str]] = ()  # the `text` and `language` of each
     titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
+    warnings: list[str] = field(default_factory=list)  # what is not as it was meant
 
 
 def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     """Fill in the Typst of each piece, and what belongs to it.
 
     A link to one of the labels, [words](#label), becomes the number of what has it.
-
-    Raises ExportError if something would be lost; it names the place and the formula.
+    What would be lost is shown as its source, with a warning.
     """
     mark = _unused(piece.text for piece in pieces)
+    split_pieces = [(piece, _parts(piece)) for piece in pieces]
+    scopes: defaultdict[str, Scope] = defaultdict(Scope)  # by notebook
+    anchors = 0
+    for piece, parts in split_pieces:
+        for part in parts:
+            if isinstance(part, Formula):
+                scopes[_notebook(piece)].number(part.tex, f"eq-{anchors}")
+                anchors += 1
     formulas: list[dict] = []
-    origins: list[tuple[str, Formula]] = []
+    origins: list[tuple[Piece, Formula]] = []
     requests: list[dict] = []
-    for piece in pieces:
+    for piece, parts in split_pieces:
         words = ""
-        plain = piece.mimetype == "text/html"  # where dollars are dollars
-        for part in [piece.text] if plain else split(piece.text):
+        for part in parts:
             if isinstance(part, Formula):
                 words += f"{mark}{len(formulas)}{mark}"
-                origins.append((piece.where, part))
-                formulas.append(_formula(piece.where, part, mark))
+                anchor = f"eq-{len(formulas)}"
+                origins.append((piece, part))
+                formulas.append(
+                    _formula(piece, part, mark, anchor, scopes[_notebook(piece)])
+                )
             else:
                 words += part
         # Without the last line break, Pandoc misses the last row of a table.
@@ -72,19 +86,38 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     done = _pandoc(
         {"mark": mark, "labels": labels, "formulas": formulas, "pieces": requests}
     )
-    for (where, formula), result in zip(origins, done["formulas"]):
+    for (piece, formula), result in zip(origins, done["formulas"]):
         if result.get("problem"):
-            raise _refusal(where, formula, _reason(result["problem"]))
+            _shown_as_source(piece, formula, _reason(result["problem"]))
     for piece, result in zip(pieces, done["pieces"]):
-        if result.get("problem"):
-            raise ExportError(f"{piece.where}: cannot typeset {result['problem']}")
+        piece.warnings += map(one_line, result["problems"])
         piece.typst, piece.titles = result["typst"], result["titles"]
         piece.images, piece.codes = result["images"], result["codes"]
-    anchors = {anchor for result in done["pieces"] for anchor in result["anchors"]}
-    for piece, result in zip(pieces, done["pieces"]):
-        gone = [link for link in result["links"] if unquote(link) not in anchors]
-        if labels and gone:  # where nothing has a label, links are another matter
-            raise ExportError(f"{piece.where}: nothing has the label {gone[0]!r}")
+    if labels:  # where nothing has a label, links are another matter
+        _name_dead_links(pieces, done["pieces"])
+
+
+def _name_dead_links(pieces: Sequence[Piece], results: Sequence[dict]) -> None:
+    """Warn of links to what is nowhere in the document."""
+    places = {anchor for result in results for anchor in result["anchors"]}
+    for piece, result in zip(pieces, results):
+        gone = [link for link in result["links"] if unquote(link) not in places]
+        piece.warnings += [f"nothing has the label {link!r}" for link in gone]
+
+
+def _parts(piece: Piece) -> list[str | Formula]:
+    """The text and the formulas of a piece."""
+    parts = split(piece.text, in_html=piece.mimetype == "text/html")
+    if piece.mimetype != "text/latex":
+        return parts
+    return [
+        part.source if isinstance(part, Formula) and _TEXT.match(part.source) else part
+        for part in parts
+    ]
+
+
+def _notebook(piece: Piece) -> str:
+    return piece.where.rpartition(", cell ")[0]
 
 
 def _unused(texts: Iterable[str]) -> str:
@@ -98,24 +131,37 @@ def _unused(texts: Iterable[str]) -> str:
     return next(char for char in map(chr, range(0xE000, 0x10FFFE)) if char not in used)
 
 
-def _formula(where: str, formula: Formula, mark: str) -> dict:
+def _formula(
+    piece: Piece, formula: Formula, mark: str, anchor: str, scope: Scope
+) -> dict:
     """What markup.lua must know of a formula."""
+    source = typst_string(" ".join(formula.source.split()))
+    known = {"source": formula.source, "unset": f"#unset({source})"}
     try:
-        tex, stand_ins = rewrite(formula.tex, formula.display, mark)
-    except Refused as reason:
-        raise _refusal(where, formula, str(reason)) from None
-    return {
-        "tex": tex,
-        "stand_ins": [stand_in._asdict() for stand_in in stand_ins],
+        done = rewrite(formula.tex, formula.display, mark, scope)
+    except Exception as reason:  # whatever is wrong with it, the rest can be set
+        said = isinstance(reason, Refused)
+        _shown_as_source(piece, formula, str(reason) if said else type(reason).__name__)
+        return known
+    opening = closing = "$"
+    if formula.display:  # with a description, to be read out
+        alt = typst_string(" ".join(formula.tex.split()))
+        number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
+        labelled = anchor in [place for _, place in scope.labels.values()]
+        opening = f"#[#set math.equation(alt: {alt}{number}); $ "
+        closing = f" $ <{anchor}>]" if labelled else " $]"
+    return known | {
+        "tex": done.tex,
+        "stand_ins": [stand_in._asdict() for stand_in in done.stand_ins],
         "display": formula.display,
-        "source": formula.source,
-        "alt": typst_string(" ".join(formula.tex.split())),
+        "opening": opening,
+        "closing": closing,
     }
 
 
-def _refusal(where: str, formula: Formula, reason: str) -> ExportError:
-    tex = " ".join(formula.tex.split())
-    return ExportError(f"{where}: cannot typeset ${tex}$: {reason}")
+def _shown_as_source(piece: Piece, formula: Formula, reason: str) -> None:
+    tex = one_line(formula.tex, 120)
+    piece.warnings.append(f"the formula ${tex}$ is shown as its source: {reason}")
 
 
 def _reason(message: str) -> str:
@@ -126,11 +172,15 @@ def _reason(message: str) -> str:
 
 def _pandoc(request: dict) -> dict:
     script = Path(__file__).with_name("markup.lua")
-    done = subprocess.run(
-        [pypandoc.get_pandoc_path(), "lua", script],
-        input=json.dumps(request).encode(),
-        capture_output=True,
-    )
+    try:
+        done = subprocess.run(
+            [pypandoc.get_pandoc_path(), "lua", script],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportError(f"pandoc: still at work after {PATIENCE} s") from None
     if done.returncode:
-        raise ExportError(f"pandoc: {done.stderr.decode(errors='replace').strip()}")
+        raise ExportError(f"pandoc: {one_line(done.stderr.decode(errors='replace'))}")
     return json.loads(done.stdout)

@@ -8,7 +8,6 @@ counts what a picture clips away as part of it, and runs of spaces as one.
 import io
 import re
 import struct
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -107,19 +106,14 @@ def _nested(word: bytes, place: Matrix, saved: list, spans: list) -> Matrix:
     return place
 
 
-def missing(marked: Iterable[Mark], source: str) -> str:
-    """The names of the characters of the source that no font has, or an empty text."""
+def missing(marked: Iterable[Mark], source: str) -> list[str]:
+    """The characters of the source that no font has."""
     known = set("".join(mark.text for mark in marked))
     if MISSING not in known:
-        return ""
-    gone = dict.fromkeys(
+        return []
+    return list(dict.fromkeys(
         c for c in source if not (c.isspace() or " " < c < "\x7f" or c in known)
-    )
-    names = [
-        f"{c} ({unicodedata.name(c, '?')})" if c.isprintable() else f"U+{ord(c):04X}"
-        for c in gone
-    ]
-    return ", ".join(names) or "a character"
+    ))
 
 
 def _fonts(resources: Any) -> dict[str, "_Font"]:

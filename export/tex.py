@@ -2,15 +2,21 @@
 
 What Pandoc would lose is written here in Typst itself: `\\text{...}` with a number
 stands in for it in the TeX, and markup.lua puts the Typst in the place of that. What
-Pandoc does not know it says, and the formula is refused.
+Pandoc does not know it says, and the formula is shown as its source.
 """
 
+import functools
 import itertools
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
+from PIL import ImageColor
+
 from export.literals import typst_array, typst_string
+
+MOST_TOKENS = 20_000  # of a formula, its macros expanded
 
 
 class Refused(Exception):
@@ -24,29 +30,171 @@ class StandIn(NamedTuple):
     tight: bool = False  # without the space on either side of it
 
 
-def rewrite(tex: str, display: bool, mark: str) -> tuple[str, list[StandIn]]:
-    """TeX that Pandoc converts rightly, and the stand-ins in it.
+class Rewritten(NamedTuple):
+    """TeX that Pandoc converts rightly, the stand-ins in it, and its number, if any."""
+
+    tex: str
+    stand_ins: list[StandIn]
+    tag: str | None
+
+
+class Scope:
+    """What the formulas of a notebook know of each other: macros and numbers."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet but the macros that everybody has."""
+        self.macros = dict(_known())  # number of arguments, the first one, tokens
+        self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
+        self.numbered = 0
+
+    def number(self, tex: str, place: str) -> None:
+        """Give a number to each line of a formula that has a label."""
+        for line in re.split(r"\\\\|\\cr\b", tex):
+            tag = re.search(r"\\tag\*?\s*\{([^}]*)\}", line)
+            for label in re.findall(r"\\label\s*\{([^}]*)\}", line):
+                self.numbered += not tag
+                number = tag[1] if tag else str(self.numbered)
+                self.labels.setdefault(label, (f"({number})", place))
+
+
+def rewrite(
+    tex: str, display: bool, mark: str, scope: Scope | None = None
+) -> Rewritten:
+    """A formula as Pandoc converts it rightly.
 
     tex -- a formula without its dollars
     display -- whether it has a line of its own
     mark -- what stands before and after a stand-in's number; not to be in the `tex`
+    scope -- what the formulas before it have defined; what it defines is added
 
     Raises Refused if the formula has something that cannot be typeset.
     """
-    writer = _Writer(mark)
-    return writer.formula(_parse(tex), display), writer.stand_ins
+    scope = scope or Scope()
+    writer = _Writer(mark, scope, display)
+    tokens = _expanded(_TOKEN.findall(tex), scope.macros)
+    return Rewritten(
+        writer.formula(_parse(tokens), display), writer.stand_ins, writer.tag
+    )
+
+
+# ---- Macros, while a formula is nothing but tokens ----------------------------------
+
+_TOKEN = re.compile(
+    r"\\(?:operatorname|hspace|tag|newcommand|renewcommand|DeclareMathOperator)\*"
+    r"|\\[A-Za-z]+|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]"
+)
+_DEFINITIONS = ("\\newcommand", "\\renewcommand", "\\providecommand", "\\def",
+                "\\gdef", "\\let", "\\DeclareMathOperator")  # fmt: skip
+_MACROS = r"""
+\def\LaTeX{\text{LaTeX}} \def\TeX{\text{TeX}} \def\ensuremath#1{#1} \def\smash#1{#1}
+\def\bra#1{\langle #1|} \def\ket#1{|#1\rangle} \def\braket#1{\langle #1\rangle}
+\def\Bra#1{\left\langle #1\right|} \def\Ket#1{\left|#1\right\rangle}
+\def\Braket#1{\left\langle #1\right\rangle} \newcommand\bbox[2][]{#2}
+\def\strut{} \def\mathstrut{} \def\nonumber{} \def\notag{} \def\displaylines#1{#1}
+\def\mathds#1{\mathbb{#1}} \def\degree{{}^\circ} \def\nicefrac#1#2{{#1/#2}}
+\def\utilde#1{\underset{\sim}{#1}} \def\hfill{\qquad} \def\cr{\\} \def\newline{\\}
+\def\dfrac#1#2{{\displaystyle\frac{#1}{#2}}} \def\tfrac#1#2{{\textstyle\frac{#1}{#2}}}
+\def\dbinom#1#2{{\displaystyle\binom{#1}{#2}}} \def\cfrac{\dfrac}
+\def\tbinom#1#2{{\textstyle\binom{#1}{#2}}} \def\stackrel{\overset}
+"""
+
+
+@functools.cache
+def _known() -> dict:
+    """The macros that every formula has."""
+    macros: dict = {}
+    _expanded(_TOKEN.findall(_MACROS), macros)
+    return macros
+
+
+def _expanded(tokens: list[str], macros: dict) -> list[str]:
+    """The tokens with macros replaced; definitions are kept and taken away."""
+    done: list[str] = []
+    waiting = tokens[::-1]
+    steps = 0
+    while waiting:
+        token = waiting.pop()
+        if token.rstrip("*") in _DEFINITIONS:
+            _define(token.rstrip("*"), token, waiting, macros)
+        elif token in macros:
+            count, first, body = macros[token]
+            given = [_optional(waiting, first)] if first is not None else []
+            given += [_argument(waiting) for _ in range(count - len(given))]
+            waiting += _filled(body, given)[::-1]
+        elif not token.startswith("%"):
+            done.append(token)
+        steps += 1
+        if steps + len(waiting) > MOST_TOKENS:
+            raise Refused(f"with its macros it has more than {MOST_TOKENS:,} parts")
+    return done
+
+
+def _filled(body: list[str], given: list[list[str]]) -> list[str]:
+    """The tokens of a macro with its arguments in them."""
+    filled: list[str] = []
+    for number, token in enumerate(body):
+        if token.isdigit() and number and body[number - 1] == "#":
+            filled[-1:] = given[int(token) - 1] if int(token) <= len(given) else []
+        else:
+            filled.append(token)
+    return filled
+
+
+def _define(kind: str, token: str, waiting: list[str], macros: dict) -> None:
+    """Keep a macro whose definition comes next."""
+    [name, *_] = _argument(waiting) or [""]
+    count, first = 0, None
+    if kind == "\\let":
+        _optional(waiting, [], "=", "=")
+        body = _argument(waiting)
+    elif kind in ("\\def", "\\gdef"):
+        while waiting and waiting[-1] != "{":
+            count += waiting.pop() == "#"
+        body = _argument(waiting)
+    elif kind == "\\DeclareMathOperator":
+        star = "*" * token.endswith("*")
+        body = [f"\\operatorname{star}", "{", *_argument(waiting), "}"]
+    else:
+        count = int("".join(_optional(waiting, ["0"])))
+        first = _optional(waiting, None)
+        body = _argument(waiting)
+    if name in body:
+        raise Refused(f"{name} stands for itself")
+    macros[name] = (count, first, body)
+
+
+def _optional(waiting, default, opening="[", closing="]"):
+    """Take what stands in brackets, if anything does."""
+    while waiting and waiting[-1].isspace():
+        waiting.pop()
+    if not (waiting and waiting[-1] == opening):
+        return default
+    waiting.pop()
+    taken = []
+    while opening != closing and waiting and (token := waiting.pop()) != closing:
+        taken.append(token)
+    return taken
+
+
+def _argument(waiting: list[str]) -> list[str]:
+    """Take the next group, without its braces, or the next token."""
+    taken, depth = [], 0
+    while waiting:
+        token = waiting.pop()
+        if token.isspace() and not depth:
+            continue
+        depth += (token == "{") - (token == "}")
+        taken.append(token)
+        if depth <= 0:
+            break
+    return taken[1:-1] if taken[:1] == ["{"] else taken
 
 
 # ---- TeX as a tree: a list of tokens, with a list in it for each {group} ------------
 
-_TOKEN = re.compile(
-    r"\\(?:operatorname|hspace|tag)\*|\\[A-Za-z]+|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]"
-)
-
-
-def _parse(tex: str) -> list:
+def _parse(tokens: list[str]) -> list:
     stack: list[list] = [[]]
-    for token in _TOKEN.findall(tex):
+    for token in tokens:
         if token == "{":
             stack.append([])
         elif token == "}":
@@ -54,7 +202,7 @@ def _parse(tex: str) -> list:
                 raise Refused("a } without its {")
             group = stack.pop()
             stack[-1].append(group)
-        elif not token.startswith("%"):
+        else:
             stack[-1].append(token)
     if len(stack) > 1:
         raise Refused("a { without its }")
@@ -145,11 +293,6 @@ _FONTS = {  # to the end of the group
     "\\rm": "\\mathrm", "\\bf": "\\mathbf", "\\it": "\\mathit", "\\tt": "\\mathtt",
     "\\sf": "\\mathsf", "\\cal": "\\mathcal",
 }  # fmt: skip
-_FRACTIONS = {
-    "\\dfrac": ("display(", "\\frac"), "\\cfrac": ("display(", "\\frac"),
-    "\\tfrac": ("inline(", "\\frac"), "\\dbinom": ("display(", "\\binom"),
-    "\\tbinom": ("inline(", "\\binom"),
-}  # fmt: skip
 _ARROWS = {
     "\\xrightarrow": "arrow.r", "\\xleftarrow": "arrow.l",
     "\\xRightarrow": "arrow.r.double", "\\xmapsto": "arrow.r.bar",
@@ -163,48 +306,49 @@ _SYMBOLS = {  # what Pandoc turns into something else
     "\\rVert": 'class("closing", bar.v.double)',
     "\\square": "square.stroked", "\\Box": "square.stroked",
     "\\setminus": "without", "\\bmod": 'class("binary", "mod")', "\\ast": "ast.op",
-    "\\colon": 'class("punctuation", ":")',
+    "\\colon": 'class("punctuation", ":")', "\\&": "\\&",
+    "\\vdots": "#box(inset: (y: 0.3em), $dots.v$)",
+    "\\ddots": "#box(inset: (y: 0.3em), $dots.down$)",
     "\\longrightarrow": "arrow.r.long", "\\longleftarrow": "arrow.l.long",
     "\\Longrightarrow": "arrow.r.double.long", "\\Longleftarrow": "arrow.l.double.long",
     "\\implies": "arrow.r.double.long", "\\iff": "arrow.l.r.double.long",
     "\\Longleftrightarrow": "arrow.l.r.double.long",
     "\\longleftrightarrow": "arrow.l.r.long", "\\longmapsto": "arrow.r.long.bar",
 }  # fmt: skip
-_COLOURS = {
-    "black", "gray", "red", "maroon", "orange", "yellow", "olive", "green", "lime",
-    "teal", "blue", "navy", "purple", "fuchsia", "aqua",
-}  # fmt: skip
-_UNNUMBERED, _SPACE = "formulas are not numbered", "write \\hspace{1em}"
-_REFUSED = {
-    "\\color": "write \\textcolor{red}{...}",
-    "\\tag": _UNNUMBERED, "\\tag*": _UNNUMBERED,
-    "\\eqref": _UNNUMBERED, "\\ref": _UNNUMBERED,
-    "\\kern": _SPACE, "\\mkern": _SPACE, "\\hskip": _SPACE, "\\mskip": _SPACE,
-    "\\mspace": _SPACE,
+_UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
+_HIDDEN = {  # what takes part of the space of what it holds
+    "\\hphantom": "#box(height: 0pt, hide[$", "\\vphantom": "#box(width: 0pt, hide[$",
 }  # fmt: skip
 
 
 class _Writer:
     """Writes a parsed formula down again, with stand-ins for what Pandoc would lose."""
 
-    def __init__(self, mark: str) -> None:
-        self.mark = mark
+    def __init__(self, mark: str, scope: Scope, display: bool) -> None:
+        self.mark, self.scope = mark, scope
         self.stand_ins: list[StandIn] = []
+        self.tag: str | None = None  # of the whole formula
+        self.shown = ""  # the last tag in a line
+        self.inside = not display  # whether a tag stands in its line
+        self.before = ""  # the TeX of what is before a token
 
     def stand_in(self, typst: str, tight: bool = False) -> str:
         """TeX in the place of which this Typst is put in the end."""
         self.stand_ins.append(StandIn(typst, tight))
         return f"\\text{{{self.mark}{len(self.stand_ins) - 1}{self.mark}}}"
 
-    def call(self, opening: str, inside: str, closing: str = ")") -> str:
+    def call(
+        self, opening: str, inside: str, closing: str = ")", tight: bool = False
+    ) -> str:
         """`inside` as an argument of a Typst function."""
-        return self.stand_in(opening) + inside + self.stand_in(closing)
+        return self.stand_in(opening, tight) + inside + self.stand_in(closing, tight)
 
     # -- whole formulas: the place for several lines
 
     def formula(self, nodes: list, display: bool) -> str:
         """The TeX of a whole formula."""
-        if environment := self.outermost(nodes):
+        environment = self.outermost(nodes)
+        if environment is not None:
             return environment
         if display and len(lines := _split(nodes, "\\\\")) > 1:
             aligned = any(len(_split(line, "&")) > 1 for line in lines)
@@ -225,11 +369,14 @@ class _Writer:
         _skip_placement(name, inside)
         if name in ("alignat", "alignedat"):
             self.argument(inside)  # how many columns
+        tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
+        self.inside = self.inside or len(tags) > 1
         if name in _ALIGNED:
             return self.lines("aligned", _split(inside, "\\\\"))
         if name in _GATHERED:
             return self.lines("gathered", _split(inside, "\\\\"))
-        return self.formula(inside, True) if name == "equation" else None
+        whole = ("equation", "subequations", "displaymath", "math")
+        return self.formula(inside, True) if name in whole else None
 
     def lines(self, environment: str, lines: list[list]) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
@@ -246,7 +393,7 @@ class _Writer:
 
     def row(self, nodes: list) -> str:
         """The TeX of a stretch of formula."""
-        nodes, tex = list(nodes), ""
+        nodes, tex = _infix(nodes), ""
         scripts: set[str] = set()  # that the letter before has already
         while nodes:
             node = nodes.pop(0)
@@ -263,13 +410,8 @@ class _Writer:
                 tex += f"{node}{{{self.operand(nodes)}}}"
             elif node == "'":
                 tex += self.primes(nodes)
-            elif node.isspace():
-                tex += " "
-            elif _next(nodes) in ("\\limits", "\\nolimits"):
-                [kind] = self.argument(nodes)
-                function = "limits(" if kind == "\\limits" else "scripts("
-                tex += self.call(function, self.token(node, nodes))
             else:
+                self.before = tex
                 tex += self.token(node, nodes)
         return tex
 
@@ -295,10 +437,13 @@ class _Writer:
 
     def token(self, token: str, nodes: list) -> str:
         """One token, with the arguments after it that it takes from `nodes`."""
+        if token.isspace():
+            return " "
+        if _next(nodes) in ("\\limits", "\\nolimits"):
+            function = {"\\limits": "limits("}.get(*self.argument(nodes), "scripts(")
+            return self.call(function, self.token(token, nodes))
         if token in _SYMBOLS:
             return self.stand_in(_SYMBOLS[token])
-        if token in _REFUSED:
-            raise Refused(f"{token}: {_REFUSED[token]}")
         if token in _CALLS:
             opening, closing = _CALLS[token]
             return self.call(opening, self.operand(nodes), closing)
@@ -308,6 +453,8 @@ class _Writer:
             return f"{_FONTS[token]}{{{self.rest(nodes)}}}"
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
+        if unicodedata.category(token[0]) in ("Lo", "So"):  # Chinese, emoji, ...
+            return self.stand_in(f"#math.upright({typst_string(token)});", tight=True)
         return self.command(token, nodes) if token[1:].isalpha() else token
 
     def rest(self, nodes: list) -> str:
@@ -317,20 +464,50 @@ class _Writer:
 
     # -- commands, with the arguments that they take from `nodes`
 
-    def fraction(self, token: str, nodes: list) -> str:
-        style, command = _FRACTIONS[token]
-        above, below = self.operand(nodes), self.operand(nodes)
-        return self.call(style, f"{command}{{{above}}}{{{below}}}")
-
     def sized(self, token: str, nodes: list) -> str:
         em, side = _SIZES[token]
         stretched = f"stretch({self.delimiter(nodes)}, size: #{em}em)"
         return self.stand_in(f'class("{side}", {stretched})')
 
-    def nothing(self, token: str, nodes: list) -> str:
-        if token == "\\label":
-            self.argument(nodes)
+    def numbered(self, token: str, nodes: list) -> str:
+        """A formula's number; that of one of its lines stands in the line."""
+        words = re.sub(r"\\text|[{}$\\]", "", _tex(self.argument(nodes)))
+        known = self.scope.labels.get(words, ("", ""))[0]
+        number = {"\\tag": f"({words})", "\\tag*": words}.get(token, known)
+        if not self.inside:
+            self.tag = self.tag or number
+        elif number and number != self.shown:
+            self.shown = number  # which a label in the same line repeats
+            return self.stand_in(f"#h(2em)#math.upright({typst_string(number)});")
         return ""
+
+    def dots(self, token: str, nodes: list) -> str:
+        """Dots with some room to what is no operator, as TeX has it."""
+        room = self.stand_in("#h(1em / 6)")
+        sides = self.before.strip()[-1:], _tex(_next(nodes) or "")[:1]
+        before, after = (room * (side not in ("", *"+-=<>,&")) for side in sides)
+        return before + self.stand_in("dots.h.c") + after
+
+    def reference(self, token: str, nodes: list) -> str:
+        label = _tex(self.argument(nodes))[1:-1]
+        if label not in self.scope.labels:
+            raise Refused(f"no formula has the label {label}")
+        number, place = self.scope.labels[label]
+        words = number if token == "\\eqref" else number.strip("()")
+        return self.stand_in(f"#link(<{place}>, {typst_string(words)})")
+
+    def hidden(self, token: str, nodes: list) -> str:
+        return self.call(_HIDDEN[token], self.operand(nodes), "$])", tight=True)
+
+    def link(self, token: str, nodes: list) -> str:
+        address = typst_string(_tex(self.argument(nodes))[1:-1].replace("\\", ""))
+        opening = f"#link({address})[$"
+        return self.call(opening, self.operand(nodes), "$]", tight=True)
+
+    def between_lines(self, token: str, nodes: list) -> str:
+        """Words between two lines of a formula; they take no part in its columns."""
+        words = self.text("\\text", nodes)
+        return self.call("#box(width: 0pt, [$", words, "$])", tight=True) + " \\\\ "
 
     def stacked(self, token: str, nodes: list) -> str:
         script = self.operand(nodes)
@@ -339,16 +516,33 @@ class _Writer:
         return base + script + self.stand_in(")")
 
     def coloured(self, token: str, nodes: list) -> str:
-        colour = "".join(self.argument(nodes))
-        if colour not in _COLOURS:
-            raise Refused(f"no colour {colour}; there are {sorted(_COLOURS)}")
-        return self.call(f"text(fill: #{colour}, ", self.operand(nodes))
+        """Some colour, to the end of the group; a browser ignores unknown ones, too."""
+        if _next(nodes) == "[":  # a colour in numbers
+            self.argument(nodes)
+            _between(nodes, "[", "]")
+        colour = "".join(self.argument(nodes)).strip()
+        inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
+        try:
+            red, green, blue, *_ = ImageColor.getrgb(colour)
+        except ValueError:
+            return f"{{{inside}}}"
+        fill = f'text(fill: #rgb("#{red:02x}{green:02x}{blue:02x}"), '
+        return self.call(fill, inside) if inside.strip() else ""
 
     def space(self, token: str, nodes: list) -> str:
-        length = "".join(self.argument(nodes)).replace(" ", "")
-        if not re.fullmatch(r"-?(\d+|\d*\.\d+)(em|pt|cm|mm|in)", length):
-            raise Refused(f"\\hspace{{{length}}}: give it in em, pt, cm, mm or in")
-        return self.stand_in(f"#h({length})")
+        """A length in braces or without, as in \\hskip 1em."""
+        following = nodes
+        if isinstance(_next(nodes), list):
+            following = [*self.argument(nodes)]
+        words = "".join(itertools.takewhile(lambda n: isinstance(n, str), following))
+        length = re.match(r"\s*(-?)\s*(\d*\.?\d+)\s*(em|ex|mu|pt|cm|mm|in)", words)
+        if not length:
+            raise Refused(f"{token}: {words.strip()} is no length")
+        taken = 0
+        while taken < length.end():
+            taken += len(following.pop(0))
+        factor, unit = _UNITS.get(length[3], (1, length[3]))
+        return self.stand_in(f"#h({length[1]}{float(length[2]) * factor:g}{unit})")
 
     def lines_in_a_script(self, token: str, nodes: list) -> str:
         rows = _split(self.argument(nodes), "\\\\")
@@ -362,15 +556,25 @@ class _Writer:
 
     def text(self, token: str, nodes: list) -> str:
         """Words in a formula, and the formulas between dollars among them."""
-        tex = ""
-        for number, part in enumerate(_split(self.argument(nodes), "$")):
-            if number % 2:
-                tex += self.row(part)
-            elif words := "".join(_words(node) for node in part if node != []):
+        function = _TEXT.get(token) or _WORDS[token]
+        tex, words = "", ""
+        waiting = [*self.argument(nodes), ""]
+        while waiting:
+            node = waiting.pop(0)
+            if not (isinstance(node, list) or node in ("", "$") or node in _TEXT):
+                words += _words(node)
+                continue
+            if words:
                 words = words.replace("---", "—").replace("--", "–")
                 literal = typst_string(re.sub(r"\s+", " ", words))
-                function = _TEXT.get(token) or _WORDS[token]
                 tex += self.stand_in(f"#{function}{literal});", tight=True)
+                words = ""
+            if node == "$":
+                tex += self.row(_between(waiting, "", "$"))
+            elif isinstance(node, list):
+                tex += self.text(token, [node])
+            elif node:
+                tex += self.text(node, waiting)
         return tex
 
     def operator(self, token: str, nodes: list) -> str:
@@ -426,12 +630,18 @@ class _Writer:
         inside = _between(nodes, "\\begin", "\\end")
         self.argument(nodes)  # the name again
         _skip_placement(name, inside)
+        return self.grid(name.rstrip("*"), inside)
+
+    def grid(self, name: str, inside: list) -> str:
+        """What an environment, or a command such as \\pmatrix, makes of its rows."""
         if name in ("cases", "dcases", "rcases"):
             return self.cases(name, inside)
         if name in _MATRICES:
             return self.matrix(name, inside)
         if name in _ALIGNED | _GATHERED:  # among other things, so in a box
             return self.column("row-gap: #0.65em", _split(inside, "\\\\"), "display(")
+        if name in ("equation", "subequations"):
+            return self.row(inside)
         raise Refused(f"the environment {name}")
 
     def cases(self, name: str, inside: list) -> str:
@@ -444,12 +654,10 @@ class _Writer:
         return self.call(opening, self.stand_in(", ").join(rows))
 
     def matrix(self, name: str, inside: list) -> str:
-        columns = "".join(self.argument(inside)) if name == "array" else ""
-        columns = columns.replace(" ", "")
+        columns = _columns(self.argument(inside)) if name == "array" else ""
         letters = columns.replace("|", "")
-        if not re.fullmatch("l*|c*|r*", letters):
-            raise Refused(f"an array whose columns differ, {{{columns}}}")
-        align = {"l": "left", "r": "right"}.get(letters[:1], "center")
+        mixed = letters if len(set(letters)) > 1 else ""
+        align = {"l": "left", "r": "right"}.get("" if mixed else letters[:1], "center")
         rows: list[list] = []
         across: list[int] = []
         for line in _without_gaps(_split(inside, "\\\\")):
@@ -463,25 +671,47 @@ class _Writer:
             for at, letter in enumerate(columns)
             if letter == "|"
         ]
-        if {0, len(letters)} & set(down) or {0, len(rows)} & set(across):
-            raise Refused("an array in a frame")
-        style = f"delim: {_MATRICES[name]}, align: #{align}"
+        framed = {
+            "left": 0 in down, "right": len(letters) in down,
+            "top": 0 in across, "bottom": len(rows) in across,
+        }  # fmt: skip
+        style = f"delim: {_MATRICES[name]}, align: #{align}, "
+        style += "column-gap: #1em"
         if name == "smallmatrix":
-            style += ", row-gap: #0.2em, column-gap: #0.3em"
+            style = style.replace("1em", "0.3em") + ", row-gap: #0.2em"
+        down = [at for at in down if 0 < at < len(letters)]
+        across = [at for at in across if 0 < at < len(rows)]
         if down or across:
             style += ", augment: #(stroke: 0.4pt, "
             style += f"hline: {typst_array(across)}, vline: {typst_array(down)})"
-        return self.table(style, rows, "script(" if name[0] == "s" else "inline(")
+        size = "script(" if name[0] == "s" else "inline("
+        table = self.table(style, rows, size, aligned=mixed)
+        if not any(framed.values()):
+            return table
+        sides = ", ".join(f"{side}: 0.4pt" for side, line in framed.items() if line)
+        opening = f"#box(stroke: ({sides}), inset: 0.4em, baseline: 50% - 0.25em)[$"
+        return self.call(opening, table, "$]", tight=True)
 
     def column(self, style: str, rows: list[list], size: str) -> str:
         """Lines one below the other, aligned where they have an &."""
         return self.table(f"delim: #none, {style}", rows, size, joint=" & ")
 
-    def table(self, style: str, rows: list[list], size: str, joint: str = ", ") -> str:
-        """Rows of cells as one of Typst's matrices."""
+    def table(
+        self, style: str, rows: list[list], size: str, joint: str = ", ",
+        aligned: str = "",
+    ) -> str:
+        """Rows of cells as one of Typst's matrices, with `aligned`, "lcr", of columns.
+
+        Typst aligns all columns alike, but within one at an & before or after.
+        """
+        before = self.stand_in("& ") if "l" in aligned else ""
+        after = self.stand_in(" &") if "r" in aligned else ""
         lines = []
         for row in _without_gaps(rows):
             cells = [self.cell(size, cell) for cell in _split(row, "&")]
+            for number, (cell, letter) in enumerate(zip(cells, aligned)):
+                left, right = before * (letter == "l"), after * (letter == "r")
+                cells[number] = left + cell + right
             lines.append(self.stand_in(joint).join(cells))
         return self.call(f"mat({style}, ", self.stand_in("; ").join(lines))
 
@@ -508,25 +738,40 @@ class _Writer:
 _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     **dict.fromkeys(_TEXT, _Writer.text),
     **dict.fromkeys(_WORDS, _Writer.word),
-    **dict.fromkeys(_FRACTIONS, _Writer.fraction),
     **dict.fromkeys(_ARROWS, _Writer.arrow),
     **dict.fromkeys(_SIZES, _Writer.sized),
-    **dict.fromkeys(("\\nonumber", "\\notag", "\\label"), _Writer.nothing),
+    **dict.fromkeys(("\\tag", "\\tag*", "\\label"), _Writer.numbered),
+    **dict.fromkeys(("\\eqref", "\\ref"), _Writer.reference),
+    **dict.fromkeys(_HIDDEN, _Writer.hidden),
     **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
-    **dict.fromkeys(("\\overset", "\\stackrel", "\\underset"), _Writer.stacked),
-    **dict.fromkeys(("\\hspace", "\\hspace*"), _Writer.space),
-    "\\textcolor": _Writer.coloured,
+    **dict.fromkeys(("\\overset", "\\underset"), _Writer.stacked),
+    **dict.fromkeys(("\\hspace", "\\hspace*", "\\mspace"), _Writer.space),
+    **dict.fromkeys(("\\hskip", "\\kern", "\\mkern", "\\mskip"), _Writer.space),
+    **dict.fromkeys(("\\textcolor", "\\color"), _Writer.coloured),
+    **dict.fromkeys(
+        ("\\matrix", "\\pmatrix", "\\cases"),
+        lambda writer, token, nodes: writer.grid(token[1:], writer.argument(nodes)),
+    ),
+    **dict.fromkeys(("\\cdots", "\\dotsb"), _Writer.dots),
+    "\\href": _Writer.link,
+    "\\intertext": _Writer.between_lines,
     "\\substack": _Writer.lines_in_a_script,
     "\\left": _Writer.fence,
     "\\begin": _Writer.environment,
 }
 
 
-def _words(node: str | list) -> str:
+def _infix(nodes: list) -> list:
+    """The nodes, with \\over and its like as commands before their arguments."""
+    for infix, command in {"\\over": "\\frac", "\\choose": "\\binom"}.items():
+        if len(halves := _split(nodes, infix)) == 2:
+            return [command, *halves]
+    return list(nodes)
+
+
+def _words(node: str) -> str:
     """What a token among the words of a \\text stands for."""
-    if isinstance(node, list) or (
-        re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in _IN_TEXT
-    ):
+    if re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in _IN_TEXT:
         raise Refused(f"{_tex(node)} among the words of a \\text")
     return _IN_TEXT.get(node, node.removeprefix("\\"))
 
@@ -563,6 +808,24 @@ def _skip_placement(name: str, inside: list) -> None:
     placed = name in ("aligned", "alignedat", "array", "gathered")
     if placed and inside[:1] == ["["] and "]" in inside:
         del inside[: inside.index("]") + 1]
+
+
+def _columns(nodes: list) -> str:
+    """The columns of an array, l, c and r, and the lines between them."""
+    columns, nodes = "", list(nodes)
+    while nodes:
+        node = nodes.pop(0)
+        if node == "*":
+            times = "".join(nodes.pop(0)) if nodes else ""
+            repeated = _columns(nodes.pop(0)) if nodes else ""
+            columns += repeated * min(int(times) if times.isdigit() else 0, 100)
+        elif node in ("@", "!", ">", "<"):
+            del nodes[:1]
+        elif node in ("p", "m", "b"):
+            columns, nodes = columns + "l", nodes[1:]
+        elif node in ("l", "c", "r", "|", ":"):
+            columns += node.replace(":", "|")
+    return columns
 
 
 def _without_gaps(lines: list[list]) -> list[list]:

@@ -1,33 +1,57 @@
 """Cells to blocks of Typst: what the template writes down for each cell, in order."""
 
-import base64
 import itertools
-import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote
+from typing import Any
 
 from nbconvert.filters import strip_ansi
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
-from export.errors import ExportError
+from export.errors import bounded, one_line
 from export.literals import typst_array, typst_code, typst_string
 from export.markup import READERS, Piece, convert
+from export.pictures import decoded, found, identified
 from export.read import WIDGET
 
 TYPST = "text/x-typst"
-IMAGES = ("application/pdf", "image/svg+xml", "image/png", "image/jpeg")
+RAW = (TYPST, *READERS)  # what a raw cell may hold
+IMAGES = (
+    "application/pdf", "image/svg+xml", "image/png", "image/jpeg", "image/gif",
+    "image/webp", "image/bmp",
+)  # fmt: skip
+SHOWN = ("text/latex", *IMAGES, "text/markdown", "text/html")  # the best of an output
+_OBJECT = r"[\w.]+\(.*\)|<.*>|\[an .*\]"  # words that say nothing to a reader
+_UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
+LONGEST_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
 
 def printable(text: str) -> str:
-    """Output as it is printed: no colours or links, control characters as escapes."""
+    """Output as a terminal shows it in the end, without colours and links.
+
+    What follows a carriage return is written over the line, a backspace goes back one
+    character; other control characters are shown as escapes.
+    """
     text = re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)
     text = strip_ansi(text).replace("\r\n", "\n").rstrip("\n")
+    if "\r" in text or "\b" in text:
+        text = "\n".join(map(_overwritten, text.split("\n")))
     return re.sub(
         r"[\x00-\x08\x0b-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text
     )
+
+
+def _overwritten(line: str) -> str:
+    shown, at = "", 0
+    for step in re.findall(r"[^\r\x08]+|[\r\x08]", line):
+        if step in "\r\b":
+            at = max(at - 1, 0) if step == "\b" else 0
+        else:
+            shown = shown[:at] + step + shown[at + len(step) :]
+            at += len(step)
+    return shown
 
 
 class Typeset(Preprocessor):
@@ -44,37 +68,91 @@ class Typeset(Preprocessor):
     ) -> tuple[NotebookNode, dict]:
         """The notebook with `blocks`; the resources with pictures and `titles`.
 
-        Raises ExportError if something cannot be typeset or found.
+        What cannot be shown leaves a placeholder, and a line in `warnings`.
         """
         self.pieces: list[tuple[Piece, NotebookNode]] = []
         self.labels: dict[str, str] = {}  # and where they are
+        self.resources = resources
+        self.exporter: Any = self.parent
+        resources["outputs"] = resources.get("outputs") or {}  # the files, by name
+        self.warnings: list[str] = resources.setdefault("warnings", [])
+        name = resources["metadata"]["name"]
         for index, cell in enumerate(nb.cells, 1):
-            self.cell, self.where = cell, cell.metadata.get("where", f"cell {index}")
+            cell.where = cell.metadata.get("where", f"{name}, cell {index}")
+            cell.where = one_line(cell.where)
+        self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
+        for cell in nb.cells:
+            self.cell, self.where = cell, cell.where
             cell.blocks = list(self._blocks(cell))
         _keep_with_next(nb.cells)
         convert([piece for piece, _ in self.pieces], list(self.labels))
         resources["titles"] = [t for piece, _ in self.pieces for t in piece.titles]
         for piece, cell in self.pieces:
-            piece.typst = _definitions(piece, cell, resources) + piece.typst.strip()
+            self.cell, self.where = cell, piece.where
+            for warning in piece.warnings:
+                self._warn(warning)
+            piece.typst = self._definitions(piece) + piece.typst.strip()
         for cell in nb.cells:
-            cell.blocks = [_resolved(block) for block in cell.blocks]
+            self.where = cell.where
+            cell.blocks = [self._resolved(block) for block in cell.blocks]
         return nb, resources
+
+    def _warn(self, what: str) -> None:
+        self.warnings.append(f"{self.where}: {what}")
 
     def _piece(self, text: str, mimetype: str, lower: int = 0) -> Piece:
         piece = Piece(text, mimetype, self.where, lower)
         self.pieces.append((piece, self.cell))
         return piece
 
+    def _bounded(self, text: str) -> str:
+        """The text, cut if it is endless."""
+        text, cut = bounded(text)
+        if cut:
+            self._warn(f"{cut} left out: print less")
+        return text
+
     def _blocks(self, cell: NotebookNode) -> Iterator[dict]:
-        if cell.cell_type == "markdown":
-            yield {"kind": "markup", "typst": self._piece(cell.source, "text/markdown")}
-        elif cell.cell_type == "raw":
-            yield from _raw(cell)
+        kind = cell.cell_type
+        if getattr(self.exporter, f"exclude_{'code_cell' if kind == 'code' else kind}"):
+            return
+        if kind == "markdown":
+            yield self._marked_up(cell.source, "text/markdown")
+        elif kind == "raw":
+            yield from self._raw(cell)
         else:
             hidden = cell.metadata.get("transient", {}).get("remove_source")
-            if cell.source.strip() and not hidden:
-                yield {"kind": "code", "text": cell.source.rstrip()}
-            yield from self._outputs(cell)
+            if cell.source.strip() and not (hidden or self._left_out("source")):
+                yield {"kind": "code", "text": self._bounded(cell.source.rstrip())}
+            if not self._left_out("outputs"):
+                yield from self._outputs(cell)
+
+    def _left_out(self, part: str) -> bool:
+        """Whether nbconvert's options leave out the code, or the outputs."""
+        hidden = self.cell.metadata.get("jupyter", {}).get(f"{part}_hidden")
+        asked = {"source": "exclude_input", "outputs": "exclude_output"}[part]
+        left_out = getattr(self.exporter, asked)
+        return left_out or (hidden and self.exporter.exclude_hidden)
+
+    def _marked_up(self, text: str, mimetype: str, **more) -> dict:
+        if len(text) > LONGEST_MARKUP:
+            self._warn(f"{len(text):,} characters of {mimetype}, too many to be set")
+            return {"kind": "printout", "text": bounded(text)[0]}
+        return {"kind": "markup", "typst": self._piece(text, mimetype, **more)}
+
+    def _raw(self, cell: NotebookNode) -> Iterator[dict]:
+        """What is meant for Typst or can become it, or for no format in particular."""
+        kind = cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or ""
+        if not cell.source.strip():
+            return
+        if kind not in self.exporter.raw_mimetypes:
+            self._warn(f"a raw cell for {kind} is left out")
+        elif kind == TYPST:
+            yield {"kind": "markup", "typst": cell.source}
+        elif kind in READERS:
+            yield self._marked_up(cell.source, kind)
+        else:
+            yield {"kind": "printout", "text": self._bounded(printable(cell.source))}
 
     def _outputs(self, cell: NotebookNode) -> Iterator[dict]:
         before = label = None
@@ -83,13 +161,14 @@ class Typeset(Preprocessor):
             if role in ("anchor", "view"):  # for the screen: a link's aim, a widget
                 continue
             block = self._output(output)
-            if before and role == "caption":
+            if before and role == "caption" and block["kind"] == "markup":
                 before["caption"] = block["typst"]
                 # A caption all in italics, as for the screen, is set upright.
                 before["caption"].text = re.sub(
                     r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", before["caption"].text
                 )
                 before["label"] = self._label(label)
+                before = None
                 continue
             label = output.get("metadata", {}).get("label")
             before = block if block["kind"] in ("graph", "markup") else None
@@ -99,8 +178,8 @@ class Typeset(Preprocessor):
     def _label(self, label: str | None) -> str | None:
         """What a link calls a figure or table; two cannot have the same."""
         if label in self.labels:
-            other = self.labels[label]
-            raise ExportError(f"{self.where}: the label {label!r} is that of {other}")
+            self._warn(f"the label {label!r} is that of {self.labels[label]}")
+            return None
         if label:
             self.labels[label] = self.where
         return label
@@ -108,42 +187,119 @@ class Typeset(Preprocessor):
     def _output(self, output: NotebookNode) -> dict:
         if output.output_type == "stream":
             kind = "stderr" if output.name == "stderr" else "printout"
-            return {"kind": kind, "text": printable(output.text)}
+            return {"kind": kind, "text": self._bounded(printable(output.text))}
         if output.output_type == "error":
-            return {"kind": "error", "text": printable("\n".join(output.traceback))}
+            text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+            return {"kind": "error", "text": self._bounded(printable(text))}
         data = output.data
-        plain = printable(data.get("text/plain", ""))
+        plain = self._bounded(printable(data.get("text/plain", "")))
         if WIDGET in data or output.metadata.get("role") == "widget":
             return {"kind": "widget", "text": _sentence(plain)}
-        if mimetype := _first(IMAGES, data):
-            file = output.metadata["filenames"][mimetype]
-            alt = output.metadata.get("image/png", {}).get("alt")
-            return {"kind": "graph", "file": file, "alt": alt}
-        kinds = ", ".join(data) or "without data"
-        plain = plain or f"[an output that paper cannot show: {kinds}]"
-        if mimetype := _first(READERS, data):
+        mimetype = next((mimetype for mimetype in SHOWN if mimetype in data), None)
+        if mimetype in IMAGES:
+            return self._graph(output, mimetype, plain)
+        plain = plain or "[an output without words]"
+        if mimetype == "text/html" and not re.sub(_UNSEEN, "", data[mimetype]).strip():
+            return {"kind": "printout", "text": ""}
+        if mimetype:
             # A heading in an output begins no question.
-            typst = self._piece(data[mimetype], mimetype, lower=2)
-            return {"kind": "markup", "typst": typst, "text": plain}
+            block = self._marked_up(data[mimetype], mimetype, lower=2)
+            return block if block["kind"] == "printout" else block | {"text": plain}
+        if kinds := [kind for kind in data if not kind.startswith("text/")]:
+            self._warn(f"{kinds[0]} is not shown: give the output a picture as well")
+            return {"kind": "widget", "text": _sentence(plain)}
         return {"kind": "printout", "text": plain}
 
+    def _graph(self, output: NotebookNode, mimetype: str, plain: str) -> dict:
+        size: dict = {}
+        for kind in (mimetype, *IMAGES):  # a vector picture has the size of its PNG
+            size = size or output.metadata.get(kind, {})
+        alt = output.metadata.get("image/png", {}).get("alt")
+        try:
+            picture = self._picture(decoded(output.data[mimetype]))
+        except ValueError as error:
+            self._warn(f"a picture cannot be shown: {error}")
+            picture = f"(path: none, address: {typst_string(plain)})"
+        lengths = [
+            f", {side}: {float(size[side]) * 0.75:g}pt"
+            for side in ("width", "height")
+            if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side)))
+        ]
+        return {"kind": "graph", "file": picture + "".join(lengths), "alt": alt}
 
-def _first(mimetypes, data: dict) -> str | None:
-    return next((mimetype for mimetype in mimetypes if mimetype in data), None)
+    def _picture(self, content: bytes) -> str:
+        """A picture, kept as a file, as the first argument of Typst's function."""
+        content, ending, pixels = identified(content)
+        if b"<foreignObject" in content:
+            self._warn("an SVG picture with HTML in it, which is not shown")
+        name = f"image_{len(self.resources['outputs'])}{ending}"
+        if folder := self.resources.get("output_files_dir"):
+            name = f"{folder}/{name}"
+        self.resources["outputs"][name] = content
+        width = f"{pixels * 0.75:g}pt" if pixels else "auto"
+        return f"(path: {typst_string(name)}, width: {width})"
+
+    def _resolved(self, block: dict) -> dict:
+        """A block with the Typst of its pieces; as plain text if nothing came of it."""
+        for name in ("typst", "caption"):
+            if isinstance(block.get(name), Piece):
+                block[name] = block[name].typst
+        if block["kind"] == "markup" and not block["typst"] and "text" in block:
+            block["kind"] = "printout"
+            if re.fullmatch(_OBJECT, block["text"], re.DOTALL):
+                self._warn(f"{one_line(block['text'], 60)} needs a browser: not shown")
+                block = {"kind": "widget", "text": _sentence(block["text"])}
+        return block
+
+    def _definitions(self, piece: Piece) -> str:
+        """The arrays that the Typst of a piece speaks of; its images become files."""
+        definitions = ""
+        if piece.codes:
+            codes = [
+                f"({typst_code(self._bounded(code['text']), code['language'])})"
+                for code in piece.codes
+            ]
+            definitions += f"#let codes = {typst_array(codes)}\n"
+        if piece.images:
+            folder = self.resources["metadata"].get("path", "")
+            folder = Path(self.cell.metadata.get("folder", folder))
+            pictures = []
+            for source in piece.images:
+                address = source if len(source) < 300 else source[:300] + " …"
+                try:
+                    content = found(source, folder, self.cell.get("attachments", {}))
+                    pictures.append(self._picture(content))
+                except ValueError as error:
+                    self._warn(f"the image {address}: {error}")
+                    missing = f"(path: none, address: {typst_string(address)})"
+                    pictures.append(missing)
+            definitions += f"#let images = {typst_array(pictures)}\n"
+        return definitions
 
 
-def _raw(cell: NotebookNode) -> Iterator[dict]:
-    """What is meant for Typst, or for no format in particular."""
-    kind = cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or ""
-    if kind == TYPST:
-        yield {"kind": "markup", "typst": cell.source}
-    elif kind == "" and cell.source.strip():
-        yield {"kind": "printout", "text": printable(cell.source)}
+def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
+    """For each notebook, its cells whose outputs cannot be from one run in order."""
+    for name, group in itertools.groupby(
+        (cell for cell in cells if cell.source.strip()),
+        lambda cell: cell.where.rpartition(", cell ")[0],
+    ):
+        never: list[str] = []
+        early: list[str] = []
+        last = 0
+        for cell in group:
+            count, number = cell.execution_count or 0, cell.where.rpartition(" ")[2]
+            (never if not count else early if count < last else []).append(number)
+            last = max(last, count)
+        for numbers, what in ((never, "never ran"), (early, "ran before a cell above")):
+            if numbers:
+                more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""
+                listed = ", ".join(numbers[:8]) + more
+                yield f"{name}: cell {listed} {what}: run it from top to bottom"
 
 
 def _sentence(plain: str) -> str:
     """What stands for a widget: where it is, and its own words if it has any."""
-    if not plain or re.fullmatch(r"\w+\(.*\)", plain, re.DOTALL):
+    if not plain or re.fullmatch(_OBJECT, plain, re.DOTALL):
         plain = "an interactive widget, for which paper has no room."
     if plain.startswith("Here "):
         return "In the notebook, " + plain.removeprefix("Here ")
@@ -151,66 +307,20 @@ def _sentence(plain: str) -> str:
 
 
 def _keep_with_next(cells: list[NotebookNode]) -> None:
-    """Mark the text and the code that must be on the page of what comes next."""
+    """Mark what must be on the page of what comes next: more leaves large gaps."""
     blocks = [(cell, block) for cell in cells for block in cell.blocks]
     for (cell, block), (next_cell, following) in itertools.pairwise(blocks):
-        if next_cell.cell_type != "code":
-            continue
-        # A figure of another cell has a number, by which it is found overleaf, too.
-        near = following["kind"] != "graph" or cell is next_cell
-        if cell.cell_type == "markdown":
-            block["typst"].leads = near
-        elif block["kind"] == "code" and following["kind"] != "code":
-            short = block["text"].count("\n") < 12  # more would leave too large a gap
-            block["leads"] = cell is next_cell or (near and short)
+        shown = _text(following)
+        if block["kind"] == "code" and cell is next_cell and "caption" not in following:
+            # Of more than eight lines, three follow the others.
+            code = block["text"].count("\n") + 1
+            block["leads"] = (code if code <= 8 else 3) + shown.count("\n") <= 8
+        elif isinstance(block.get("typst"), Piece):
+            block["typst"].leads = "```" not in shown  # it says itself what it is
 
 
-def _definitions(piece: Piece, cell: NotebookNode, resources: dict) -> str:
-    """The arrays that the Typst of a piece speaks of; its images become files."""
-    definitions = ""
-    if piece.codes:
-        codes = [
-            f"({typst_code(code['text'], code['language'])})" for code in piece.codes
-        ]
-        definitions += f"#let codes = {typst_array(codes)}\n"
-    if piece.images:
-        files = []
-        for source in piece.images:
-            content, extension = _image(source, piece.where, cell, resources)
-            name = f"image_{len(resources['outputs'])}{extension}"
-            if folder := resources.get("output_files_dir"):
-                name = f"{folder}/{name}"
-            resources["outputs"][name] = content
-            files.append(typst_string(name))
-        definitions += f"#let images = {typst_array(files)}\n"
-    return definitions
+def _text(block: dict) -> str:
+    """A block as it was written; empty if it is a picture."""
+    piece = block.get("typst")
+    return piece.text if isinstance(piece, Piece) else block.get("text", "")
 
-
-def _image(
-    source: str, where: str, cell: NotebookNode, resources: dict
-) -> tuple[bytes, str]:
-    """The bytes of an image, and the ending of a file that holds them."""
-    encoded = re.match(r"data:([^;,]+);base64,(.*)", source, re.DOTALL)
-    if encoded:
-        bundle = {encoded[1]: encoded[2]}
-    else:
-        name = unquote(source.removeprefix("attachment:"))
-        bundle = cell.get("attachments", {}).get(name, {})
-    for mimetype, content in bundle.items():
-        return base64.b64decode(content), mimetypes.guess_extension(mimetype) or ""
-    folder = resources["metadata"].get("path", "")
-    path = Path(cell.metadata.get("folder", folder), unquote(source))
-    try:
-        return path.read_bytes(), path.suffix
-    except (OSError, ValueError):
-        raise ExportError(f"{where}: there is no image {source}") from None
-
-
-def _resolved(block: dict) -> dict:
-    """A block with the Typst of its pieces; as plain text if nothing came of them."""
-    for name in ("typst", "caption"):
-        if isinstance(block.get(name), Piece):
-            block[name] = block[name].typst
-    if block["kind"] == "markup" and not block["typst"] and block.get("text"):
-        block["kind"] = "printout"
-    return block

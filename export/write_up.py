@@ -1,5 +1,6 @@
 """Several notebooks, the code they use and a cover: one document."""
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from export.check import Expected
-from export.cover import STATEMENT, Cover
+from export.cover import Cover
 from export.exporter import TypstExporter
 from export.literals import typst_code
 from export.sources import all_sources
@@ -24,6 +25,7 @@ class WriteUp:
     source: str
     files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
     expected: Expected
+    warnings: list[str]  # what could not be shown, with notebook and cell
 
 
 def make_write_up(
@@ -42,11 +44,10 @@ def make_write_up(
     places = {file: f"{name}_files/code/{file}" for file in attached}
     with ThreadPoolExecutor(1) as colouring:  # while Pandoc runs: half a second
         colouring.map(typst_code, [listing.source for listing in listings])
-        source, resources = TypstExporter().from_notebook_node(
+        source, resources = TypstExporter().converted(
             _merged(paths, notebooks),
-            resources={
+            {
                 "cover": cover,
-                "statement": STATEMENT,
                 "appendix": APPENDIX,
                 "listings": listings,
                 "attached": places,
@@ -56,7 +57,7 @@ def make_write_up(
         )
     files = resources["outputs"] | {places[file]: attached[file] for file in attached}
     expected = Expected(
-        {"the honor statement": STATEMENT}
+        {"the statement": cover.statement}
         | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)}
         | {f"the source {source!r}": source for source in cover.sources},
         resources["titles"] + [[APPENDIX]] * bool(listings),
@@ -64,7 +65,7 @@ def make_write_up(
         [(f"{code.title} {code.label}".strip(), code.source) for code in listings],
         attached,
     )
-    return WriteUp(source, files, expected)
+    return WriteUp(source, files, expected, resources["warnings"])
 
 
 def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
@@ -74,8 +75,12 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
     """
     cells = []
     for path, notebook in zip(paths, notebooks):
-        if not (notebook.cells and notebook.cells[0].source.lstrip().startswith("# ")):
-            cells.append(new_markdown_cell("# " + path.stem.replace("_", " ")))
+        first = notebook.cells[0] if notebook.cells else new_markdown_cell()
+        title = re.match(r"\s*(#\s|<h1|.+\n=+\s*(\n|$))", first.source)
+        if first.cell_type != "markdown" or not title:
+            title = new_markdown_cell("# " + path.stem.replace("_", " "))
+            cells.append(title)
+            title.metadata.where = str(path)
         for index, cell in enumerate(notebook.cells, 1):
             cell = NotebookNode(cell)
             cell.metadata = NotebookNode(

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import logging
+import os
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,8 +31,11 @@ def set_up() -> None:
     """
     plt.rcdefaults()
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
-    set_matplotlib_formats("retina", "pdf")
+    # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG.
+    set_matplotlib_formats("retina", "pdf", "svg")
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # no picture bears a date
     plt.rcParams.update({
+        "svg.hashsalt": "page",  # the same names inside the SVG at every run
         "figure.figsize": (WIDTH, 2.6),
         "figure.dpi": 110,
         "figure.constrained_layout.use": True,

@@ -17,16 +17,23 @@ from nbformat.v4 import (
 )
 from pypdf import PdfReader
 
+import export
 from export.__main__ import main
 from export.check import Checked
-from export.compile import compile_typst
-from export.cover import Cover
-from export.exporter import TypstExporter
+from export.compile import compile_typst, compile_with_fonts
+from export.cover import Cover, read_cover
+from export.exporter import TypstExporter, TypstPDFExporter
 from export.markup import Piece, convert
-from export.pages import Mark, read_pages
+from export.pages import Mark
 from export.write_up import WriteUp, make_write_up
 
-SIGNED = Cover(name="Ada Lovelace", worked_alone=True, date="10 December 2025")
+STATEMENT = read_cover(Path(export.__file__).with_name("cover.toml")).statement
+SIGNED = Cover(
+    name="Ada Lovelace",
+    worked_alone=True,
+    date="10 December 2025",
+    statement=STATEMENT,
+)
 SPOKEN = re.compile(r'#\[#set math\.equation\(alt: ".*?"\); (\$ .* \$)\]', re.DOTALL)
 OLD = b"%PDF the old one"
 NAMES = ("a.ipynb", "b.ipynb")
@@ -124,18 +131,29 @@ def alternatives(reader: PdfReader) -> set[str]:
 def text_marks(*cells) -> list[Mark]:
     """What stands on the pages of the PDF of one notebook with these cells."""
     source, resources = TypstExporter().from_notebook_node(notebook(*cells))
-    pages = read_pages(compile_typst(source, resources["outputs"]))
+    pages = compile_with_fonts(source, resources["outputs"]).pages
     return [mark for page in pages for mark in page]
+
+
+def pieces_of(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
+    """What becomes of each text, as a cell of one notebook."""
+    pieces = [
+        Piece(text, mimetype, f"n, cell {number}")
+        for number, text in enumerate(texts, 1)
+    ]
+    convert(pieces)
+    return pieces
 
 
 def typst_of(*formulas: str) -> list[str]:
     """Each formula's Typst, as Markdown with that formula gives it."""
-    pieces = [
-        Piece(tex, "text/markdown", f"cell {number}")
-        for number, tex in enumerate(formulas, 1)
-    ]
-    convert(pieces)
-    return [SPOKEN.sub(r"\1", piece.typst.strip()) for piece in pieces]
+    return [SPOKEN.sub(r"\1", piece.typst.strip()) for piece in pieces_of(*formulas)]
+
+
+def warned(*cells) -> list[str]:
+    """The warnings about the PDF of one notebook with these cells, without its name."""
+    _, resources = TypstPDFExporter().from_notebook_node(notebook(*cells))
+    return [line.removeprefix("Notebook, ") for line in resources["warnings"]]
 
 
 def command(folder: Path, *more: str, notebooks: tuple[str, ...] = NAMES) -> list[str]:

@@ -52,7 +52,7 @@ def test_the_check_finds_what_is_wrong(built):
     )
     assert lost != source
     assert "the appendix lacks line 1 of deeper.py" in faults(write_up, lost)
-    assert "page 1 lacks the honor statement" in faults(
+    assert "page 1 lacks the statement" in faults(
         write_up, source.replace("I certify that all", "I hope that most")
     )
     wide = source.replace("What is asked.", "#box(width: 0pt, move(dx: 6.4in)[gone])")

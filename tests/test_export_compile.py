@@ -1,32 +1,34 @@
 """Typst: fonts, and what it refuses."""
 
-import itertools
+import base64
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 from nbformat.v4 import new_raw_cell
 
 from export import ExportError
 from export.check import Checked
 from export.compile import compile_typst, compile_with_fonts
 from export.cover import Cover
-from export.exporter import TypstPDFExporter
-from export.pages import missing
 from export.write_up import make_write_up
-from export_samples import notebook, save, text_of
+from export_samples import code, display, figure, save, text_of, warned
 
 pytestmark = pytest.mark.export
 
 
-def test_a_script_that_no_font_has_is_named(tmp_path):
-    path = save(tmp_path / "a.ipynb", "# A")
-    cover = Cover(name="陳 Chen")
+def test_a_sign_that_no_font_has_becomes_its_name(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A 陳", code("x = '陳'  # 🐌"))
+    cover = Cover(name="陳 Chen", statement="S")
     write_up = make_write_up([path], [nbformat.read(path, 4)], cover, "w")
-    checked = Checked(compile_typst(write_up.source, write_up.files))
-    named = missing(itertools.chain(*checked.pages), write_up.source)
-    assert named.startswith("陳 (CJK UNIFIED IDEOGRAPH-")
-    with pytest.raises(ExportError, match="page 1 lacks the name"):
-        checked.check(write_up.expected)
+    compiled = compile_with_fonts(write_up.source, write_up.files)
+    if not compiled.names:
+        pytest.skip("this computer has fonts for everything")
+    assert set(compiled.names.values()) <= {"‹cjk unified ideograph-9673›", "‹snail›"}
+    assert all("no font on this computer has " in line for line in compiled.warnings)
+    checked = Checked(compiled.pdf, compiled.pages, compiled.names)
+    assert checked.faults(write_up.expected) == []
+    assert "no font on this computer has" in compiled.warnings[0]
 
 
 def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch):
@@ -38,15 +40,61 @@ def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch)
         return compile_typst(source, files)
 
     monkeypatch.setattr("export.compile.compile_typst", compiled)
-    with pytest.raises(ExportError, match="no font on this computer has 陳 "):
-        TypstPDFExporter().from_notebook_node(notebook("a 陳 b"))
-    assert asked == [False, True]
+    many = "".join(map(chr, range(0x9673, 0x967B)))
+    assert warned(f"a 🐌\ufe0f {many} b $陳$") == [
+        "cell 1: no font on this computer has 🐌 ‹snail›, \ufe0f, "
+        + ", ".join(f"{c} ‹cjk unified ideograph-{ord(c):x}›" for c in many[:3])
+        + " and 5 more",
+    ]  # fmt: skip
+    assert asked == [False, True, False]
     asked.clear()
     compile_with_fonts("a white square is a letter like any other: \u25a1", {})
     assert asked == [False]
+    lost = compile_with_fonts("\u2060\u0e5b\u200b\U000f0000", {})
+    assert set(lost.names.values()) <= {"", "‹thai character khomut›"}
 
 
-def test_a_mistake_in_typst_is_said():
-    cell = new_raw_cell("#panic(1)", metadata={"raw_mimetype": "text/x-typst"})
-    with pytest.raises(ExportError, match="^typst: .*panic"):
-        text_of(cell)
+def typst_cell(source: str) -> NotebookNode:
+    return new_raw_cell(source, metadata={"raw_mimetype": "text/x-typst"})
+
+
+def test_a_mistake_in_typst_is_said_and_the_rest_is_set():
+    cells = "before", typst_cell("#panic(1)"), "after"
+    [warning] = warned(*cells)
+    assert warning.startswith("cell 2: typst: panicked")
+    assert text_of(*cells).startswith("before#panic(1)after")
+
+
+def test_a_damaged_picture_is_named_with_its_cell():
+    data = figure().data["image/png"]
+    cut = base64.b64encode(base64.b64decode(data)[:400]).decode()
+    made = display("image/png", cut)
+    lines = warned("text", code("x", made), "after", code("y", figure()))
+    assert len(lines) == 1
+    assert lines[0].startswith("cell 2: a picture is damaged: typst: ")
+    assert "Picture:" in text_of("text", code("x", made))
+
+
+def test_what_typst_refuses_outside_of_cells_is_an_error(monkeypatch):
+    with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
+        compile_with_fonts("#nothing", {})
+    monkeypatch.setattr("export.compile.MOST_FAULTS", 3)
+    many = "\n".join(f"// Cell: n, cell {k}\n#panic()" for k in range(4))
+    with pytest.raises(ExportError, match="more than 3 cells that Typst refuses"):
+        compile_with_fonts("#let unset(x) = x\n" + many + "\n// Cell: \n", {})
+
+
+@pytest.mark.parametrize(
+    ("child", "words"),
+    [
+        ("import os; os.abort()", r"it crashed, .*: +\(status -6\)$"),
+        ("import sys; print('panicked at x\\nboom', file=sys.stderr); sys.exit(101)",
+         r"it crashed, .*: panicked at x boom \(status 101\)$"),
+        ("import time; time.sleep(60)", r"still at work after 0.5 s$"),
+    ],
+)  # fmt: skip
+def test_a_crash_of_typst_is_one_line(monkeypatch, child, words):
+    monkeypatch.setattr("export.compile._CHILD", child)
+    monkeypatch.setattr("export.compile.PATIENCE", 0.5)
+    with pytest.raises(ExportError, match=f"^typst: {words}"):
+        compile_typst("x", {})

@@ -160,6 +160,15 @@ def test_stopping_it_ends_the_kernels_and_keeps_the_old_pdf(folder, sent):
     assert (folder / "w.pdf").read_bytes() == OLD
 
 
+def test_what_is_ignored_stays_so(folder):
+    """As under nohup: the terminal may go."""
+    words = " ".join(f"'{word}'" for word in command(folder, "--no-execute"))
+    line = f"trap '' HUP; '{sys.executable}' -m export {words} & kill -HUP $!; wait $!"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "w.pdf").read_bytes() != OLD
+
+
 def test_whenever_it_is_killed_there_is_one_whole_pdf(folder):
     for moment in (0.8, 1.4, 2.0):
         (folder / "w.pdf").write_bytes(OLD)

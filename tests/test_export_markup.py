@@ -19,9 +19,12 @@ from export_samples import (
     code,
     display,
     notebook,
+    pieces_of,
     save,
+    squeezed,
     text_of,
     typst_of,
+    warned,
 )
 
 pytestmark = pytest.mark.export
@@ -67,14 +70,14 @@ def test_markdown_as_jupyter_reads_it():
     assert "Heading" in text and "-one" not in text
 
 
-def test_unknown_maths_names_the_notebook_the_cell_and_the_formula(tmp_path):
+def test_unknown_maths_is_named_with_notebook_cell_and_formula(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A", "Fine $x$.", r"Bad $\frob{x}$.")
-    with pytest.raises(ExportError) as raised:
-        build(path)
-    assert str(raised.value) == (
-        rf"{path}, cell 3: cannot typeset $\frob{{x}}$: "
+    write_up, _, checked = build(path)
+    assert write_up.warnings == [
+        rf"{path}, cell 3: the formula $\frob{{x}}$ is shown as its source: "
         r"unexpected control sequence \frob"
-    )
+    ]
+    assert squeezed(r"Bad $\frob{x}$.") in squeezed(checked.text(3))
 
 
 def test_code_in_markdown_in_any_language_or_none():
@@ -85,24 +88,113 @@ def test_code_in_markdown_in_any_language_or_none():
         assert words in text
 
 
-def test_what_pandoc_would_drop_is_refused():
-    output = display("text/latex", "\\displaystyle x")
-    with pytest.raises(ExportError, match="cell 2: cannot typeset latex code: "):
-        text_of("text", code("x", output))
+def test_what_pandoc_would_drop_is_shown_as_its_source():
+    cell = code("x", display("text/latex", "\\displaystyle x"))
+    warning = r"latex code is shown as its source: \displaystyle"
+    assert f"cell 2: {warning}" in warned("text", cell)
+    assert r"\displaystyle" in text_of("text", cell)
 
 
 def test_what_pandoc_says_is_passed_on(monkeypatch, tmp_path):
-    unclear = {"formulas": [{"problem": "no idea\nat all"}], "pieces": []}
+    result = {"typst": "", "titles": [], "images": [], "codes": [], "problems": []}
+    unclear = {"formulas": [{"problem": "no idea\nat all"}], "pieces": [result]}
     (tmp_path / "results").write_text(json.dumps(unclear))
     pandoc = tmp_path / "pandoc"
     pandoc.write_text(f"#!/bin/sh\ncat >/dev/null\ncat '{tmp_path}/results'\n")
     pandoc.chmod(0o755)
     monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: str(pandoc))
-    with pytest.raises(ExportError, match="Pandoc does not understand it"):
-        typst_of("$x$")
+    [piece] = pieces_of("$x$")
+    assert "Pandoc does not understand it" in piece.warnings[0]
     monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: "/bin/false")
     with pytest.raises(ExportError, match="^pandoc: "):
         typst_of("$x$")
+    pandoc.write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: str(pandoc))
+    monkeypatch.setattr("export.markup.PATIENCE", 0.2)
+    with pytest.raises(ExportError, match=r"^pandoc: still at work after 0.2 s$"):
+        typst_of("$x$")
+
+
+def test_what_makes_pandocs_filter_fail_is_shown_as_written():
+    [broken, fine] = pieces_of("a <b>b</b> `c`\n" * 3 + "[" * 20_000, "fine")
+    assert fine.typst.strip() == "fine"
+    deep = "<div>" * 3000 + "x"
+    [piece] = pieces_of(deep, mimetype="text/html")
+    assert "x" in piece.typst or piece.codes[0]["text"].strip() == deep
+
+
+def test_a_paragraph_after_a_div_is_one_and_alerts_and_centred_words_look_so():
+    [piece] = pieces_of(
+        'First.\n\n<div align="center">Mid</div>\n\nSecond.\n\n<p>P.</p>\n\nThird.'
+        '\n\n<div class="alert alert-info"><b>Note:</b> boxed</div>\n\nLast.'
+        '\n\n<center>c</center>\n\n<p style="text-align: center">s</p>'
+    )
+    words = piece.typst
+    assert "#centred[\nMid\n\n]" in words and "#centred[\nc\n\n]" in words
+    assert "#centred[\ns\n\n]" in words
+    assert "#quote(block: true)[\n#strong[Note:] boxed\n]\n\nLast." in words
+    assert "Second.\n\nP.\n\nThird." in words
+
+
+def test_headings_in_lists_quotations_and_tables_begin_nothing():
+    [piece] = pieces_of(
+        "- # one\n\n> # two\n\n<table><tr><td><h1>three</h1></td></tr></table>"
+        "\n\n# T"
+    )
+    assert piece.titles == [["T"]]
+    for word in ("one", "two", "three"):
+        assert f"#strong[{word}]" in piece.typst
+
+
+def test_embedded_pages_leave_their_address():
+    [piece] = pieces_of(
+        '<iframe src="https://x.org/v?a=1" width="9"></iframe>'
+        "<video src=a.mp4>words</video><video controls></video>"
+        "<embed src='https://x.org/e'>"
+        "<audio src='data:audio/wav;base64,AAAA'></audio>"
+        '<object data="https://x.org/o"></object>',
+        mimetype="text/html",
+    )
+    for words in ('#link("https://x.org/v?a=1")', "Embedded: a.mp4", "x.org/e",
+                  "x.org/o", "Embedded: in the notebook"):  # fmt: skip
+        assert words in piece.typst
+    assert "AAAA" not in piece.typst
+
+
+def test_right_to_left_words_have_their_direction():
+    [piece] = pieces_of(
+        '<p dir="rtl">abc שלום</p>\n\nمرحبا abc\n\nabc مرحبا\n\n1 + 2\n\n'
+        "é مرحبا"
+    )
+    assert piece.typst.count("#rtl[") == 2
+    assert "#rtl[\nabc" in piece.typst and "#rtl[\nمرحبا" in piece.typst
+
+
+def test_sizes_of_images_are_those_of_the_screen():
+    [piece] = pieces_of(
+        '<img src="a" width="300"> <img src="a" width="50%"> <img src="a" height=60>'
+        '<img src="a" style="max-width: 9px; width:100px"> <img src="a" width="auto">'
+        '<img src="a" style="width: 2em; height: 50%">'
+    )
+    sizes = [call.split(")")[0] for call in piece.typst.split('alt: ""')[1:]]
+    assert sizes == [
+        ", width: 225.0pt", ", width: 50%", ", height: 45.0pt", ", width: 75.0pt", "",
+        ", width: 2em",
+    ]  # fmt: skip
+
+
+def test_tables_of_latex_are_set_and_formulas_in_html_too():
+    latex = r"Text $x^2$ \begin{tabular}{lr} a & b \\ \hline 1 & 2 \end{tabular}"
+    [piece] = pieces_of(latex, mimetype="text/latex")
+    assert "table(" in piece.typst and "$x^2$" in piece.typst and not piece.warnings
+    [piece] = pieces_of(
+        r"<p>a $x^2$, \(y &lt; z\), \[w\], \$5</p><code>$c$</code>"
+        r"<td>$5</td><td>$6</td><!-- $no$ -->",
+        mimetype="text/html",
+    )
+    for words in ("$x^2$", "$y < z$", "$ w $", r"\$5", "`$c$`", r"\$6"):
+        assert words in piece.typst
+    assert "no" not in piece.typst.replace("numbering", "")
 
 
 def test_text_around_formulas_is_kept():
@@ -143,7 +235,7 @@ def test_titles_formulas_and_html_that_look_like_placeholders_stay_too(words):
         for parts in title.titles
     ]
     assert formula.typst.strip() == f"$#math.upright({typst_string(words)});thick y$"
-    assert page.titles == [[f"{words} $x$"]]
+    assert [part.strip() for part in page.titles[0]] == [words, ""]
     assert page.typst.replace("\\", "").count(words) == 2
 
 

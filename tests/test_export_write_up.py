@@ -6,9 +6,18 @@ import nbformat
 import pytest
 
 from export.check import ON_ITS_SIDE
-from export.cover import STATEMENT, Cover
+from export.cover import Cover
 from export.write_up import APPENDIX
-from export_samples import CELL, build, code, save, squeezed, stdout, text_marks
+from export_samples import (
+    CELL,
+    STATEMENT,
+    build,
+    code,
+    save,
+    squeezed,
+    stdout,
+    text_marks,
+)
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
@@ -93,7 +102,7 @@ def test_the_title_of_the_file_is_the_course_and_what_it_is(tmp_path):
 
 def test_a_cover_to_fill_in_by_hand_has_lines_for_it(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A")
-    text = squeezed(build(path, cover=Cover())[2].text(1))
+    text = squeezed(build(path, cover=Cover(statement=STATEMENT))[2].text(1))
     assert "student’ssolutions" in text and "nobody,ifyouworkedalone" in text
     text = squeezed(build(path)[2].text(1))
     assert "ifyouworkedalone" not in text
