@@ -23,14 +23,8 @@ from playwright.sync_api import expect, sync_playwright
 import page
 from nn_helpers import (
     PROJECT,
-    create_bias_vectors,
-    create_weight_matrices,
     finite_difference_gradient,
-    get_mnist_threes_nines,
     logistic_loss,
-    relu_activation,
-    sgd,
-    sigmoid_activation,
 )
 from viewers import (
     EXAMPLES,
@@ -41,12 +35,11 @@ from viewers import (
     move_epsilon,
     pictures,
     reasons,
-    record,
     seen,
 )
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
-PATIENCE = 12  # seconds: nothing here is timed, but nothing may hang for ever
+PATIENCE = 20  # seconds: nothing here is timed, but nothing may hang for ever
 expect.set_options(timeout=1000 * PATIENCE)
 
 
@@ -446,8 +439,8 @@ def test_the_menu_the_box_and_the_play_button(q, truth):
         menu.select_option(f"{name} ({len(members)})")
         explains(viewer, members[0], truth)
         assert stands_at(viewer, "which of them") == "1"
-        assert float(slider(viewer, "which of them").get_attribute("aria-valuemax")) == (
-            len(members) - 1)
+        last = slider(viewer, "which of them").get_attribute("aria-valuemax")
+        assert float(last) == len(members) - 1
         assert viewer.evaluate(LAYOUT) == layout
     viewer.get_by_role("button", name="Play the group", exact=True).click()
     explains(viewer, truth.groups["all mistakes"][1], truth)
@@ -773,6 +766,66 @@ def test_a_cell_that_is_run_again_ends_the_training_it_began(q):
     type_in(viewer, "hidden units", "3")
     expect(status).to_contain_text("hidden 3, batch 100, epochs 5, seed 0: finished.")
     expect(stop).to_be_disabled()
+
+
+# ---- without a kernel ----------------------------------------------------------------
+
+def test_a_restarted_kernel_leaves_the_pictures_and_says_what_to_do(q):
+    again = q.page.get_by_text("In JupyterLab, run this cell again")
+    expect(q.page.locator(".viewer:visible")).to_have_count(5)
+    expect(again.locator("visible=true")).to_have_count(0)
+    q.save()
+    q.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    q.page.get_by_role("menuitem", name="Restart Kernel…").click()
+    q.page.locator(".jp-Dialog button.jp-mod-accept").click()
+    for _ in range(2):  # at once, and when the page is loaded anew
+        expect(again.locator("visible=true")).to_have_count(5)
+        expect(q.page.locator(".viewer:visible")).to_have_count(0)
+        expect(q.page.get_by_text("model not found").locator("visible=true")
+               ).to_have_count(0)
+        stand_in = q.page.locator(".stand-in").filter(has_text="Here a slider moves")
+        expect(stand_in.locator("img")).to_be_visible()
+        stand_in.get_by_role("slider", name="step").press("End")
+        expect(stand_in).to_contain_text("Step 1.0e-15:")
+        q.page.reload()
+    q.page.locator(".jp-Cell .cm-content", has_text="import viewers").click()
+    q.run_all()
+    q.viewer(DRAWING)
+    expect(again.locator("visible=true")).to_have_count(0)
+    q.complaints[:] = [c for c in q.complaints if "model not found" not in c]
+
+
+@pytest.mark.parametrize("name, sliders", [
+    ("a_finite_differences", ["step"]), ("e_training", ["which of them", "timestep"])])
+def test_the_committed_notebooks_live_in_html_without_network(
+    browser, tmp_path, name, sliders
+):
+    notebook = PROJECT / "notebooks" / f"{name}.ipynb"
+    assert notebook.stat().st_size < 3e6
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir",
+                    str(tmp_path), str(notebook)], check=True, capture_output=True)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto((tmp_path / f"{name}.html").as_uri(), wait_until="commit")
+    for label in sliders:
+        slider = page.get_by_role("slider", name=label, exact=True)
+        stand_in = page.locator(".stand-in").filter(has=slider)
+        seen = set()
+        for key in ["Home", "ArrowRight", "End"]:
+            slider.press(key)
+            sources = stand_in.locator("img").evaluate_all(
+                "images => images.map(image => image.src)")
+            seen.add((stand_in.inner_text(), *sources))
+        assert len(seen) == 3
+    context.close()
+    plain = browser.new_context(offline=True, java_script_enabled=False).new_page()
+    plain.goto((tmp_path / f"{name}.html").as_uri(), wait_until="commit")
+    images = plain.locator(".stand-in img")
+    for k in range(images.count()):
+        assert images.nth(k).bounding_box()["width"] > 20
+    assert images.count() and not plain.locator(".stand-in input").count()
+    plain.context.close()
 
 
 # ---- all of them ---------------------------------------------------------------------

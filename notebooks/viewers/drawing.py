@@ -77,5 +77,7 @@ def draw_a_digit(
         button.on_click(lambda _, example=example: sheet.put(example))
         buttons.append(button)
     viewer = widgets.VBox([row(*buttons), hint, row(sheet, *explainer.panels)])
+    sheet.put(EXAMPLES["a 9 with a curled tail"])  # for those who cannot draw
     show(viewer, "Here one draws a digit and the network answers.")
+    sheet.put([])
     return viewer

@@ -253,8 +253,8 @@ def through_time(
 
 
 def moments(count: int) -> list[int]:
-    """Return some 30 of so many moments, most of them early, where most happens."""
-    places = (count - 1) * np.linspace(0, 1, 30) ** 2
+    """Return some 16 of so many moments, most of them early, where most happens."""
+    places = (count - 1) * np.linspace(0, 1, 16) ** 2
     return sorted(set(np.rint(places).astype(int).tolist()))
 
 

@@ -23,7 +23,7 @@ from page import GREY, NINE, THREE
 from .film import ROW, TimeLine, unit_tiles
 from .mistakes import Pager
 from .parts import LABEL, Dial, number_box, picture, row, swatch, text, whole
-from .pictures import SHARP, mosaic_png, painter
+from .pictures import RUNS, SHARP, mosaic_png, painter
 from .reasons import probabilities
 from .stand_in import show
 
@@ -33,9 +33,6 @@ STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)] +
 HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
 EPOCHS = [*range(1, 11), 15, 20, 30]
 BATCH_SIZES = [1, 10, 20, 50, 100, 200, 500, 1000, 5000]  # and all
-
-# Colours that colour-blind readers tell apart (Okabe and Ito).
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
 
 ACTIVATIONS = [relu_activation, sigmoid_activation]
 
@@ -140,7 +137,7 @@ def curves(longest: int, m: int) -> Callable[..., bytes]:
     sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03), xlim=(-0.5, 1),
              xlabel="each mistake", ylabel="probability of its digit", xticks=[])
     sure.axhline(0.5, color=GREY, lw=0.9)
-    lines = [loss.plot([], [], color=colour, lw=1)[0] for colour in COLOURS]
+    lines = [loss.plot([], [], color=colour, lw=1)[0] for colour in RUNS]
     (tried,) = ends.plot([], [], "o", color=GREY, ms=4)
     (here,) = ends.plot([], [], "o", color=NINE, ms=7, mec="k", mew=0.7)
     (dots,) = sure.plot([], [], "o", color=THREE, ms=3.5)
@@ -290,7 +287,7 @@ class Trainer:
                               f"{len(wrong):,} digits are wrong.")
         if not self.runs:
             self.mistakes = np.flatnonzero(wrong)
-        self.runs = [r for r in self.runs if r.name != run.name][-len(COLOURS) + 1:]
+        self.runs = [r for r in self.runs if r.name != run.name][-len(RUNS) + 1:]
         self.runs.append(run)
         self.places.append((run.settings["step_size"], max(run.wrong, 1)))
         self.networks.clear()
@@ -345,7 +342,7 @@ def runs_table(runs: list[Run], m: int) -> str:
     """
     def cells(k, run):
         accuracy = f"{1 - run.wrong / m:.2%}"
-        return (f"<tr><td>{swatch(COLOURS[k])}</td><td>{run.name}</td>"
+        return (f"<tr><td>{swatch(RUNS[k])}</td><td>{run.name}</td>"
                 f"<td>{run.outcome}</td><td>{accuracy}</td></tr>")
 
     head = ("<tr><th>curve</th><th>settings</th><th>outcome</th>"

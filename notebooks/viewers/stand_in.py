@@ -11,6 +11,7 @@ from IPython.display import display
 from .parts import HERE, Dial, Names, Picture, walk
 from .pictures import small
 
+PIXELS = "image-rendering:pixelated;outline:1px solid #999"
 AGAIN = "In JupyterLab, run this cell again, and the whole viewer is here."
 
 # While the viewer is alive its stand-in is hidden; when it has died, the viewer is.
@@ -108,6 +109,6 @@ def _tree(widget: widgets.Widget, numbers: dict[str, int]) -> str:
         return f'<div {part} style="width:{width};max-width:100%">{widget.value}</div>'
     source, words = _content(widget)
     squares = "pixels" in widget._dom_classes
-    style = "max-width:100%;height:auto;" + squares * "image-rendering:pixelated"
+    style = "max-width:100%;height:auto;" + squares * PIXELS
     return (f'<img {part} src="{source}" alt="{html.escape(words)}" '
             f'width="{widget.width}" height="{widget.height}" style="{style}">')
