@@ -39,7 +39,7 @@ from viewers import (
 )
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
-PATIENCE = 20  # seconds: nothing here is timed, but nothing may hang for ever
+PATIENCE = 240  # seconds: nothing here is timed, but nothing may hang for ever
 expect.set_options(timeout=1000 * PATIENCE)
 
 

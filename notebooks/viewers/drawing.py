@@ -58,6 +58,7 @@ def draw_a_digit(
     X_train, y_train.
     """
     explainer = Explainer(network, X_train, y_train)
+    explainer.resize(168)
     hint = text("hint", 700)
 
     sheet = Sheet()

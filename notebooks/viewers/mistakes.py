@@ -44,7 +44,7 @@ class Explainer:
         self.network, self.X_train = network, X_train
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
-        self.digit = panel("digit", "What the network is shown", 224, 3, said=True)
+        self.digit = panel("digit", "What it is shown", 224, 3, said=True)
         self.pushes = panel("pushes", "What pushed", 224, 4)
         self.means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
@@ -54,6 +54,13 @@ class Explainer:
             of_class = X_train[y_train == label].reshape(-1, 784)
             mean = of_class.mean(axis=0) if len(of_class) else np.zeros(784)
             _fill(one, digit_png(mean), f"The mean of all training {name}s.", "")
+
+    def resize(self, size: int) -> None:
+        """Give the digit and its pushes this width; beside a sheet there is less room.
+        """
+        for one in (self.digit, self.pushes):
+            for part in one.children:
+                part.layout.width = f"{size}px"
 
     def explain(
         self, image: np.ndarray, before: str = "", label: float | None = None
@@ -215,6 +222,7 @@ class Pager:
         self.explainer.covered = self.guess.value
         self.answers.layout.display = None if self.guess.value else "none"
         self.sheet.layout.display = None if self.edit.value else "none"
+        self.explainer.resize(168 if self.edit.value else 224)
         if self.edit.value:
             self.sheet.put([], self.images[k])
         self.explain()

@@ -283,8 +283,8 @@ class Trainer:
         g = probabilities(run.network, self.data.X_test)
         wrong = (g > 0.5) != (self.data.y_test > 0.5)
         run.wrong = int(wrong.sum())
-        self.status.value += (f" Test accuracy {1 - wrong.mean():.2%}: {run.wrong} of "
-                              f"{len(wrong):,} digits are wrong.")
+        self.status.value += (f" Test accuracy {1 - wrong.mean():.2%}: "
+                              f"{run.wrong:,} of {len(wrong):,} digits are wrong.")
         if not self.runs:
             self.mistakes = np.flatnonzero(wrong)
         self.runs = [r for r in self.runs if r.name != run.name][-len(RUNS) + 1:]
@@ -348,7 +348,7 @@ def runs_table(runs: list[Run], m: int) -> str:
     head = ("<tr><th>curve</th><th>settings</th><th>outcome</th>"
             "<th>test accuracy</th></tr>")
     body = "".join(cells(k, run) for k, run in reversed(list(enumerate(runs))))
-    return f'<table class="runs" style="border-spacing:12px 1px">{head}{body}</table>'
+    return f'<table class="runs" style="border-spacing:8px 1px">{head}{body}</table>'
 
 
 def train_yourself(

@@ -11,7 +11,7 @@ from IPython.display import display
 from .parts import HERE, Dial, Names, Picture, walk
 from .pictures import small
 
-PIXELS = "image-rendering:pixelated;outline:1px solid #999"
+PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"
 AGAIN = "In JupyterLab, run this cell again, and the whole viewer is here."
 
 # While the viewer is alive its stand-in is hidden; when it has died, the viewer is.
