@@ -754,6 +754,19 @@ def test_each_place_of_a_slider_is_trained(q):
     expect(viewer.locator(".now")).to_contain_text("before the first update")
 
 
+def test_an_interrupt_of_the_kernel_leaves_stop_alive(q):
+    viewer = q.viewer("img.run-curves")
+    status = viewer.locator(".status")
+    type_in(viewer, "seed", "5")
+    expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30, seed 5"))
+    q.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    q.page.get_by_role("menuitem", name="Interrupt Kernel").click()
+    type_in(viewer, "seed", "6")
+    expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30, seed 6"))
+    viewer.locator("button", has_text="Stop").click()
+    expect(status).to_contain_text(re.compile("seed 6: stopped at"))
+
+
 def test_a_cell_that_is_run_again_ends_the_training_it_began(q):
     viewer = q.viewer("img.run-curves")
     press(viewer, "seed", "ArrowRight")
@@ -766,6 +779,34 @@ def test_a_cell_that_is_run_again_ends_the_training_it_began(q):
     type_in(viewer, "hidden units", "3")
     expect(status).to_contain_text("hidden 3, batch 100, epochs 5, seed 0: finished.")
     expect(stop).to_be_disabled()
+
+
+# ---- small and enlarged pages --------------------------------------------------------
+
+TOO_WIDE = """viewer => {
+    const edge = viewer.closest(".jp-OutputArea-output");
+    const right = edge.getBoundingClientRect().right;
+    const parts = Array.from(viewer.querySelectorAll("img, canvas, button, input, td"));
+    return [edge.scrollWidth - edge.clientWidth, ...parts.filter(
+        part => part.getBoundingClientRect().right > right + 1
+    ).map(part => part.outerHTML)];
+}"""
+
+
+def fits(viewer):
+    wait_for(lambda: viewer.evaluate(TOO_WIDE) == [0] or None, f"{viewer} that fits")
+
+
+def test_nothing_is_cut_off_at_800_pixels_and_enlarged(q):
+    usual = q.page.viewport_size
+    try:
+        for width in (800, 910):  # 1366 pixels at 150 %
+            q.page.set_viewport_size({"width": width, "height": 700})
+            for part in ["img.secant", "select", "img.curves", DRAWING,
+                         "img.run-curves"]:
+                fits(q.viewer(part))
+    finally:
+        q.page.set_viewport_size(usual)
 
 
 # ---- without a kernel ----------------------------------------------------------------
@@ -836,6 +877,10 @@ def test_every_control_and_picture_has_a_name(q):
     told = []
     for part in ["img.secant", "select", "img.curves", DRAWING, "img.run-curves"]:
         told += q.viewer(part).aria_snapshot().splitlines()
+        targets = q.viewer(part).locator("button, [role=slider], input, select")
+        for target in targets.all():
+            box = target.bounding_box()  # none if it is not shown
+            assert not box or min(box["width"], box["height"]) >= 24, target
     controls = [line for line in told if re.match(rf" *- '?({kinds})\b", line)]
     assert len(controls) > 40
     for line in controls:

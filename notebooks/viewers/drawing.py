@@ -65,9 +65,10 @@ def draw_a_digit(
     sheet.add_class("sheet")
 
     def answer(_change: object = None) -> None:
-        empty = not sheet.image.any()
+        image = sheet.image
+        empty = not image.any()
         hint.value = "The sheet is empty: draw a 3 or a 9 on it." if empty else ""
-        explainer.explain(sheet.image, "An empty sheet. " if empty else "")
+        explainer.explain(image, "An empty sheet. " if empty else "")
 
     sheet.observe(answer, names=["strokes", "digit"])
     answer()

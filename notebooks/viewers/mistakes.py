@@ -171,12 +171,12 @@ class Pager:
         self.place = Dial("which of them", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
         self.number = number_box("image", len(images) - 1)
-        self.message, self.judged = text("message", 720), text("judged", 720, said=True)
+        self.message = text("message", 720, 0)
+        self.judged = text("judged", 720, said=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
         self.answers = row(*(widgets.Button(description=part) for part in PARTS))
-        self.answers.layout.display = "none"
 
         for button in self.answers.children:
             button.on_click(self.judge)
@@ -220,7 +220,8 @@ class Pager:
         self.place.value = k if k in self.groups[self.menu.value] else None
         self.judged.value = ""
         self.explainer.covered = self.guess.value
-        self.answers.layout.display = None if self.guess.value else "none"
+        for part in (self.answers, self.judged):
+            part.layout.display = None if self.guess.value else "none"
         self.sheet.layout.display = None if self.edit.value else "none"
         self.explainer.resize(168 if self.edit.value else 224)
         if self.edit.value:
