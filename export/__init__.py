@@ -1,8 +1,8 @@
 """From Jupyter notebooks to one typeset PDF, with nothing but what pip installs.
 
     python -m export                                     the whole write-up
-    jupyter nbconvert --to export.TypstPDFExporter x.ipynb    one notebook's PDF
-    jupyter nbconvert --to export.TypstExporter x.ipynb       its Typst source
+    jupyter nbconvert --to typst-pdf x.ipynb     one notebook's PDF
+    jupyter nbconvert --to typst x.ipynb         its Typst source
 
 The files, in the order in which the data passes through them (build.py calls them):
 
@@ -20,7 +20,7 @@ __all__ = ["ExportError", "TypstExporter", "TypstPDFExporter"]
 
 def __getattr__(name: str):
     # Imported on first use, so that `python -m export` can name a missing package.
-    if name in ("TypstExporter", "TypstPDFExporter"):
+    if name in ("TypstExporter", "TypstPDFExporter", "TypstPDFCommand"):
         from export import exporter
 
         return getattr(exporter, name)

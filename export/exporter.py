@@ -2,19 +2,26 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
+import nbformat
 from nbconvert.exporters import TemplateExporter
-from nbconvert.nbconvertapp import NbConvertApp
 from nbconvert.writers import StdoutWriter
-from traitlets import Bool, List, Unicode
-from traitlets.config import Config
+from traitlets import Bool, List, Unicode, default
+from traitlets.config import Application, Config
 
 from export.compile import compile_with_fonts
-from export.errors import ExportError
+from export.errors import ExportError, one_line
 from export.literals import typst_code, typst_string
 from export.typeset import RAW, TYPST, Typeset
 
 TEMPLATES = Path(__file__).with_name("templates")
+
+
+def _nbconvert() -> Application | None:
+    """The application `jupyter nbconvert`, if this is its process."""
+    app = Application.instance() if Application.initialized() else None
+    return app if app and app.name == "jupyter-nbconvert" else None
 
 
 class TypstExporter(TemplateExporter):
@@ -68,13 +75,24 @@ class TypstExporter(TemplateExporter):
         try:
             output, resources = self.converted(nb, resources, **kw)
         except ExportError as error:
-            if NbConvertApp.initialized():
-                self.log.error(error)
-                sys.exit(1)
-            raise
+            self._refuse(error)
         for warning in resources["warnings"]:
             self.log.warning(warning)
         return output, resources
+
+    def from_file(self, file_stream, resources=None, **kw):
+        """The same, of a file."""
+        try:
+            notebook = nbformat.read(file_stream, as_version=4)
+        except Exception as error:  # of many kinds
+            self._refuse(ExportError(f"not a Jupyter notebook ({one_line(error)})"))
+        return self.from_notebook_node(notebook, resources, **kw)
+
+    def _refuse(self, error: ExportError) -> NoReturn:
+        if _nbconvert():
+            self.log.error(error)
+            sys.exit(1)
+        raise error
 
     def converted(self, nb, resources, **kw):
         """The same, without anything logged."""
@@ -94,8 +112,18 @@ class TypstPDFExporter(TypstExporter):
         resources["warnings"] += compiled.warnings
         resources["outputs"] = {}  # they are in the PDF now
         resources["output_extension"] = ".pdf"
-        app = NbConvertApp.initialized() and NbConvertApp.instance()
-        if app and isinstance(app.writer, StdoutWriter):  # which takes no bytes
+        if isinstance(getattr(_nbconvert(), "writer", None), StdoutWriter):  # of text
             sys.stdout.buffer.write(compiled.pdf)
             return "", resources
         return compiled.pdf, resources
+
+
+class TypstPDFCommand(TypstPDFExporter):
+    """The same under the name typst-pdf, which JupyterLab's menu would offer in vain.
+
+    Its server takes no name with a hyphen; in the menu stands typst_pdf.
+    """
+
+    @default("enabled")
+    def _in_a_command(self) -> bool:
+        return _nbconvert() is not None

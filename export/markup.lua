@@ -252,7 +252,13 @@ local function convert(piece)
     Image = function(image) -- Pandoc's own would lose the alternative text
       images:insert(as_written(image.src))
       local words = as_written(pandoc.utils.stringify(image.caption))
-      local arguments = "images.at(" .. #images - 1 .. "), alt: " .. pandoc.json.encode(words)
+      local arguments = "images.at(" .. #images - 1 .. ")"
+      if words:match("%S") then
+        arguments = arguments .. ", alt: " .. pandoc.json.encode(words)
+      else
+        problems:insert("the image " .. image.src .. " has no description for those who cannot "
+          .. "see it: write it into the brackets")
+      end
       return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,
   }

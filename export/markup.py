@@ -61,10 +61,9 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     scopes: defaultdict[str, Scope] = defaultdict(Scope)  # by notebook
     anchors = 0
     for piece, parts in split_pieces:
-        for part in parts:
-            if isinstance(part, Formula):
-                scopes[_notebook(piece)].number(part.tex, f"eq-{anchors}")
-                anchors += 1
+        for part in (part for part in parts if isinstance(part, Formula)):
+            scopes[_notebook(piece)].number(part.tex, f"eq-{anchors}")
+            anchors += 1
     formulas: list[dict] = []
     origins: list[tuple[Piece, Formula]] = []
     requests: list[dict] = []
@@ -143,13 +142,12 @@ def _formula(
         said = isinstance(reason, Refused)
         _shown_as_source(piece, formula, str(reason) if said else type(reason).__name__)
         return known
-    opening = closing = "$"
-    if formula.display:  # with a description, to be read out
-        alt = typst_string(" ".join(formula.tex.split()))
-        number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
-        labelled = anchor in [place for _, place in scope.labels.values()]
-        opening = f"#[#set math.equation(alt: {alt}{number}); $ "
-        closing = f" $ <{anchor}>]" if labelled else " $]"
+    alt = typst_string(" ".join(formula.tex.split()))  # its description, to be read out
+    number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
+    labelled = formula.display and anchor in [a for _, a in scope.labels.values()]
+    gap = " " * formula.display
+    opening = f"#[#set math.equation(alt: {alt}{number});{gap}${gap}"
+    closing = f"{gap}$ <{anchor}>]" if labelled else f"{gap}$]"
     return known | {
         "tex": done.tex,
         "stand_ins": [stand_in._asdict() for stand_in in done.stand_ins],

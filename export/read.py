@@ -14,7 +14,7 @@ def read_notebook(path: Path) -> NotebookNode:
     """The notebook at `path`; ExportError, one line with the path, if it is not one."""
     try:
         notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
+        nbformat.validate(notebook, relax_add_props=True)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}") from None
     except Exception as error:

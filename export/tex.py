@@ -440,7 +440,8 @@ class _Writer:
         if token.isspace():
             return " "
         if _next(nodes) in ("\\limits", "\\nolimits"):
-            function = {"\\limits": "limits("}.get(*self.argument(nodes), "scripts(")
+            [kind] = self.argument(nodes)
+            function = "limits(" if kind == "\\limits" else "scripts("
             return self.call(function, self.token(token, nodes))
         if token in _SYMBOLS:
             return self.stand_in(_SYMBOLS[token])

@@ -19,12 +19,13 @@ from export.read import WIDGET
 TYPST = "text/x-typst"
 RAW = (TYPST, *READERS)  # what a raw cell may hold
 IMAGES = (
-    "application/pdf", "image/svg+xml", "image/png", "image/jpeg", "image/gif",
+    "image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
     "image/webp", "image/bmp",
 )  # fmt: skip
 SHOWN = ("text/latex", *IMAGES, "text/markdown", "text/html")  # the best of an output
 _OBJECT = r"[\w.]+\(.*\)|<.*>|\[an .*\]"  # words that say nothing to a reader
 _UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
+NO_DESCRIPTION = "a picture has no description for those who cannot see it: give it alt"
 LONGEST_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
 
@@ -131,8 +132,8 @@ class Typeset(Preprocessor):
         """Whether nbconvert's options leave out the code, or the outputs."""
         hidden = self.cell.metadata.get("jupyter", {}).get(f"{part}_hidden")
         asked = {"source": "exclude_input", "outputs": "exclude_output"}[part]
-        left_out = getattr(self.exporter, asked)
-        return left_out or (hidden and self.exporter.exclude_hidden)
+        hidden = hidden and self.exporter.exclude_hidden
+        return hidden or getattr(self.exporter, asked)
 
     def _marked_up(self, text: str, mimetype: str, **more) -> dict:
         if len(text) > LONGEST_MARKUP:
@@ -214,7 +215,7 @@ class Typeset(Preprocessor):
         size: dict = {}
         for kind in (mimetype, *IMAGES):  # a vector picture has the size of its PNG
             size = size or output.metadata.get(kind, {})
-        alt = output.metadata.get("image/png", {}).get("alt")
+        alt = _alt(output, self.cell)
         try:
             picture = self._picture(decoded(output.data[mimetype]))
         except ValueError as error:
@@ -225,6 +226,10 @@ class Typeset(Preprocessor):
             for side in ("width", "height")
             if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side)))
         ]
+        if alt is None:
+            self._warn(NO_DESCRIPTION)
+        elif mimetype == "application/pdf":
+            self._warn("a picture is in PDF, not in SVG, so that this is no PDF/UA")
         return {"kind": "graph", "file": picture + "".join(lengths), "alt": alt}
 
     def _picture(self, content: bytes) -> str:
@@ -304,6 +309,16 @@ def _sentence(plain: str) -> str:
     if plain.startswith("Here "):
         return "In the notebook, " + plain.removeprefix("Here ")
     return "In the notebook: " + plain
+
+
+def _alt(output: NotebookNode, cell: NotebookNode) -> str | None:
+    """A picture's description, from wherever people put it."""
+    places = [output.metadata.get(kind, {}) for kind in IMAGES if kind in output.data]
+    places += [output.metadata, cell.metadata]
+    found = [place["alt"] for place in places if isinstance(place.get("alt"), str)]
+    comment = re.search(r"^#\| *fig-alt: *[\"']?(.+?)[\"']? *$", cell.source, re.M)
+    found += [comment[1]] if comment else []
+    return next((alt for alt in found if alt.strip()), None)
 
 
 def _keep_with_next(cells: list[NotebookNode]) -> None:

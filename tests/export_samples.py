@@ -34,7 +34,11 @@ SIGNED = Cover(
     date="10 December 2025",
     statement=STATEMENT,
 )
-SPOKEN = re.compile(r'#\[#set math\.equation\(alt: ".*?"\); (\$ .* \$)\]', re.DOTALL)
+_INSIDE = r"(?:\\.|[^$\\])*"
+SPOKEN = re.compile(
+    r'#\[#set math\.equation\(alt: "(?:\\.|[^"\\])*"\);\s?(\$' + _INSIDE + r"\$)\]",
+    re.DOTALL,
+)
 OLD = b"%PDF the old one"
 NAMES = ("a.ipynb", "b.ipynb")
 CELL = '''def mean(values):
@@ -47,8 +51,9 @@ print(mean([1, 2, 3]))'''
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def figure(alt: str | None = None, width: float = 4) -> NotebookNode:
-    """A Matplotlib figure as an output: PNG and PDF."""
+def figure(alt: str | None = "A line that falls.", width: float = 4) -> NotebookNode:
+    """A Matplotlib figure as an output: PNG, PDF and SVG."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     picture = Figure(figsize=(width, 1.5))
@@ -59,6 +64,9 @@ def figure(alt: str | None = None, width: float = 4) -> NotebookNode:
         metadata = {"CreationDate": None} if kind == "pdf" else {}
         picture.savefig(file, format=kind, metadata=metadata)
         data[mimetype] = base64.b64encode(file.getvalue()).decode()
+    with io.StringIO() as drawing, rc_context({"svg.hashsalt": "figure"}):
+        picture.savefig(drawing, format="svg", metadata={"Date": None})
+        data["image/svg+xml"] = drawing.getvalue()
     metadata = {"image/png": {"alt": alt}} if alt else {}
     return new_output("display_data", data=data, metadata=metadata)
 
@@ -136,18 +144,26 @@ def text_marks(*cells) -> list[Mark]:
 
 
 def pieces_of(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
-    """What becomes of each text, as a cell of one notebook."""
+    """What becomes of each text, as a cell of one notebook; without descriptions."""
     pieces = [
         Piece(text, mimetype, f"n, cell {number}")
         for number, text in enumerate(texts, 1)
     ]
     convert(pieces)
+    for piece in pieces:
+        piece.typst = unspoken(piece.typst)
     return pieces
 
 
 def typst_of(*formulas: str) -> list[str]:
     """Each formula's Typst, as Markdown with that formula gives it."""
-    return [SPOKEN.sub(r"\1", piece.typst.strip()) for piece in pieces_of(*formulas)]
+    return [piece.typst.strip() for piece in pieces_of(*formulas)]
+
+
+def unspoken(typst: str) -> str:
+    """Typst without the descriptions of its formulas."""
+    alone = re.fullmatch(SPOKEN.pattern.replace(_INSIDE, ".*"), typst.strip(), re.S)
+    return alone[1] if alone else SPOKEN.sub(r"\1", typst)
 
 
 def warned(*cells) -> list[str]:

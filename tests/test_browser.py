@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
+from pypdf import PdfReader
 
 import page
 from nn_helpers import (
@@ -932,3 +933,38 @@ def test_a_complaint_would_have_been_heard(q):
     expect(q.page.get_by_text("ValueError: planted in the kernel")).to_be_visible()
     for planted in ("planted in the page", "planted in the kernel"):
         assert any(planted in complaint for complaint in q.complaints)
+
+
+# ---- the exporter in the menu --------------------------------------------------------
+
+def test_the_menu_saves_a_pdf(browser, lab):
+    address, token = lab
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.set_default_timeout(1000 * PATIENCE)
+    cells = [{"cell_type": "markdown", "metadata": {}, "id": "a",
+              "source": "# Report\n\n![words](https://example.org/gone.png) $\\frob$"}]
+    kernel = {"name": "python3", "display_name": "Python 3"}
+    content = {"cells": cells, "metadata": {"kernelspec": kernel},
+               "nbformat": 4, "nbformat_minor": 5}
+    page.request.put(
+        f"{address}/api/contents/report.ipynb",
+        headers={"Authorization": f"token {token}"},
+        data=json.dumps({"type": "notebook", "content": content}),
+    )
+    page.goto(f"{address}/lab/workspaces/report/tree/report.ipynb?token={token}")
+    expect(page.get_by_text("(ipykernel) | Idle")).to_be_visible()
+    # A page that is nothing but a download is gone before it can be listened to.
+    page.evaluate("window.open = address => { window.asked = address; return null; }")
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_text("Save and Export Notebook As").hover()
+    expect(page.get_by_role("menuitem", name="Typst-pdf", exact=True)).to_have_count(0)
+    page.get_by_role("menuitem", name="Typst_pdf", exact=True).click()
+    page.wait_for_function("window.asked")
+    answer = page.request.get(
+        page.evaluate("new URL(window.asked, location).href"),
+        headers={"Referer": f"{address}/lab"})
+    assert "report.pdf" in answer.headers["content-disposition"]
+    text = PdfReader(io.BytesIO(answer.body())).pages[0].extract_text()
+    for words in ("Report", "Picture: words, https://example.org/gone.png", r"$\frob$"):
+        assert words in " ".join(text.split())
+    page.close()

@@ -315,7 +315,7 @@ def test_images_in_markdown_come_from_everywhere(tmp_path):
 
 def labelled(name: str, words: str) -> list[NotebookNode]:
     """A figure and a table, as page.figure and page.table show them."""
-    picture = figure(words)
+    picture = figure(words or "A line.")
     picture.metadata["label"] = name
     table = markdown("| a | b |\n|:--|--:|\n| one | 1 |", label=f"table-{name}")
     return [

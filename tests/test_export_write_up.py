@@ -1,11 +1,16 @@
 """The document: cover, contents, questions and appendix."""
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from export.check import ON_ITS_SIDE
+from export.__main__ import main
+from export.check import ON_ITS_SIDE, Checked
 from export.cover import Cover
 from export.write_up import APPENDIX
 from export_samples import (
@@ -242,3 +247,48 @@ def test_hostile_names_are_typeset_as_they_are(name, tmp_path):
     _, _, checked = build(path, cover=Cover(name=name, worked_with=(name, "B")))
     page = squeezed(checked.text(1))
     assert page.count(squeezed(name)) == 3
+
+
+def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
+    """As a student would: export/ beside other notebooks, and another cover.toml."""
+    here = Path(__file__).parent.parent / "export"
+    ignore = shutil.ignore_patterns("__pycache__", "*.pdf", "*.png")
+    shutil.copytree(here, tmp_path / "export", ignore=ignore)
+    cover = tmp_path / "export" / "cover.toml"
+    cover.write_text(
+        'course = "Stat 20"\nhomework = "Homework 9"\ntitle = "Dice"\nname = "Ada"\n'
+        'worked_alone = true\ndate = "today"\nstatement = "I rolled them myself."\n'
+    )
+    (tmp_path / "dice.py").write_text("FACES = 6\n")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "dice.py").rename(tmp_path / "notebooks" / "dice.py")
+    for name, title in (("1_one", "# Question 1"), ("2_two", "# Question 2")):
+        save(tmp_path / "notebooks" / f"{name}.ipynb", title, code("import dice"))
+    subprocess.run(
+        [sys.executable, "-m", "export", "--no-execute", "--strict"],
+        cwd=tmp_path, check=True, capture_output=True, env={"PATH": ""},
+    )  # fmt: skip
+    checked = Checked((tmp_path / "export" / "write-up.pdf").read_bytes())
+    first = checked.text(1)
+    for words in ("Stat 20", "Homework 9", "Dice", "Ada", "I rolled them myself."):
+        assert words in first
+    assert "certify" not in first
+    titles = [section.title for section in checked.sections]
+    assert titles == ["Question 1", "Question 2", APPENDIX]
+    assert checked.reader.metadata.title == "Stat 20 – Homework 9 – Dice"
+    assert "FACES = 6" in checked.text(len(checked.pages))
+
+
+def test_what_is_not_as_meant_is_said_and_an_error_when_strict(tmp_path, capsys):
+    path = save(tmp_path / "a.ipynb", "# A", *["![](gone.png)"] * 9)
+    options = [str(path), "--no-execute", "-o", str(tmp_path / "a.pdf")]
+    assert main(options) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 9
+    line = f"{path}, cell 2: the image gone.png: there is no such file"
+    assert lines[0] == f"warning: {line}"
+    (tmp_path / "a.pdf").unlink()
+    assert main([*options, "--strict"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {line}; ") and error.endswith(" (and 1 more)\n")
+    assert not (tmp_path / "a.pdf").exists()
