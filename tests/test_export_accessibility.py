@@ -24,6 +24,7 @@ from export_samples import (
 )
 
 pytestmark = pytest.mark.export
+DATA = "data:image/png;base64," + figure().data["image/png"].replace("\n", "")
 PDF = Path(__file__).resolve().parent.parent / "export" / "write-up.pdf"
 
 
@@ -84,6 +85,7 @@ def test_what_is_attached_is_described(shipped):
     ("cells", "words"),
     [
         ([code("x", figure(None))], "cell 1: a picture has no description"),
+        ([f"![]({DATA})"], "cell 1: a picture has no description"),
         (["# A\n\n#### Too deep"], "cell 1: PDF/UA-1 error: skipped from heading"),
         ([new_raw_cell("$x$", metadata={"raw_mimetype": "text/x-typst"})], ""),
     ],
