@@ -6,13 +6,14 @@
 # make mutate     change the network in one place, see a test fail, 2,600 times over
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
+# make lock       pin anew what the pinned packages need, in requirements.lock
 # make clean      remove the environment and all caches
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab test lint bench versions mutate clean
+.PHONY: write-up notebooks lab test lint bench versions mutate lock clean anew
 
 write-up: .venv/ready
 	@$(BIN)/python -m export --strict
@@ -23,8 +24,11 @@ notebooks: .venv/ready
 lab: .venv/ready
 	@$(BIN)/jupyter lab notebooks
 
+# A process for each processor takes up one file after the other, so that what a file's
+# tests share is made once, and NumPy's products need no threads of their own.
 test: lint
-	@$(BIN)/python -m pytest --cov
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --cov \
+	  -n logical --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready-for-tests
 	@$(BIN)/ruff check
@@ -39,28 +43,43 @@ versions:
 	@tests/versions.sh
 
 mutate: .venv/ready-for-tests
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -r tests/mutate-requirements.txt
+	@$(INSTALL) -r tests/mutate-requirements.txt
 	@$(BIN)/python tests/mutate.py
 
-# The stamps are made last, so that an interrupted installation is taken up again.
-.venv/ready: requirements.txt pyproject.toml
+# The stamps are made last, so that an interrupted installation is taken up again. An
+# environment that was copied or moved, or has lost its Python, is built anew.
+INTACT := $(shell test "$$(cat .venv/made-in 2>/dev/null)" = "$(CURDIR)" && \
+  $(BIN)/python -c "" 2>/dev/null && echo yes)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+  -c requirements.lock
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME
+
+.venv/ready: requirements.txt requirements.lock pyproject.toml $(if $(INTACT),,anew)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "error: this Python has no venv (on Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "Installing requirements.txt into .venv"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(if $(INTACT),,rm -rf .venv && $(PYTHON) -m venv .venv && pwd -P >.venv/made-in)
+	@$(INSTALL) -r requirements.txt
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready tests/requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@$(INSTALL) -r tests/requirements.txt
 	@touch $@
 
 .venv/ready-for-bench: .venv/ready bench/requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@$(INSTALL) -r bench/requirements.txt
 	@touch $@
+
+# Look for newer versions of what the pinned packages need, on all systems and Pythons.
+lock:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@grep -v editable requirements.txt | $(BIN)/uv pip compile --quiet --upgrade \
+	  --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+	  - tests/requirements.txt tests/mutate-requirements.txt \
+	  --output-file requirements.lock
 
 clean:
 	rm -rf .venv *.egg-info build .pytest_cache .hypothesis \

@@ -123,9 +123,9 @@ def train(
 
 
 def _pays(X: Array, X_test: Array, W: Array, n: int, T: int) -> bool:
-    """Return whether T updates of n examples take fewer multiplications, and fit."""
-    (N, d), m, h = X.shape, len(X_test), W.shape[1]
-    return m * (N * d + T * n * h) <= m * T * d * h and m * N <= LARGEST_TABLE
+    """Return whether all products, and T times n of them, cost less than T passes."""
+    (N, d), h = X.shape, W.shape[1]
+    return N * d + T * n * h <= T * d * h and len(X_test) * N <= LARGEST_TABLE
 
 
 class _Block(NamedTuple):  # of test images, as columns: what is used lies in rows
@@ -165,7 +165,7 @@ def _chunks(
 
     waiting: deque = deque()
     pool = ThreadPoolExecutor(FOLLOWERS)
-    with _one_thread_each() if blocks else contextlib.nullcontext():
+    with _one_thread_each():
         try:
             while chunk := list(itertools.islice(batches, CHUNK)):
                 W, b, rows, steps = Ws[0], bs[0], [], []

@@ -96,7 +96,7 @@ def sigmoid_activation(s: Array) -> tuple[Array, Array]:
 
 @quietly()
 def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
-    """Return the loss and its derivative with respect to g, both (n,).
+    """Return the loss, the negative log-likelihood, and its derivative in g, both (n,).
 
         loss[i]  = -log( g[i]^y[i] (1 - g[i])^(1 - y[i]) )
         dL_dg[i] = -y[i] / g[i] + (1 - y[i]) / (1 - g[i])
@@ -152,14 +152,17 @@ def create_weight_matrices(layer_dims: Sequence[int], rng: Seed = None) -> list[
 
     layer_dims counts the neurons from input to output, for example [784, 200, 1].
     rng is a NumPy Generator, a seed for one, or None for a random start.
-    Raises ValueError for anything else.
+    Raises ValueError as create_bias_vectors does, and for any other rng.
     """
     rng = check.generator(rng)
     return [rng.normal(0, 0.01, size=pair) for pair in check.layer_pairs(layer_dims)]
 
 
 def create_bias_vectors(layer_dims: Sequence[int]) -> list[Array]:
-    """Return a (1, d_out) bias vector of zeros for each layer of layer_dims."""
+    """Return a (1, d_out) bias vector of zeros for each layer of layer_dims.
+
+    Raises ValueError if these are not whole numbers, two or more, each at least 1.
+    """
     return [np.zeros((1, d_out)) for _, d_out in check.layer_pairs(layer_dims)]
 
 

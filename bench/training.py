@@ -1,4 +1,4 @@
-"""How fast the network trains with all four curves, beside three other ways to do it.
+"""How fast the network trains with all four curves, beside four other ways to do it.
 
 Each contender does the same work: the same first weights, the same order of examples,
 and loss and accuracy of mini-batch and test set at every timestep. They take turns,
@@ -6,6 +6,7 @@ five rounds of them; the table has medians, and ratios taken round by round. A c
 whose curves are not ours ends the benchmark.
 """
 
+import functools
 import itertools
 import os
 import platform
@@ -14,10 +15,15 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import sklearn
 import torch
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_info
 
 import nn_faster
 import nn_helpers as nn
@@ -55,7 +61,7 @@ def ours(data, dtype, n, num_epochs, steps):
     return np.transpose([history[name] for name in NAMES])
 
 
-def numpy_straightforward(data, dtype, n, num_epochs, steps):
+def numpy_plain(data, dtype, n, num_epochs, steps):
     X, y, X_test, y_test = data
     weights, biases, rng = start(dtype)
     rows = []
@@ -97,6 +103,48 @@ def pytorch_eager(data, dtype, n, num_epochs, steps):
     return np.array(rows)
 
 
+@functools.cache
+def _jax_run() -> Callable:
+    """Return the whole run as one compiled function of data, network and batches."""
+    def logits(parameters, X):
+        W1, W2, b1, b2 = parameters
+        return (jax.nn.relu(X @ W1 + b1) @ W2 + b2)[:, 0]
+
+    def losses(s, y):
+        return jnp.logaddexp(0, s) - y * s
+
+    def run(X, y, X_test, y_test, parameters, batches, weights):
+        def step(parameters, chosen):
+            batch, weight = chosen  # a short last batch is filled up with weights of 0
+
+            def loss_of(parameters):
+                s = logits(parameters, X[batch])
+                return (losses(s, y[batch]) * weight).sum(), s
+
+            (loss, s), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+            parameters = [a - 0.1 * da for a, da in zip(parameters, gradients)]
+            hits = (((s > 0) == (y[batch] > 0.5)) * weight).sum()
+            s_test = logits(parameters, X_test)
+            test_hits = ((s_test > 0) == (y_test > 0.5)).mean(dtype=s_test.dtype)
+            return parameters, jnp.stack(
+                [loss, hits, losses(s_test, y_test).mean(), test_hits])
+
+        return jax.lax.scan(step, parameters, (batches, weights))[1]
+
+    return jax.jit(run)
+
+
+def jax_jit(data, dtype, n, num_epochs, steps):
+    data = [jnp.asarray(a.astype(dtype)) for a in data]
+    weights, biases, rng = start(dtype)
+    parameters = [jnp.asarray(a) for a in [*weights, *biases]]
+    chosen = mini_batches(len(data[0]), n, num_epochs, rng, steps)
+    batches = np.array([np.resize(batch, n) for batch in chosen])
+    shares = np.array([(np.arange(n) < len(batch)) / len(batch) for batch in chosen])
+    rows = _jax_run()(*data, parameters, batches, shares.astype(dtype))
+    return np.asarray(rows, float)
+
+
 def scikit_learn(data, dtype, n, num_epochs, steps):
     X, y, X_test, y_test = data
     weights, biases, rng = start(dtype)
@@ -133,6 +181,8 @@ def compare(contenders: list[Callable], dtype, n, num_epochs, short=None):
     With short, all but the first do that many timesteps only, scaled to the whole run.
     """
     data = digits(dtype)
+    if jax_jit in contenders:  # once before, for it to be compiled
+        jax_jit(data, dtype, n, num_epochs, None)
     T = num_epochs * -(-len(data[0]) // n)
     seconds = np.zeros((ROUNDS, len(contenders)))
     for row in seconds:
@@ -199,17 +249,36 @@ def differences_seconds() -> float:
     return float(np.median(seconds))
 
 
+def processor() -> str:
+    """Return the processor's name, as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def blas() -> str:
+    """Return the library of NumPy's matrix products and the kernel that it uses."""
+    for found in threadpool_info():
+        if found["user_api"] == "blas" and "numpy" in found["filepath"]:
+            kernel = found.get("architecture", "?")
+            return f"{found['internal_api']} {found['version']} ({kernel})"
+    return "an unknown BLAS"
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     # First, because a new process is charged with the size of the one that starts it.
     megabytes = peak_memory()
-    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores; "
-          f"NumPy {np.__version__}, PyTorch {torch.__version__}; "
-          f"medians of {ROUNDS} rounds in turn, times over ours (least to most)")
+    print(f"{processor()}, {len(os.sched_getaffinity(0))} cores; "
+          f"NumPy {np.__version__} with {blas()}, PyTorch {torch.__version__}, "
+          f"JAX {jax.__version__}, scikit-learn {sklearn.__version__}; medians of "
+          f"{ROUNDS} rounds in turn, times over ours (least to most)")
     for dtype in (np.float64, np.float32):
+        jax.config.update("jax_enable_x64", dtype == np.float64)
         print(f"\n  784-200-1, batches of 100, 605 timesteps, {dtype.__name__}")
         ours_seconds = compare(
-            [ours, numpy_straightforward, pytorch_eager, scikit_learn,
+            [ours, numpy_plain, pytorch_eager, jax_jit, scikit_learn,
              without_test_curves], dtype, 100, 5)
         m, N, d, h = 2019, 12080, 784, 200
         training = 5 * N * h * 2 * d
@@ -220,9 +289,9 @@ def main() -> None:
               f"ours takes {ours_seconds / bound:.2f} x that\n"
               f"    the same with passes in full: {in_full:.2f} s")
     print("\n  batches of 1, one epoch, 12080 timesteps, float64")
-    compare([ours, numpy_straightforward], np.float64, 1, 1, short=400)
+    compare([ours, numpy_plain], np.float64, 1, 1, short=400)
     print("\n  the whole training set as the batch, 5 timesteps, float64")
-    compare([ours, numpy_straightforward], np.float64, 12080, 5)
+    compare([ours, numpy_plain], np.float64, 12080, 5)
     print("\n  all 157,201 derivatives of 784-200-1 by finite differences, n = 100: "
           f"{differences_seconds():.2f} s")
     print("  peak memory of the run with batches of 100, float64: "

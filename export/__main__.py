@@ -1,11 +1,13 @@
 """The command line: python -m export."""
 
 import argparse
+import re
 import signal
 import sys
 from pathlib import Path
 
 from export.errors import ExportError
+from export.terminal import prepare, say
 
 # nbformat imports jsonschema, which would build a grammar for international addresses
 # with this package: 1.4 s, more than Typst needs, for what no notebook asks for.
@@ -23,21 +25,35 @@ def main(arguments: list[str] | None = None) -> int:
         # out whether a package is missing.
         from export.build import build
 
-        paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
+        paths = options.notebooks or _notebooks()
         if not paths:
             raise ExportError(f"no notebook in {NOTEBOOKS}")
         build(paths, options)
     except ModuleNotFoundError as error:
         advice = "run `pip install -r requirements.txt`"
-        print(f"error: the package {error.name} is missing: {advice}", file=sys.stderr)
+        say(f"error: the package {error.name} is missing: {advice}", error=True)
         return 1
     except (ExportError, OSError) as error:  # without a file's name: a full disk
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted: no file is half written", file=sys.stderr)
+        say("\ninterrupted: no file is half written", error=True)
         return 130
     return 0
+
+
+def _notebooks() -> list[Path]:
+    """All notebooks but hidden ones, as some programs leave them, and copies."""
+    paths = [p for p in sorted(NOTEBOOKS.glob("*.ipynb")) if p.name[0] not in ".~"]
+    chosen = []
+    for path in paths:
+        stem = re.sub(r"(-Copy| copy|_copy| \()[ \d)]*$", "", path.stem)
+        original = path.with_stem(stem)
+        if original != path and original in paths:
+            say(f"Leaving out {path.name}: it looks like a copy of {original.name}")
+        else:
+            chosen.append(path)
+    return chosen
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,5 +97,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it cleans up, too
+    for name in ("SIGTERM", "SIGHUP"):  # they clean up, too
+        number = getattr(signal, name, None)  # on Windows there is no SIGHUP
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
+    prepare()
     sys.exit(main())

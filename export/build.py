@@ -1,10 +1,11 @@
 """The whole way: run, read, typeset, compile, check, write."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 from export.check import Checked, Section
 from export.compile import compile_with_fonts
@@ -12,7 +13,8 @@ from export.cover import read_cover
 from export.errors import ExportError
 from export.read import notebook_bytes, read_notebook
 from export.run import execute_notebooks
-from export.write import try_to_write, write
+from export.terminal import say
+from export.write import try_to_write, write, write_or_beside
 from export.write_up import make_write_up
 
 
@@ -29,10 +31,11 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     if options.no_execute:
         notebooks = [read_notebook(path) for path in paths]
     else:
-        print(f"Running {len(paths)} notebooks", flush=True)
+        say(f"Running {len(paths)} notebooks")
+        before = {path: _content(path) for path in paths}
         notebooks = execute_notebooks(paths, timeout=options.timeout, on_done=_progress)
         if options.refresh:
-            write(dict(zip(paths, map(notebook_bytes, notebooks))))
+            _refresh(before, notebooks)
     start = time.perf_counter()
     write_up = make_write_up(paths, notebooks, cover, output.stem)
     if options.keep_typst:
@@ -43,21 +46,42 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     warnings = [*write_up.warnings, *compiled.warnings]
     warnings += checked.faults(write_up.expected)
     for warning in [] if options.strict else warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}", error=True)
     if warnings and options.strict:
         more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
         raise ExportError("; ".join(warnings[:8]) + more)
-    write({output: compiled.pdf})
-    print(_page_table(checked.sections))
+    written = write_or_beside(output, compiled.pdf)
+    say(_page_table(checked.sections))
     seconds = time.perf_counter() - start
-    print(f"{output}: {len(checked.pages)} pages in {seconds:.1f} s")
+    say(f"{written}: {len(checked.pages)} pages in {seconds:.1f} s")
+    if written != output:
+        say(f"{output} is open in another program, close it there.")
     if cover.missing:
         blanks = ", ".join(cover.missing)
-        print(f"The write-up is unsigned: fill in {blanks} in {options.cover}.")
+        say(f"The write-up is unsigned: fill in {blanks} in {options.cover}.")
+
+
+def _refresh(before: dict[Path, bytes], notebooks: Sequence[NotebookNode]) -> None:
+    """Write the notebooks that ran, but for those that were saved in the meantime."""
+    files = {}
+    for (path, content), notebook in zip(before.items(), notebooks):
+        if _content(path) == content:
+            files[path] = notebook_bytes(notebook)
+        else:
+            say(f"{path} was saved while it ran, and is left so: run this again")
+    write(files)
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; nothing if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _progress(path: Path, seconds: float) -> None:
-    print(f"  {path.name:<32} {seconds:6.1f} s", flush=True)
+    say(f"  {path.name:<32} {seconds:6.1f} s")
 
 
 def _page_table(sections: list[Section]) -> str:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 
 from export.errors import ExportError
 from export.pages import Page, read_pages
 
-# The edges of the text in points: US Letter with margins of an inch, into which Typst
-# lets a hyphen or a comma at the end of a line hang.
-LEFT, RIGHT, BOTTOM, TOP = 71, 546, 66, 722
+# The left, right, lower and upper edge of the text in points on US Letter, upright and
+# on its side. Typst lets a hyphen or a comma at the end of a line hang over the right.
+UPRIGHT, ON_ITS_SIDE = (71, 546, 57, 727), (39, 753, 33, 571)
 FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
 
 
@@ -117,7 +117,8 @@ class Checked:
     def _starts(self) -> Iterator[str]:
         for section in self.sections:
             page = self.pages[section.first - 1]
-            above = [m for m in page if section.top < m.bottom < TOP and m.text.strip()]
+            *_, top = edges(self.reader.pages[section.first - 1])
+            above = [m for m in page if section.top < m.bottom < top and m.text.strip()]
             if above:
                 yield f"{section.title!r} does not begin page {section.first}"
         for one, other in pairwise(self.sections):
@@ -130,6 +131,8 @@ class Checked:
         position = 0
         for where, source in wanted:
             for number, line in enumerate(source.split("\n"), 1):
+                if not line.strip():
+                    continue  # is printed as a gap
                 numbered = str(number) + self._printed(line)
                 found = _found(numbered, printed, position)
                 if found < 0:
@@ -147,15 +150,16 @@ class Checked:
         titles = [section.title for section in self.sections]
         headers = {"", *map(_squeezed, titles), *map(_squeezed, others)}
         for number, page in enumerate(self.pages, 1):
-            inside = [m for m in page if m.left >= LEFT and m.right <= RIGHT]
+            left, right, bottom, top = edges(self.reader.pages[number - 1])
+            inside = [m for m in page if m.left >= left and m.right <= right]
             for mark in page:
-                if mark.left < LEFT or mark.right > RIGHT:
+                if mark.left < left or mark.right > right:
                     what = repr(mark.text.strip()) if mark.text else "a picture"
                     yield f"page {number}: {what} is outside the margins"
-            footer = "".join(m.text for m in inside if m.bottom < BOTTOM)
+            footer = "".join(m.text for m in inside if m.bottom < bottom)
             if footer not in ("", f"{number} of {len(self.pages)}"):
                 yield f"page {number}: {footer!r} is below the margin"
-            header = _squeezed("".join(m.text for m in inside if m.bottom > TOP))
+            header = _squeezed("".join(m.text for m in inside if m.bottom > top))
             if header not in headers:
                 yield f"page {number}: {header!r} is above the margin"
 
@@ -177,6 +181,11 @@ class Checked:
                 files = inner[0].get("/FontDescriptor", {}).keys()
                 if font["/Subtype"] != "/Type3" and not set(files) & set(FONT_FILES):
                     yield f"page {number}: {name} is not embedded"
+
+
+def edges(page: PageObject) -> tuple[int, int, int, int]:
+    """Where the text of a page ends."""
+    return ON_ITS_SIDE if page.mediabox.width > page.mediabox.height else UPRIGHT
 
 
 def _fonts_of(holder: Any) -> Iterator[Any]:

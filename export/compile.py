@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,15 +17,16 @@ from export.errors import ExportError, one_line
 from export.literals import typst_string
 from export.pages import Page, missing, read_pages
 
+UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
 PATIENCE = 600  # seconds
 MOST_FAULTS = 30  # that are worked around in one document
 
 # What runs in a process of its own, for a crash of Typst ends it.
 _CHILD = """
 import json, sys, typst
-folder, system_fonts = sys.argv[1:]
+folder, system_fonts, *standards = sys.argv[1:]
 try:
-    pdf = typst.compile(folder + "/main.typ", root=folder,
+    pdf = typst.compile(folder + "/main.typ", root=folder, pdf_standards=standards,
                         ignore_system_fonts=not system_fonts)
 except typst.TypstError as error:
     pdf = json.dumps([str(error.message), str(error.diagnostic)]).encode()
@@ -45,8 +46,9 @@ class Compiled(NamedTuple):
 def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
     """The PDF of a Typst document, with a warning for each cell that is not as meant.
 
-    The system's fonts are asked only for a script that the built-in ones lack; a
-    character that these lack, too, becomes its name.
+    It is PDF/UA-1 if the document allows it, and what does not allow it is named. The
+    system's fonts are asked only for a script that the built-in ones lack; a character
+    that these lack, too, becomes its name.
 
     files -- the pictures and attachments by path
 
@@ -54,10 +56,13 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
     """
     warnings: list[str] = []
     names: dict[str, str] = {}
+    standards = [UNIVERSAL]
 
     def compiled(system_fonts: bool) -> tuple[bytes, list[Page], list[str]]:
         nonlocal source
-        source, pdf = _compile_what_can_be(source, files, warnings, system_fonts)
+        source, pdf = _compile_what_can_be(
+            source, files, warnings, standards, system_fonts
+        )
         pages = read_pages(pdf)
         gone = missing(itertools.chain(*pages), source)
         return pdf, pages, [char for char in gone if char not in "".join(files)]
@@ -88,14 +93,21 @@ def _named(char: str) -> str:
 
 
 def _compile_what_can_be(
-    source: str, files: Mapping[str, bytes], warnings: list[str], system_fonts: bool
+    source: str, files: Mapping[str, bytes], warnings: list[str],
+    standards: list[str], system_fonts: bool,
 ) -> tuple[str, bytes]:
     """The source without what Typst refuses of it, and its PDF."""
     for _ in range(MOST_FAULTS):
         try:
-            return source, compile_typst(source, files, system_fonts=system_fonts)
+            return source, compile_typst(
+                source, files, standards, system_fonts=system_fonts
+            )
         except ExportError as error:
             cells = _cells(source)
+            if "PDF/UA" in str(error) or "in this export mode" in str(error):
+                standards.clear()
+                warnings += _not_for_all(error.faults, cells)
+                continue
             if number := _cell_at(error.line, cells):
                 warnings.append(f"{cells[number]}: {one_line(error)}")
                 shown = typst_string(cells[number + 1].strip())
@@ -106,6 +118,17 @@ def _compile_what_can_be(
             texts = [f"// Cell: {where}\n{text}" for where, text in pairs]
             source = cells[0] + "".join(texts)
     raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
+
+
+def _not_for_all(faults: list[tuple[str, int]], cells: list[str]) -> list[str]:
+    """What keeps the document from being PDF/UA, cell by cell; pictures are known."""
+    found = {
+        f"{cells[number]}: {message}, so that this is no PDF/UA"
+        for message, line in faults
+        if (number := _cell_at(line, cells)) and "PDF/UA" in message
+        if "alt text" not in message
+    }
+    return sorted(found)
 
 
 def _cells(source: str) -> list[str]:
@@ -154,18 +177,21 @@ def _refusal(source: str, files: Mapping[str, bytes]) -> ExportError | None:
 
 
 def compile_typst(
-    source: str, files: Mapping[str, bytes], *, system_fonts: bool = False
+    source: str, files: Mapping[str, bytes], standards: Sequence[str] = (), *,
+    system_fonts: bool = False,
 ) -> bytes:
     """The PDF of a Typst document; ExportError with Typst's message if it has none.
 
     files -- the pictures and attachments by path
+    standards -- what the PDF must conform to
     """
     with tempfile.TemporaryDirectory(prefix="typst-") as folder:
         for name, content in {"main.typ": source.encode(), **files}.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        command = [sys.executable, "-c", _CHILD, folder, "yes" * system_fonts]
+        fonts = "yes" * system_fonts
+        command = [sys.executable, "-c", _CHILD, folder, fonts, *standards]
         try:
             done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -178,6 +204,9 @@ def compile_typst(
         return done.stdout
     message, diagnostic = json.loads(done.stdout)
     error = ExportError(f"typst: {message}")
-    lines = re.findall(r"main\.typ:(\d+):", diagnostic)
-    error.line = int(lines[-1]) if lines else 0
+    for fault in re.split(r"^(?=error: )", diagnostic, flags=re.MULTILINE)[1:]:
+        lines = re.findall(r"main\.typ:(\d+):", fault)
+        what = fault.partition("\n")[0].rpartition("error: ")[2]
+        error.faults.append((what, int(lines[-1]) if lines else 0))
+    error.line = error.faults[-1][1] if error.faults else 0
     raise error

@@ -21,6 +21,7 @@ class Cover:
     course: str = ""
     homework: str = ""
     title: str = ""
+    sources: tuple[str, ...] = ()
     statement: str = ""
 
     @property
@@ -43,7 +44,7 @@ class Cover:
 def read_cover(path: Path) -> Cover:
     """The cover described in a TOML file; ExportError names the line that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         settings = tomllib.loads(text)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror}") from None
@@ -102,4 +103,5 @@ _SETTINGS: dict[str, tuple[Callable, str]] = {
     "worked_alone": (_flag, "must be true or false"),
     "worked_with": (_names, 'must be a list of names, ["..."]'),
     "date": (_date, "must be in quotes"),
+    "sources": (_names, 'must be a list of texts, ["..."]'),
 }

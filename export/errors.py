@@ -10,7 +10,10 @@ MOST_CHARACTERS = 2_000_000  # and characters
 class ExportError(Exception):
     """Something the user can put right; the message is the one line to show."""
 
-    line = 0  # of the Typst that it is about, if that is known
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.line = 0  # of the Typst that it is about, if that is known
+        self.faults: list[tuple[str, int]] = []  # all that Typst names, with lines
 
 
 def one_line(text: object, most: int = 300) -> str:

@@ -7,14 +7,17 @@
 -- can be set, `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
 -- side), `display`, and what stands before and after it in Typst, `opening` and `closing`.
 -- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
--- are lowered) and `leads` (whether it must be on the page of what follows). Its result has
+-- are lowered) and `leads` (whether its last words can lead to what follows). Its result has
 -- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
 -- the words around formulas), and `problems`, what is not as it was meant. The result of a
--- formula has a `problem` if it is shown as its source.
+-- formula has a `problem` if it is shown as its source. A link to one of the `labels` shows the
+-- number of what is there; `links` are those to anything else in the document, and `anchors`
+-- what there is besides. The images numbered in `bare` have no description.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
 local formulas = request.formulas
+local labels = pandoc.List(request.labels)
 
 local writer = { wrap_text = "none" }
 -- Without "smart", quotes and dashes are written as what they are by now, and Typst need
@@ -75,16 +78,16 @@ local function has_html(document)
   return found
 end
 
--- Keep each paragraph on the page of the code after it, of the list that it ends with a
--- colon for, and (the last one) of what follows the piece.
+-- Keep each paragraph on the page of the code after it, or of what it ends with a colon
+-- for: a list, or if the piece leads to it, what comes next.
 local function keep_together(blocks, leads)
   local kept = pandoc.List()
   for number, block in ipairs(blocks) do
     local after = blocks[number + 1]
     local colon = block.t == "Para" and pandoc.utils.stringify(block):match(":$")
     if block.t == "Para"
-      and (colon or (after and after.t == "RawBlock" and after.text:match("^#code"))
-        or (leads and not after)) then
+      and ((after and after.t == "RawBlock" and after.text:match("^#code"))
+        or (colon and (after or leads))) then
       kept:insert(pandoc.RawBlock("typst", "#lead-in["))
       kept:insert(block)
       kept:insert(pandoc.RawBlock("typst", "]"))
@@ -170,15 +173,18 @@ local function sizes(attributes)
   return found
 end
 
+local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
+
 local function convert(piece)
   local html = piece.format == "html" and piece.text
-  local document = not html and pandoc.read(piece.text, piece.format)
+  local document = not html and pandoc.read(piece.text, piece.format, nil, no_files)
   if document and has_html(document) then
     -- Typst's writer drops raw HTML; the HTML reader understands it.
     html = pandoc.write(document, "html")
   end
-  if html then document = pandoc.read(tamed(html), "html") end
+  if html then document = pandoc.read(tamed(html), "html", nil, no_files) end
   local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
+  local links, anchors, bare = pandoc.List(), pandoc.List(), pandoc.List()
   local problems = pandoc.List()
   local function lost(element)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
@@ -200,6 +206,7 @@ local function convert(piece)
       if header.level == 1 then
         titles:insert((parts_of(pandoc.utils.stringify(header))))
       end
+      anchors:insert((pandoc.utils.stringify(header):gsub(" ", "-")))
       header.identifier = "" -- cells are typeset apart: labels could clash
       return header
     end,
@@ -208,9 +215,18 @@ local function convert(piece)
         return wrapped("rtl", { paragraph })
       end
     end,
-    Span = function(span) span.identifier = "" return span end,
+    Span = function(span)
+      anchors:insert(span.identifier)
+      span.identifier = ""
+      return span
+    end,
     Table = function(table) table.identifier = "" return table end,
     Link = function(link)
+      local name = link.target:match("^#(.+)$")
+      if labels:includes(name) then
+        return raw("#number-of(" .. pandoc.json.encode(name) .. ")")
+      end
+      links:insert(name)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
       link.target = as_written(link.target)
@@ -238,7 +254,12 @@ local function convert(piece)
     Image = function(image) -- Pandoc's own would lose the alternative text
       images:insert(as_written(image.src))
       local words = as_written(pandoc.utils.stringify(image.caption))
-      local arguments = "images.at(" .. #images - 1 .. "), alt: " .. pandoc.json.encode(words)
+      local arguments = "images.at(" .. #images - 1 .. ")"
+      if words:match("%S") then
+        arguments = arguments .. ", alt: " .. pandoc.json.encode(words)
+      else
+        bare:insert(#images - 1)
+      end
       return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,
   }
@@ -247,6 +268,9 @@ local function convert(piece)
     images = images,
     codes = codes,
     titles = titles,
+    links = links,
+    anchors = anchors,
+    bare = bare,
     problems = problems,
   }
 end
@@ -260,6 +284,9 @@ local function convert_or_show(piece)
     images = pandoc.List(),
     codes = pandoc.List { { text = as_written(piece.text), language = "text" } },
     titles = pandoc.List(),
+    links = pandoc.List(),
+    anchors = pandoc.List(),
+    bare = pandoc.List(),
     problems = pandoc.List { "shown as its source, for Pandoc fails: " .. tostring(result) },
   }
 end

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import pypandoc
 
@@ -44,14 +45,16 @@ class Piece:
     # must have been defined before it.
     typst: str = ""
     images: Sequence[str] = ()  # where each is to be found
+    bare: Sequence[int] = ()  # the images without a description
     codes: Sequence[dict[str, str]] = ()  # the `text` and `language` of each
     titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
     warnings: list[str] = field(default_factory=list)  # what is not as it was meant
 
 
-def convert(pieces: Sequence[Piece]) -> None:
+def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     """Fill in the Typst of each piece, and what belongs to it.
 
+    A link to one of the labels, [words](#label), becomes the number of what has it.
     What would be lost is shown as its source, with a warning.
     """
     mark = _unused(piece.text for piece in pieces)
@@ -59,10 +62,9 @@ def convert(pieces: Sequence[Piece]) -> None:
     scopes: defaultdict[str, Scope] = defaultdict(Scope)  # by notebook
     anchors = 0
     for piece, parts in split_pieces:
-        for part in parts:
-            if isinstance(part, Formula):
-                scopes[_notebook(piece)].number(part.tex, f"eq-{anchors}")
-                anchors += 1
+        for formula in (part for part in parts if isinstance(part, Formula)):
+            scopes[_notebook(piece)].number(formula.tex, f"eq-{anchors}")
+            anchors += 1
     formulas: list[dict] = []
     origins: list[tuple[Piece, Formula]] = []
     requests: list[dict] = []
@@ -81,7 +83,9 @@ def convert(pieces: Sequence[Piece]) -> None:
         # Without the last line break, Pandoc misses the last row of a table.
         request = {"text": words + "\n", "format": READERS[piece.mimetype]}
         requests.append(request | {"lower": piece.lower, "leads": piece.leads})
-    done = _pandoc({"mark": mark, "formulas": formulas, "pieces": requests})
+    done = _pandoc(
+        {"mark": mark, "labels": labels, "formulas": formulas, "pieces": requests}
+    )
     for (piece, formula), result in zip(origins, done["formulas"]):
         if result.get("problem"):
             _shown_as_source(piece, formula, _reason(result["problem"]))
@@ -89,6 +93,17 @@ def convert(pieces: Sequence[Piece]) -> None:
         piece.warnings += map(one_line, result["problems"])
         piece.typst, piece.titles = result["typst"], result["titles"]
         piece.images, piece.codes = result["images"], result["codes"]
+        piece.bare = result["bare"]
+    if labels:  # where nothing has a label, links are another matter
+        _name_dead_links(pieces, done["pieces"])
+
+
+def _name_dead_links(pieces: Sequence[Piece], results: Sequence[dict]) -> None:
+    """Warn of links to what is nowhere in the document."""
+    places = {anchor for result in results for anchor in result["anchors"]}
+    for piece, result in zip(pieces, results):
+        gone = [link for link in result["links"] if unquote(link) not in places]
+        piece.warnings += [f"nothing has the label {link!r}" for link in gone]
 
 
 def _parts(piece: Piece) -> list[str | Formula]:
@@ -129,13 +144,12 @@ def _formula(
         said = isinstance(reason, Refused)
         _shown_as_source(piece, formula, str(reason) if said else type(reason).__name__)
         return known
-    opening = closing = "$"
-    if formula.display:  # with a description, to be read out
-        alt = typst_string(" ".join(formula.tex.split()))
-        number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
-        labelled = anchor in [place for _, place in scope.labels.values()]
-        opening = f"#[#set math.equation(alt: {alt}{number}); $ "
-        closing = f" $ <{anchor}>]" if labelled else " $]"
+    alt = typst_string(" ".join(formula.tex.split()))  # its description, to be read out
+    number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
+    labelled = formula.display and anchor in [a for _, a in scope.labels.values()]
+    gap = " " * formula.display
+    opening = f"#[#set math.equation(alt: {alt}{number});{gap}${gap}"
+    closing = f"{gap}$ <{anchor}>]" if labelled else f"{gap}$]"
     return known | {
         "tex": done.tex,
         "stand_ins": [stand_in._asdict() for stand_in in done.stand_ins],

@@ -9,7 +9,7 @@ import io
 import re
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,43 @@ Page = list[Mark]
 
 
 def read_pages(pdf: bytes) -> list[Page]:
-    """The runs of text and the pictures of each page, in the order of the file."""
-    return [list(_marks(page)) for page in PdfReader(io.BytesIO(pdf)).pages]
+    """The runs of text of each page, in the order of the file, and its pictures.
+
+    Pictures are drawn by a name; or line by line, and then a tag has their box.
+    """
+    reader = PdfReader(io.BytesIO(pdf))
+    pages = [list(_marks(page)) for page in reader.pages]
+    for element in tagged(reader.root_object.get("/StructTreeRoot", {}), {"/Figure"}):
+        box = next((a["/BBox"] for a in element.get("/A", []) if "/BBox" in a), None)
+        if box and not _has_picture(page := pages[_number(reader, element)], box):
+            left, bottom, right, top = map(float, box)
+            page.append(Mark("", left, right, bottom, top))
+    return pages
+
+
+def _number(reader: PdfReader, element: Any) -> int:
+    return reader.get_page_number(element["/Pg"].get_object()) or 0
+
+
+def _has_picture(page: Page, box: list) -> bool:
+    """Whether a picture begins where this box does."""
+    left, bottom = map(float, box[:2])
+    corners = [(m.left, m.bottom) for m in page if not m.text]
+    return any(abs(x - left) < 1 and abs(y - bottom) < 1 for x, y in corners)
+
+
+def tagged(element: Any, kinds: Container[str]) -> Iterator[Any]:
+    """The elements of these kinds below one of a PDF's structure tree, in order."""
+    waiting = [element]
+    while waiting:
+        node = waiting.pop().get_object()
+        if isinstance(node, list):
+            waiting += reversed(node)
+        elif isinstance(node, dict):
+            if node.get("/S") in kinds:
+                yield node
+            if not isinstance(children := node.get("/K", 0), int):
+                waiting.append(children)
 
 
 def _marks(page: PageObject) -> Iterator[Mark]:

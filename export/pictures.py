@@ -10,6 +10,8 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from PIL import Image
 
+from export.sources import PROJECT
+
 # The format that Pillow finds, and the ending by which Typst knows it.
 _ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "WEBP": ".webp"}
 
@@ -61,7 +63,19 @@ def found(source: str, folder: Path, attachments: dict) -> bytes:
         for content in attachments.get(name, {}).values():
             return decoded(content)
         try:
-            return Path(folder, name).read_bytes()
+            path = Path(folder, name).resolve()
+            within = any(path.is_relative_to(root) for root in _roots(folder.resolve()))
+            if within and path.is_file():
+                return path.read_bytes()
         except (OSError, ValueError):
             continue
+        if not within:
+            raise ValueError("it is outside of the notebook's folder: copy it there")
     raise ValueError("there is no such file")
+
+
+def _roots(folder: Path) -> list[Path]:
+    """Where a notebook's pictures may be: in its folder, and in its repository."""
+    repositories = [p for p in (folder, *folder.parents) if (p / ".git").exists()]
+    project = [PROJECT] if folder.is_relative_to(PROJECT) else []
+    return [folder, *project, *repositories[:1]]

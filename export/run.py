@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -21,8 +21,17 @@ from nbformat import NotebookNode
 
 from export.errors import ExportError
 from export.read import WIDGET, read_notebook
+from export.sources import PROJECT
 
 _KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
+# After the notebook's folder, modules come from the project that is exported, wherever
+# else it is installed.
+_IMPORT_FROM_HERE = f"""
+import sys
+sys.path.insert(sys.path.index("") + 1, {str(PROJECT)!r})
+del sys
+"""
+_KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
 def _cores() -> int:
@@ -67,7 +76,7 @@ def execute_notebooks(
                     pool.submit(run.execute, environment, on_done)
                     for run in longest_first
                 ]
-                wait(futures, return_when=FIRST_EXCEPTION)
+                _wait(futures)
             finally:  # a failure or Ctrl-C ends the other kernels too
                 pool.shutdown(wait=False, cancel_futures=True)
                 for run in runs:
@@ -76,6 +85,14 @@ def execute_notebooks(
             if not future.cancelled() and not isinstance(future.exception(), _Stopped):
                 future.result()
     return notebooks
+
+
+def _wait(futures: list[Future]) -> None:
+    """Wait for all of them or the first failure, and hear a Ctrl-C on Windows, too."""
+    while True:
+        done, running = wait(futures, timeout=0.5, return_when=FIRST_EXCEPTION)
+        if not running or any(future.exception() for future in done):
+            return
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
@@ -204,14 +221,29 @@ def _transport(scratch: str) -> str:
 
 def _environment(scratch: str) -> dict[str, str]:
     """The kernels' environment: the same results everywhere, no user's settings."""
+    Path(scratch, "matplotlibrc").touch()  # an empty one, in place of the user's
+    startup = Path(scratch, "profile_default", "startup")
+    startup.mkdir(parents=True)
+    (startup / "project.py").write_text(_IMPORT_FROM_HERE, encoding="utf-8")
     one_thread = "1"  # two kernels share the processors; and sums stay in one order
-    return os.environ | {
+    settings = {
         "IPYTHONDIR": scratch,
         "JUPYTER_RUNTIME_DIR": scratch,
+        "MATPLOTLIBRC": str(Path(scratch, "matplotlibrc")),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OMP_NUM_THREADS": one_thread,
         "OPENBLAS_NUM_THREADS": one_thread,
         "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
         "SOURCE_DATE_EPOCH": "0",
         "TQDM_DISABLE": "1",
     }
+    home = Path("~").expanduser()
+    if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
+        settings |= {"HOME": scratch, "USERPROFILE": scratch}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTHON") or name in _KEPT
+    }
+    return kept | settings

@@ -14,6 +14,8 @@ from nbformat import NotebookNode
 from export.errors import ExportError
 from export.read import notebook_bytes
 
+PROJECT = Path(__file__).resolve().parents[1]  # which this exporter belongs to
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -139,21 +141,30 @@ def _imported(source: str) -> Iterable[str]:
 
 
 def _locate(name: str, folder: Path) -> tuple[Path, list[Path]]:
-    """The folder and the files of a module or package, unless it is installed."""
-    package, module = folder / name / "__init__.py", folder / f"{name}.py"
-    if package.is_file():
-        path = package
-    elif module.is_file():
-        path = module
-    else:
-        spec = None if name == "__main__" else importlib.util.find_spec(name)
-        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-            return folder, []
-        path = Path(spec.origin).resolve()
-        installed = {Path(sysconfig.get_path(kind)).resolve() for kind in
-                     ("stdlib", "platstdlib", "purelib", "platlib")}
-        if any(path.is_relative_to(place) for place in installed):
-            return folder, []
+    """The folder and the files of a module or package, unless it is installed.
+
+    It is looked for as the kernels do: beside the notebook, in the project, elsewhere.
+    """
+    places = [
+        path
+        for place in (folder, PROJECT)
+        for path in (place / name / "__init__.py", place / f"{name}.py")
+        if path.is_file()
+    ]
+    path = places[0] if places else _elsewhere(name)
+    if path is None:
+        return folder, []
     if path.name == "__init__.py":
         return path.parent.parent, sorted(path.parent.rglob("*.py"))
     return path.parent, [path]
+
+
+def _elsewhere(name: str) -> Path | None:
+    """The file of a module on Python's path that nobody installed, or None."""
+    spec = None if name == "__main__" else importlib.util.find_spec(name)
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin).resolve()
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in kinds}
+    return None if any(path.is_relative_to(place) for place in installed) else path

@@ -19,12 +19,13 @@ from export.read import WIDGET
 TYPST = "text/x-typst"
 RAW = (TYPST, *READERS)  # what a raw cell may hold
 IMAGES = (
-    "application/pdf", "image/svg+xml", "image/png", "image/jpeg", "image/gif",
+    "image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
     "image/webp", "image/bmp",
 )  # fmt: skip
 SHOWN = ("text/latex", *IMAGES, "text/markdown", "text/html")  # the best of an output
 _OBJECT = r"[\w.]+\(.*\)|<.*>|\[an .*\]"  # words that say nothing to a reader
 _UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
+NO_DESCRIPTION = "a picture has no description for those who cannot see it: give it alt"
 LONGEST_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
 
@@ -57,9 +58,10 @@ def _overwritten(line: str) -> str:
 class Typeset(Preprocessor):
     """Give each cell `blocks`, what the template writes down for it, in order.
 
-    A block has a `kind`: `markup` (with `typst`), `graph` (`file`, `alt`, `caption`) or
-    one of `code`, `printout`, `stderr`, `error`, `widget` (with `text`). Code that
-    `leads` to an output stays on the page of that.
+    A block has a `kind`: `markup` (with `typst`), `graph` (`file`, `alt`) or one of
+    `code`, `printout`, `stderr`, `error`, `widget` (with `text`). The first two can
+    have a `caption` and a `label`. Code that `leads` to an output stays on the page of
+    that.
     """
 
     def preprocess(
@@ -70,6 +72,7 @@ class Typeset(Preprocessor):
         What cannot be shown leaves a placeholder, and a line in `warnings`.
         """
         self.pieces: list[tuple[Piece, NotebookNode]] = []
+        self.labels: dict[str, str] = {}  # and where they are
         self.resources = resources
         self.exporter: Any = self.parent
         resources["outputs"] = resources.get("outputs") or {}  # the files, by name
@@ -83,7 +86,7 @@ class Typeset(Preprocessor):
             self.cell, self.where = cell, cell.where
             cell.blocks = list(self._blocks(cell))
         _keep_with_next(nb.cells)
-        convert([piece for piece, _ in self.pieces])
+        convert([piece for piece, _ in self.pieces], list(self.labels))
         resources["titles"] = [t for piece, _ in self.pieces for t in piece.titles]
         for piece, cell in self.pieces:
             self.cell, self.where = cell, piece.where
@@ -153,20 +156,34 @@ class Typeset(Preprocessor):
             yield {"kind": "printout", "text": self._bounded(printable(cell.source))}
 
     def _outputs(self, cell: NotebookNode) -> Iterator[dict]:
-        graph = None
+        before = label = None
         for output in cell.outputs:
-            block = self._output(output)
-            captioned = graph and "caption" not in graph and block["kind"] == "markup"
-            if captioned and output.get("metadata", {}).get("role") == "caption":
-                graph["caption"] = block["typst"]
-                # A caption all in italics, as for the screen, is set upright.
-                graph["caption"].text = re.sub(
-                    r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", graph["caption"].text
-                )
+            role = output.get("metadata", {}).get("role")
+            if role == "anchor":  # where a link leads on the screen
                 continue
-            graph = block if block["kind"] == "graph" else None
+            block = self._output(output)
+            if before and role == "caption" and block["kind"] == "markup":
+                before["caption"] = block["typst"]
+                # A caption all in italics, as for the screen, is set upright.
+                before["caption"].text = re.sub(
+                    r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", before["caption"].text
+                )
+                before["label"] = self._label(label)
+                before = None
+                continue
+            label = output.get("metadata", {}).get("label")
+            before = block if block["kind"] in ("graph", "markup") else None
             if block["kind"] != "printout" or block["text"].strip():
                 yield block
+
+    def _label(self, label: str | None) -> str | None:
+        """What a link calls a figure or table; two cannot have the same."""
+        if label in self.labels:
+            self._warn(f"the label {label!r} is that of {self.labels[label]}")
+            return None
+        if label:
+            self.labels[label] = self.where
+        return label
 
     def _output(self, output: NotebookNode) -> dict:
         if output.output_type == "stream":
@@ -198,7 +215,7 @@ class Typeset(Preprocessor):
         size: dict = {}
         for kind in (mimetype, *IMAGES):  # a vector picture has the size of its PNG
             size = size or output.metadata.get(kind, {})
-        alt = output.metadata.get("image/png", {}).get("alt")
+        alt = _alt(output, self.cell)
         try:
             picture = self._picture(decoded(output.data[mimetype]))
         except ValueError as error:
@@ -209,6 +226,10 @@ class Typeset(Preprocessor):
             for side in ("width", "height")
             if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side)))
         ]
+        if alt is None:
+            self._warn(NO_DESCRIPTION)
+        elif mimetype == "application/pdf":
+            self._warn("a picture is in PDF, not in SVG, so that this is no PDF/UA")
         return {"kind": "graph", "file": picture + "".join(lengths), "alt": alt}
 
     def _picture(self, content: bytes) -> str:
@@ -248,11 +269,13 @@ class Typeset(Preprocessor):
             folder = self.resources["metadata"].get("path", "")
             folder = Path(self.cell.metadata.get("folder", folder))
             pictures = []
-            for source in piece.images:
+            for number, source in enumerate(piece.images):
                 address = source if len(source) < 300 else source[:300] + " …"
                 try:
                     content = found(source, folder, self.cell.get("attachments", {}))
                     pictures.append(self._picture(content))
+                    if number in piece.bare:
+                        self._warn(NO_DESCRIPTION)
                 except ValueError as error:
                     self._warn(f"the image {address}: {error}")
                     missing = f"(path: none, address: {typst_string(address)})"
@@ -290,16 +313,31 @@ def _sentence(plain: str) -> str:
     return "In the notebook: " + plain
 
 
+def _alt(output: NotebookNode, cell: NotebookNode) -> str | None:
+    """A picture's description, from wherever people put it."""
+    places = [output.metadata.get(kind, {}) for kind in IMAGES if kind in output.data]
+    places += [output.metadata, cell.metadata]
+    found = [place["alt"] for place in places if isinstance(place.get("alt"), str)]
+    comment = re.search(r"^#\| *fig-alt: *[\"']?(.+?)[\"']? *$", cell.source, re.M)
+    found += [comment[1]] if comment else []
+    return next((alt for alt in found if alt.strip()), None)
+
+
 def _keep_with_next(cells: list[NotebookNode]) -> None:
-    """Mark the text and the code that must be on the page of what comes next."""
+    """Mark what must be on the page of what comes next: more leaves large gaps."""
     blocks = [(cell, block) for cell in cells for block in cell.blocks]
     for (cell, block), (next_cell, following) in itertools.pairwise(blocks):
-        if next_cell.cell_type != "code":
-            continue
-        # A figure of another cell has a number, by which it is found overleaf, too.
-        near = following["kind"] != "graph" or cell is next_cell
-        if cell.cell_type == "markdown" and isinstance(block.get("typst"), Piece):
-            block["typst"].leads = near
-        elif block["kind"] == "code" and following["kind"] != "code":
-            short = block["text"].count("\n") < 12  # more would leave too large a gap
-            block["leads"] = cell is next_cell or (near and short)
+        shown = _text(following)
+        if block["kind"] == "code" and cell is next_cell and "caption" not in following:
+            # Of more than eight lines, three follow the others.
+            code = block["text"].count("\n") + 1
+            block["leads"] = (code if code <= 8 else 3) + shown.count("\n") <= 8
+        elif isinstance(block.get("typst"), Piece):
+            block["typst"].leads = "```" not in shown  # it says itself what it is
+
+
+def _text(block: dict) -> str:
+    """A block as it was written; empty if it is a picture."""
+    piece = block.get("typst")
+    return piece.text if isinstance(piece, Piece) else block.get("text", "")
+

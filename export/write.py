@@ -8,32 +8,41 @@ from pathlib import Path
 from export.errors import ExportError
 
 
+class InUse(ExportError):
+    """A file that another program holds open, as Windows lets it."""
+
+
 def write(files: Mapping[Path, bytes]) -> None:
     """Write each content to its path so that each file is the old one or the new one.
 
     All of them are complete on the disk before the first is put in place, so that a
     full disk changes none. Killed between two of these last steps, a program leaves the
     first files new and the others old, each of them whole: no file system does better.
+    A link stays one, and the file that it leads to is written.
 
-    Raises ExportError if a file cannot be written.
+    Raises ExportError if a file cannot be written, InUse if it cannot be replaced.
     """
     written: list[tuple[Path, Path]] = []
     try:
         for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            target = path.resolve()
+            target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
-                dir=path.parent, prefix=f".{path.name}.", delete=False
+                dir=target.parent, prefix=f".{target.name}.", delete=False
             ) as file:
-                written.append((Path(file.name), path))
-                mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-                os.fchmod(file.fileno(), mode)
+                written.append((Path(file.name), target))
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+            Path(file.name).chmod(mode)
         while written:
             temporary, path = written[0]
             temporary.replace(path)
             written.pop(0)
+    except PermissionError as error:
+        message = f"cannot write {path}: {error.strerror}; if it is open, close it"
+        raise InUse(message) from None
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror}") from None
     finally:
@@ -41,14 +50,35 @@ def write(files: Mapping[Path, bytes]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_or_beside(path: Path, content: bytes) -> Path:
+    """Write a file, under another name if its own is in use; return where it is.
+
+    Raises ExportError.
+    """
+    try:
+        write({path: content})
+    except InUse:
+        path = path.with_stem(path.stem + "-new")
+        write({path: content})
+    return path
+
+
 def try_to_write(path: Path) -> None:
     """Raise ExportError if no file could be written at `path`; nothing is changed."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "no ordinary file"
+        raise ExportError(f"cannot write {path}: it is {kind}")
     try:
-        tempfile.TemporaryFile(dir=path.parent).close()
+        tempfile.TemporaryFile(dir=target.parent).close()
+        if target.exists():
+            with target.open("r+b"):  # fails if it is open elsewhere, on Windows
+                pass
+    except PermissionError as error:
+        message = f"cannot write {path}: {error.strerror}; if it is open, close it"
+        raise ExportError(message) from None
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror}") from None
-    if path.is_dir():
-        raise ExportError(f"cannot write {path}: it is a folder")
 
 
 def _umask() -> int:

@@ -58,7 +58,8 @@ def make_write_up(
     files = resources["outputs"] | {places[file]: attached[file] for file in attached}
     expected = Expected(
         {"the statement": cover.statement}
-        | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)},
+        | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)}
+        | {f"the source {source!r}": source for source in cover.sources},
         resources["titles"] + [[APPENDIX]] * bool(listings),
         [APPENDIX + listing.title for listing in listings],
         [(f"{code.title} {code.label}".strip(), code.source) for code in listings],

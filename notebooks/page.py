@@ -1,9 +1,14 @@
 """What the notebooks put on the page: one style of figures, tables and answers."""
 
+import ast
+import inspect
 import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,10 +25,17 @@ GREY = "#8a8a8a"
 
 
 def set_up() -> None:
-    """Draw figures in the notebooks' style, as sharp pictures and as vectors."""
+    """Draw figures in the notebooks' style, as sharp pictures and as vectors.
+
+    Settings of the user's own do not count, so that everybody gets the same pictures.
+    """
+    plt.rcdefaults()
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
-    set_matplotlib_formats("retina", "pdf")
+    # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG.
+    set_matplotlib_formats("retina", "pdf", "svg")
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # no picture bears a date
     plt.rcParams.update({
+        "svg.hashsalt": "page",  # the same names inside the SVG at every run
         "figure.figsize": (WIDTH, 2.6),
         "figure.dpi": 110,
         "figure.constrained_layout.use": True,
@@ -57,23 +69,39 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options)
     return fig, fig.subplots(rows, columns, **options)
 
 
-def figure(fig: Figure, caption: str, alt: str) -> None:
-    """Show fig with its caption; alt says what is seen to those who cannot see it."""
+def figure(fig: Figure, caption: str, alt: str, label: str = "") -> None:
+    """Show fig with its caption; alt says what is seen to those who cannot see it.
+
+    With a label, [words](#label) leads here, and in the PDF becomes its number.
+    """
     for text in fig.findobj(Text):
         _in_cmr10(text)
-    display(fig, metadata={"image/png": {"alt": alt}})
+    marks = _anchor(label)
+    display(fig, metadata={"image/png": {"alt": alt}} | marks)
     _caption(caption)
 
 
 @contextmanager
-def described(caption: str, alt: str) -> Iterator[None]:
-    """Give the picture that is shown inside it a caption and alt, as figure does."""
+def described(caption: str, alt: str, label: str = "") -> Iterator[None]:
+    """Give the picture that is shown inside it what figure gives to its own."""
     with capture_output(stdout=False, stderr=False) as shown:
         yield
+    marks = _anchor(label)
     for output in shown.outputs:
         output.metadata.setdefault("image/png", {})["alt"] = alt
+        output.metadata.update(marks)
         output.display()
     _caption(caption)
+
+
+def _anchor(label: str) -> dict[str, str]:
+    """Show where a link to the label leads; return what its figure is marked with."""
+    if not label:
+        return {}
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", label):
+        raise ValueError(f"a label is letters, digits and hyphens, got {label!r}")
+    display(Markdown(f'<a id="{label}"></a>'), metadata={"role": "anchor"})
+    return {"label": label}
 
 
 def _caption(text: str) -> None:
@@ -93,11 +121,19 @@ def _in_cmr10(text: Text) -> None:
 _NUMBER = re.compile(r"[$*]*[-+]?\d[\d,.]*(e[-+]?\d+)?(?![-\w,.])")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    caption: str = "",
+    label: str = "",
+) -> None:
     """Show a table: columns of numbers flush right, the others flush left.
 
-    What is None, or "-", is shown as a dash: there is no result.
+    What is None, or "-", is shown as a dash: there is no result. With a caption the
+    PDF numbers it, and with a label, too, it can be linked to as a figure can.
     """
+    if label and not caption:
+        raise ValueError(f"a table without a caption has no number, got {label!r}")
     cells = [["–" if c in (None, "-") else str(c) for c in row] for row in rows]
     columns = [[c for c in column if c not in ("", "–")] for column in zip(*cells)]
     numbers = [
@@ -107,7 +143,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     marks = ["--:" if right else ":--" for right in numbers]
     lines = [header, marks or [":--"] * len(header), *cells]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    display(Markdown(text))
+    display(Markdown(text), metadata=_anchor(label))
+    if caption:
+        _caption(caption)
 
 
 def number(value: float, digits: int = 6) -> str:
@@ -123,6 +161,22 @@ def answer(label: str, text: str) -> None:
     """Show the answer to a question, set off from the rest, numbers filled in."""
     paragraphs = f"**Answer {label}.** {text.strip()}".splitlines()
     display(Markdown("\n".join(f"> {line}".rstrip() for line in paragraphs)))
+
+
+def source(function: Callable, docstring: bool = True) -> None:
+    """Show a function as it stands in its file, and where that is."""
+    function = inspect.unwrap(function)
+    lines, first = inspect.getsourcelines(function)
+    place = f"`{Path(inspect.getfile(function)).name}`, lines {first} to "
+    place += str(first + len(lines) - 1)
+    said = inspect.getdoc(function)
+    if said and not docstring:
+        [tree] = ast.parse(textwrap.dedent("".join(lines))).body
+        text = tree.body[0]  # type: ignore[attr-defined]
+        del lines[text.lineno - 1 : text.end_lineno]
+        place += ", without its docstring"
+    code = textwrap.dedent("".join(lines)).rstrip()
+    display(Markdown(f"{place}:\n\n```python\n{code}\n```"))
 
 
 def show_digit(axes: plt.Axes, image: np.ndarray, title: str = "", **style) -> None:
@@ -157,3 +211,17 @@ def digit_grid(
         show_digit(ax, image)
         ax.set_title(title, fontsize=title_size, pad=2)
     return fig
+
+
+def matrices(arrays: Mapping[str, np.ndarray], digits: int = 4) -> str:
+    """Return displayed formulas, one for each name and array: name = (its numbers)."""
+    lines = []
+    for name, array in arrays.items():
+        rows = [
+            " & ".join(number(value, digits).strip("$") for value in row)
+            for row in array
+        ]
+        body = r" \\ ".join(rows)
+        tex = rf"\texttt{{{name}}} = \begin{{pmatrix}} {body} \end{{pmatrix}}"
+        lines.append(tex.replace("_", r"\_"))
+    return "\n\n".join(f"$$ {tex} $$" for tex in lines)

@@ -20,7 +20,7 @@ from pypdf import PdfReader
 import export
 from export.__main__ import main
 from export.check import Checked
-from export.compile import compile_typst, compile_with_fonts
+from export.compile import compile_with_fonts
 from export.cover import Cover, read_cover
 from export.exporter import TypstExporter, TypstPDFExporter
 from export.markup import Piece, convert
@@ -34,7 +34,9 @@ SIGNED = Cover(
     date="10 December 2025",
     statement=STATEMENT,
 )
-SPOKEN = re.compile(r'#\[#set math\.equation\(alt: ".*?"\); (\$ .* \$)\]', re.DOTALL)
+_ALT = r'#\[#set math\.equation\(alt: "(?:\\.|[^"\\])*"'
+SPOKEN = re.compile(_ALT + r"\);\s?(\$(?:\\.|[^$\\])*\$)\]", re.DOTALL)
+ALONE = re.compile(_ALT + r"(?:, numbering: .*?)?\);\s?(\$.*\$)\]", re.DOTALL)
 OLD = b"%PDF the old one"
 NAMES = ("a.ipynb", "b.ipynb")
 CELL = '''def mean(values):
@@ -47,8 +49,9 @@ print(mean([1, 2, 3]))'''
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def figure(alt: str | None = None, width: float = 4) -> NotebookNode:
-    """A Matplotlib figure as an output: PNG and PDF."""
+def figure(alt: str | None = "A line that falls.", width: float = 4) -> NotebookNode:
+    """A Matplotlib figure as an output: PNG, PDF and SVG."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     picture = Figure(figsize=(width, 1.5))
@@ -59,6 +62,9 @@ def figure(alt: str | None = None, width: float = 4) -> NotebookNode:
         metadata = {"CreationDate": None} if kind == "pdf" else {}
         picture.savefig(file, format=kind, metadata=metadata)
         data[mimetype] = base64.b64encode(file.getvalue()).decode()
+    with io.StringIO() as drawing, rc_context({"svg.hashsalt": "figure"}):
+        picture.savefig(drawing, format="svg", metadata={"Date": None})
+        data["image/svg+xml"] = drawing.getvalue()
     metadata = {"image/png": {"alt": alt}} if alt else {}
     return new_output("display_data", data=data, metadata=metadata)
 
@@ -104,7 +110,7 @@ def squeezed(text: str) -> str:
 def build(*paths: Path, cover: Cover = SIGNED) -> tuple[WriteUp, bytes, Checked]:
     notebooks = [nbformat.read(path, 4) for path in paths]
     write_up = make_write_up(paths, notebooks, cover, "w")
-    pdf = compile_typst(write_up.source, write_up.files)
+    pdf = compile_with_fonts(write_up.source, write_up.files).pdf
     checked = Checked(pdf)
     checked.check(write_up.expected)
     return write_up, pdf, checked
@@ -136,7 +142,14 @@ def text_marks(*cells) -> list[Mark]:
 
 
 def pieces_of(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
-    """What becomes of each text, as a cell of one notebook."""
+    """What becomes of each text, as a cell of one notebook; without descriptions."""
+    pieces = _pieces(*texts, mimetype=mimetype)
+    for piece in pieces:
+        piece.typst = unspoken(piece.typst)
+    return pieces
+
+
+def _pieces(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
     pieces = [
         Piece(text, mimetype, f"n, cell {number}")
         for number, text in enumerate(texts, 1)
@@ -147,7 +160,13 @@ def pieces_of(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:
 
 def typst_of(*formulas: str) -> list[str]:
     """Each formula's Typst, as Markdown with that formula gives it."""
-    return [SPOKEN.sub(r"\1", piece.typst.strip()) for piece in pieces_of(*formulas)]
+    typst = [piece.typst.strip() for piece in _pieces(*formulas)]
+    return [m[1] if (m := ALONE.fullmatch(t)) else unspoken(t) for t in typst]
+
+
+def unspoken(typst: str) -> str:
+    """Typst without the descriptions of its formulas."""
+    return SPOKEN.sub(r"\1", typst)
 
 
 def warned(*cells) -> list[str]:

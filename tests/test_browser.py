@@ -36,12 +36,13 @@ from viewers import (
     EXAMPLES,
     as_mnist,
     film,
+    find,
     ink,
     mistakes,
+    move_epsilon,
     pictures,
     reasons,
     record,
-    secant,
 )
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
@@ -87,7 +88,8 @@ def lab(chromium, tmp_path_factory):
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}')
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
+    environment = {k: v for k, v in os.environ.items()
+                   if not k.startswith(("JUPYTER", "COVERAGE"))}
     environment |= {"HOME": str(home), "OPENBLAS_NUM_THREADS": "1", **folders}
     runtime = Path(folders["JUPYTER_RUNTIME_DIR"])
     with open(home / "server.log", "w") as log:
@@ -130,6 +132,9 @@ def browser(chromium):
         launched.close()
 
 
+MESSAGE = re.compile(r'"msg_id": ?"([^"]+)"')
+
+
 def as_text(frame):
     return frame if isinstance(frame, str) else frame.decode(errors="replace")
 
@@ -143,7 +148,7 @@ class Notebook:
 
     def __init__(self, browser, lab, name):
         address, token = lab
-        self.complaints, self.greetings = [], set()
+        self.complaints, self.greetings, self.unanswered = [], set(), set()
         self.page = browser.new_page(viewport={"width": 1366, "height": 768})
         self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("console", self._hear_console)
@@ -170,9 +175,13 @@ class Notebook:
         """
         if '"jupyter.widget.control"' in (text := as_text(frame)):
             self.greetings |= set(re.findall(r'"comm_id": ?"([^"]+)"', text))
+        if re.search(r'"msg_type": ?"comm_msg"', text):
+            self.unanswered.add(MESSAGE.search(text)[1])
 
     def _hear_kernel(self, frame):
         text = as_text(frame)
+        if re.search(r'"execution_state": ?"idle"', text):
+            self.unanswered -= set(MESSAGE.findall(text))
         if not re.search(r'"msg_type": ?"error"|"name": ?"stderr"', text):
             return
         unanswered = re.search(
@@ -180,6 +189,19 @@ class Notebook:
         )
         if not (unanswered and unanswered[2] in {"", *self.greetings}):
             self.complaints.append(text)
+
+    def settle(self):
+        """Wait until the kernel has taken all that widgets have to tell it.
+
+        While it is busy a slider keeps its newest position back, and a button's click
+        would overtake that.
+        """
+        def quiet():
+            self.page.wait_for_timeout(100)  # in which frames are heard
+            return not self.unanswered
+
+        wait_for(lambda: (quiet() and quiet()) or None,
+                 "a kernel that has heard all")
 
     def run_all(self):
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -338,14 +360,11 @@ def test_the_step_of_a_finite_difference(a):
 
 def secant_png(place):
     """The picture of the secant at this place of the slider, drawn here."""
-    epsilons = 10.0 ** np.linspace(0, -15, 76)
-    found = np.array([finite_difference_gradient(np.sin, 1.0, eps) for eps in epsilons])
     with matplotlib.rc_context():
         page.set_up()
-        paint, place_at = secant._three_views(
-            np.sin, 1.0, epsilons, found, abs(found - np.cos(1.0)))
-        place_at(place)
-        return paint()
+        viewer = move_epsilon(np.sin, np.cos(1.0))
+        find(viewer, "step").index = place
+        return bytes(find(viewer, "secant").value)
 
 
 # ---- misclassified digits ------------------------------------------------------------
@@ -535,6 +554,7 @@ def test_train_stop_and_compare(e):
 
     press(viewer, "batch size", "Home")  # batches of one, which take long
     press(viewer, "epochs", "End")
+    e.settle()
     train.click()
     expect(stop).to_be_enabled()
     expect(train).to_be_disabled()
@@ -549,6 +569,7 @@ def test_train_stop_and_compare(e):
     press(viewer, "batch size", "ArrowRight", times=4)  # 100
     press(viewer, "epochs", "Home")
     press(viewer, "step size", "ArrowRight", times=6)
+    e.settle()
     train.click()
     expect(status).to_contain_text(
         "step size 10, hidden 200, batch 100, epochs 1, seed 0: finished.")

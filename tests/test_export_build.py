@@ -1,6 +1,7 @@
 """python -m export: what it prints, writes and leaves alone, whatever goes wrong."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from pypdf import PdfReader
 
 from export.__main__ import main
 from export_samples import NAMES, OLD, code, command, contents, refused, save
@@ -49,7 +51,7 @@ def test_the_repositorys_pdf_is_what_its_notebooks_give(capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["Question", "Pages"]
     for letter in "abcdef":
-        assert any(line.lstrip().startswith(f"({letter}) ") for line in lines)
+        assert sum(f"({letter})" in line for line in lines) == 1
     assert output.read_bytes() == (ROOT / "export" / "write-up.pdf").read_bytes(), (
         "export/write-up.pdf is older than notebooks or code: run make notebooks"
     )
@@ -200,3 +202,37 @@ def test_refreshing_keeps_who_may_read_a_notebook(signed):
     (signed / "a.ipynb").chmod(0o600)
     assert main(command(signed, "--refresh")) == 0
     assert (signed / "a.ipynb").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("change", ["write_text('edited')", "unlink()"])
+def test_what_is_saved_while_it_runs_is_left_so(signed, capsys, change):
+    """The second notebook saves the first one, as somebody in JupyterLab would."""
+    folder = signed
+    first, second = folder / "a.ipynb", folder / "b.ipynb"
+    edited = f"from pathlib import Path; Path({str(first)!r}).{change}"
+    save(second, "# B", code(edited), code("print(6 * 7)"))
+    assert main(command(folder, "--refresh")) == 0
+    assert not first.exists() if change == "unlink()" else first.read_text() == "edited"
+    assert "42" in second.read_text()
+    said = capsys.readouterr().out
+    assert f"{first} was saved while it ran, and is left so: run this again" in said
+
+
+def test_a_copied_project_runs_and_prints_its_own_modules(tmp_path):
+    """Wherever else modules of these names are installed."""
+    copy = tmp_path / "copy of it"
+    shutil.copytree(ROOT / "export", copy / "export", ignore=shutil.ignore_patterns(
+        "*.pdf", "*.png", "__pycache__"))
+    (copy / "nn_helpers.py").write_text("WHO = 'this is the copy'\n")
+    (copy / "notebooks").mkdir()
+    save(copy / "notebooks" / "a.ipynb", "# A",
+         code("import nn_helpers\nprint(nn_helpers.WHO.upper())"))
+    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    done = subprocess.run(
+        [sys.executable, "-m", "export", "-o", "w.pdf"], cwd=copy, text=True,
+        capture_output=True, env=unmeasured,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    pages = PdfReader(copy / "w.pdf").pages
+    text = "".join(page.extract_text() for page in pages)
+    assert "THIS IS THE COPY" in text and "'this is the copy'" in text

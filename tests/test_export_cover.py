@@ -23,6 +23,10 @@ def test_as_shipped_it_names_nobody():
     assert shipped.missing == ["name", "worked_alone or worked_with", "date"]
     assert (shipped.name, shipped.worked_with, shipped.date) == ("", (), "")
     assert shipped.course and shipped.homework and shipped.title
+    credit = " ".join(shipped.sources)
+    for words in ("MNIST", "Yann LeCun", "Corinna Cortes", "Christopher Burges",
+                  "CC BY-SA 3.0", "Gradient times input", "neural tangent kernel"):
+        assert words in credit
 
 
 def test_what_is_filled_in_is_not_missing(tmp_path):
@@ -47,6 +51,7 @@ def test_what_is_filled_in_is_not_missing(tmp_path):
         ("date = 5", 1, "date must be in quotes"),
         ("worked_with = [1]", 1, "worked_with must be a list of names"),
         ("worked_with = 5", 1, "worked_with must be a list of names"),
+        ('name = "A"\nsources = [1]', 2, "sources must be a list of texts"),
         ('worked_with = [""]', 1, "worked_with must be a list of names"),
         ('worked_with = ["A"]\nworked_alone = true', 2, "worked_with names somebody"),
         ('[cover]\nname = "A"', 1, "cover is not a setting"),
@@ -66,3 +71,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "cover.toml").write_bytes(b'name = "x"\ndate = "\xff"')
     with pytest.raises(ExportError, match="cover.toml, line 2: not UTF-8"):
         read_cover(tmp_path / "cover.toml")
+
+
+def test_a_mark_at_the_beginning_does_no_harm(tmp_path):
+    """As some editors of Windows write it."""
+    path = tmp_path / "cover.toml"
+    path.write_bytes(b'\xef\xbb\xbfname = "Ada"\n')
+    assert read_cover(path).name == "Ada"

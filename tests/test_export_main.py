@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import export.__main__
 from export.__main__ import main
 from export_samples import OLD, code, command, contents, save
 
@@ -134,22 +135,38 @@ def running(kernels: list[psutil.Process]) -> list[psutil.Process]:
     ]
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
+)
 def test_stopping_it_ends_the_kernels_and_keeps_the_old_pdf(folder, sent):
     mark = folder / "reached"
     hangs = f"open({str(mark)!r}, 'w').close()\nwhile True: pass"
     save(folder / "b.ipynb", code(hangs))
     process = start(folder)
-    wait_for(mark.exists)
-    kernels = psutil.Process(process.pid).children(recursive=True)
-    assert kernels
-    os.kill(process.pid, sent)
-    _, said = process.communicate(timeout=20)
+    kernels: list[psutil.Process] = []
+    try:
+        wait_for(mark.exists)
+        kernels = psutil.Process(process.pid).children(recursive=True)
+        assert kernels
+        os.kill(process.pid, sent)
+        _, said = process.communicate(timeout=20)
+    finally:
+        for left in (process, *running(kernels) * (sent != signal.SIGKILL)):
+            left.kill()
     if sent != signal.SIGKILL:
         assert process.returncode == 130
         assert said.strip() == "interrupted: no file is half written"
     wait_for(lambda: not running(kernels))
     assert (folder / "w.pdf").read_bytes() == OLD
+
+
+def test_what_is_ignored_stays_so(folder):
+    """As under nohup: the terminal may go."""
+    words = " ".join(f"'{word}'" for word in command(folder, "--no-execute"))
+    line = f"trap '' HUP; '{sys.executable}' -m export {words} & kill -HUP $!; wait $!"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "w.pdf").read_bytes() != OLD
 
 
 def test_whenever_it_is_killed_there_is_one_whole_pdf(folder):
@@ -165,3 +182,68 @@ def test_whenever_it_is_killed_there_is_one_whole_pdf(folder):
         assert left == OLD or (
             left.startswith(b"%PDF") and left.rstrip().endswith(b"%%EOF")
         )
+
+
+# ---- Which notebooks -------------------------------------------------------------
+
+
+def test_hidden_notebooks_are_left_out_and_copies_by_name(
+    tmp_path, monkeypatch, capsys
+):
+    names = ("a", "a-Copy1", "a (2)", "b copy", "b_copy", "._a", ".~a", "c (1)")
+    for name in names:
+        save(tmp_path / f"{name}.ipynb", "# A")
+    (tmp_path / "._a.ipynb").write_bytes(b"no notebook")
+    seen = []
+    monkeypatch.setattr(export.__main__, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr("export.build.build", lambda paths, options: seen.extend(paths))
+    assert main([]) == 0
+    # Without an original, it is nobody's copy.
+    assert [path.stem for path in seen] == ["a", "b copy", "b_copy", "c (1)"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"Leaving out {name}.ipynb: it looks like a copy of a.ipynb"
+        for name in ("a (2)", "a-Copy1")
+    ]
+
+
+# ---- Who listens -----------------------------------------------------------------
+
+
+def run_command(folder, *more, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "export", *command(folder, *more)],
+        stderr=subprocess.PIPE, text=True, encoding="utf-8", **options,
+    )  # fmt: skip
+
+
+def test_a_title_that_the_terminal_cannot_write_is_no_error(folder):
+    save(folder / "a.ipynb", "# The sum Σ")
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = run_command(folder, "--no-execute", env=environment, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The sum ?" in done.stdout
+    assert (folder / "w.pdf").read_bytes() != OLD
+
+
+def test_nobody_who_reads_is_no_error(folder):
+    """A pipe whose reader has gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run_command(folder, "--no-execute", stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "w.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_closed_streams_are_no_error(folder):
+    """With no output at all, the first file that is opened would become number 1."""
+    save(folder / "a.ipynb", "# A", code("import os; os.write(1, b'into a file?')"))
+    words = [sys.executable, "-m", "export", *command(folder)]
+    line = " ".join(f"'{word}'" for word in words)
+    done = subprocess.run(["sh", "-c", f"exec {line} <&- >&- 2>&-"])
+    assert done.returncode == 0
+    pdf = (folder / "w.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF")

@@ -4,8 +4,10 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import nbformat
@@ -14,6 +16,7 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from nbformat.v4 import new_output
 
+import export.run
 from export import ExportError
 from export.run import clean, execute_notebooks
 from export_samples import WIDGET, code, figure, notebook, save, stdout
@@ -192,7 +195,8 @@ def test_cleaning_takes_away_what_differs_from_run_to_run():
     first, second, third = made.cells[0].outputs
     assert first.data == {"text/plain": "A slider."}
     assert first.metadata == {"role": "widget"}
-    assert second.data.keys() == {"image/png", "application/pdf"}
+    kinds = {"image/png", "application/pdf", "image/svg+xml"}
+    assert second.data.keys() == kinds
     assert third.text == "kept"
     assert clean(made) == made
     nbformat.validate(made)
@@ -212,3 +216,57 @@ def test_two_runs_give_the_same_notebook(tmp_path):
     one, two = (nbformat.writes(execute_notebooks([path])[0]) for _ in range(2))
     assert one == two
     assert sys.executable not in one
+
+
+SETTINGS = """
+import os, sys, warnings
+import matplotlib.pyplot as plt
+print([what for what, *_ in warnings.filters])
+print(__debug__, open(os.devnull).encoding, plt.rcParams["lines.linewidth"])
+plt.plot([0, 1], [1, 0]);
+"""
+
+
+@pytest.fixture
+def own_settings(tmp_path, monkeypatch):
+    """A user whose home is no folder and who has set all that can be set."""
+    home = tmp_path / "home"
+    home.write_text("no folder")
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    (settings / "matplotlibrc").write_text("lines.linewidth: 9\naxes.grid: True\n")
+    (settings / "startup.py").write_text("print('good morning')\n")
+    for name, value in {
+        "HOME": home, "MATPLOTLIBRC": settings / "matplotlibrc",
+        "PYTHONSTARTUP": settings / "startup.py", "PYTHONOPTIMIZE": "2",
+        "PYTHONWARNINGS": "error", "LC_ALL": "C", "PYTHONUTF8": "0",
+        "TMPDIR": tmp_path / "nowhere", "MPLBACKEND": "svg", "OMP_NUM_THREADS": "7",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def test_the_users_settings_change_nothing(tmp_path, request):
+    path = save(tmp_path / "a.ipynb", code(SETTINGS))
+    [expected] = execute_notebooks([path])
+    request.getfixturevalue("own_settings")
+    [found] = execute_notebooks([path])
+    assert found.cells == expected.cells
+    assert found.cells[0].outputs[0].text.endswith("\nTrue utf-8 1.5\n")
+
+
+def test_a_ctrl_c_is_heard_between_two_waits(tmp_path, monkeypatch):
+    """On Windows a wait without an end would not be interrupted."""
+    waits = []
+
+    def waiting(futures, timeout, return_when):
+        waits.append(timeout)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        return wait(futures, timeout, return_when)
+
+    monkeypatch.setattr(export.run, "wait", waiting)
+    with pytest.raises(KeyboardInterrupt):
+        execute_notebooks([save(tmp_path / "a.ipynb", code("while True: pass"))])
+    assert all(0 < timeout <= 1 for timeout in waits)

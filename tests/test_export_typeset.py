@@ -66,62 +66,63 @@ def test_figures_are_vectors_with_caption_number_and_alternative_text(built):
     write_up, pdf, checked = built
     source = write_up.source
     used = [name for name in write_up.files if f'#graph((path: "{name}"' in source]
-    assert [Path(name).suffix for name in used] == [".pdf"]
+    assert [Path(name).suffix for name in used] == [".svg"]
     page = checked.reader.pages[2]
-    forms = page["/Resources"]["/XObject"].values()
-    assert {form.get_object()["/Subtype"] for form in forms} == {"/Form"}
+    forms = page["/Resources"].get("/XObject", {}).values()  # no bitmap among them
+    assert {form.get_object()["/Subtype"] for form in forms} <= {"/Form"}
     assert "A line that falls" in alternatives(checked.reader)
 
 
-def down(inches: float) -> NotebookNode:
-    return new_raw_cell(
-        f"#block(height: {inches}in)[x]", metadata={"raw_mimetype": "text/x-typst"}
-    )
+def left(inches: float) -> NotebookNode:
+    """A page that is full but for so many inches."""
+    fill = f"#pagebreak()\n#block(height: 100% - {inches}in, spacing: 0pt)[x]"
+    return new_raw_cell(fill, metadata={"raw_mimetype": "text/x-typst"})
 
 
-def page_of(checked: Checked, words: str) -> int:
-    """The one page of a question that has these words."""
-    last = checked.sections[-1]
-    pages = range(3, last.first if last.title == APPENDIX else len(checked.pages) + 1)
-    [number] = [n for n in pages if squeezed(words) in squeezed(checked.text(n))]
+def page_of(checked: Checked, word: str) -> int:
+    """The one page of a question that has this word."""
+    pages = checked.pages[2 : checked.sections[-1].first - 1]
+    printed = [" ".join(mark.text for mark in page).split() for page in pages]
+    [number] = [n for n, words in enumerate(printed, 3) if word in words]
     return number
 
 
-def test_text_stays_on_the_page_of_the_code_or_output_after_it(tmp_path):
-    hidden = {"tags": ("remove_input",)}
-    long = "a = 1\n" * 15
-    path = save(
-        tmp_path / "a.ipynb",
-        "# A",
-        down(7.3),
-        "## Head\n\nbefore code",
-        code("b = 1\n" * 10),
-        down(5.8),
-        "before output",
-        code("x", stdout("printed\n" * 10), **hidden),
-        down(6.2),
-        "before block\n\n```\n" + "fenced\n" * 10 + "```",
-        down(6.6),
-        "before list:\n\n- one\n- two",
-        down(6.3),
-        code("short()"),
-        code("x", markdown("| table |\n|--|\n" + "| row |\n" * 8), **hidden),
-        down(5.5),
-        code(long + "long()"),
-        code("x", markdown("| other |\n|--|\n" + "| cell |\n" * 8), **hidden),
-        down(5.8),
-        "before figure",
-        code("x", figure(), markdown("caption", role="caption"), **hidden),
-    )
+def numbered(name: str, lines: int) -> str:
+    return "\n".join(f"{name}{k}" for k in range(lines))
+
+
+HIDDEN = {"tags": ("remove_input",)}
+SOURCE = markdown("`f.py`, lines 1 to 4:\n\n```python\n" + numbered("s", 4) + "\n```")
+
+
+@pytest.mark.parametrize(
+    ("space", "cells", "apart", "together"),
+    [
+        (0.4, ["## Head\n\nwords"], "", "Head words"),
+        (0.3, ["a list:\n\n- one\n- two"], "", "list: one"),
+        (0.3, ["code:\n\n```\nf\n```"], "", "code: f"),
+        (0.4, ["leads:", code("x", stdout("p0\np1"), **HIDDEN)], "", "leads: p0 p1"),
+        (0.4, ["tells.", code("f0\nf1\nf2")], "tells. f0", "f0 f2"),
+        (0.4, [code("few", stdout(numbered("p", 4)))], "", "few p0 p3"),
+        (0.9, [code(numbered("c", 6), stdout(numbered("p", 6)))], "c0 p0", "c0 c5"),
+        (0.9, [code(numbered("c", 8))], "x c0", "c0 c7"),
+        (0.9, [code(numbered("c", 12))], "c0 c11", "c0 c2"),
+        (0.9, [code(numbered("c", 12))], "c2 c9", "c9 c11"),
+        (1.4, [code(numbered("c", 12), stdout("p"))], "c0 p", "c9 c11 p"),
+        (0.9, [code("few", stdout(numbered("p", 8)))], "", "few p0 p7"),
+        (0.9, [code("x", stdout(numbered("p", 12)), **HIDDEN)], "p0 p11", "p0 p1"),
+        (0.5, ["shows:", code("x", SOURCE, **HIDDEN)], "shows: s0", "f.py s0 s3"),
+    ],
+)
+def test_what_stays_on_one_page_and_what_may_part(
+    tmp_path, space, cells, apart, together
+):
+    path = save(tmp_path / "a.ipynb", "# A", left(space), *cells, code("end"))
     _, _, checked = build(path)
-    for one, other in [
-        ("Head", "before code"), ("before code", "b = 1"), ("before output", "printed"),
-        ("before block", "fenced"), ("before list", "one"), ("short()", "table"),
-    ]:  # fmt: skip
-        assert page_of(checked, one) == page_of(checked, other), one
-    # What would leave too large a gap: long code, and all that leads to a figure.
-    assert page_of(checked, "long()") < page_of(checked, "other")
-    assert page_of(checked, "before figure") < page_of(checked, "caption")
+    assert len({page_of(checked, word) for word in together.split()}) == 1
+    if apart:
+        one, other = apart.split()
+        assert page_of(checked, one) < page_of(checked, other)
 
 
 def test_a_lead_in_reaches_the_right_margin_as_any_paragraph():
@@ -217,23 +218,23 @@ def test_a_table_with_many_columns_is_set_smaller(tmp_path):
 
 
 def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
-    table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(9))
+    table = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(5))
+    bitmap = display("image/png", figure().data["image/png"], alt="A line.")
     path = save(
         tmp_path / "a.ipynb",
         "# A",
-        down(6.5),
+        left(1),
         code("first()", markdown(table)),
-        down(5),
-        code("second()", figure()),
+        left(1),
+        code("second()", bitmap),
     )
     _, _, checked = build(path)
-    words = [{mark.text.strip() for mark in page} for page in checked.pages]
-    assert {"first()", "row0", "row8"} <= words[3]
+    assert {page_of(checked, word) for word in ("first()", "row0", "row4")} == {5}
     many = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(70))
     _, _, long = build(save(tmp_path / "b.ipynb", "# B", many))
     assert "row0" in long.text(3) and "row69" in long.text(4)
     pictures = [any(not m.text for m in page) for page in checked.pages]
-    assert sum(pictures) == 1 and "second()" in words[pictures.index(True)]
+    assert sum(pictures) == 1 and pictures[page_of(checked, "second()") - 1]
 
 
 def test_a_table_with_very_many_columns_becomes_several(tmp_path):
@@ -309,6 +310,74 @@ def test_images_in_markdown_come_from_everywhere(tmp_path):
     ]
 
 
+def labelled(name: str, words: str) -> list[NotebookNode]:
+    """A figure and a table, as page.figure and page.table show them."""
+    picture = figure(words or "A line.")
+    picture.metadata["label"] = name
+    table = markdown("| a | b |\n|:--|--:|\n| one | 1 |", label=f"table-{name}")
+    return [
+        code("draw()", markdown(f'<a id="{name}"></a>', role="anchor"), picture,
+             markdown(f"*{words}*", role="caption")),
+        code("tell()", table, markdown(f"*The table {words}*", role="caption")),
+        code("more()", markdown("| c |\n|:--|\n| 2 |")),  # without a number
+    ]  # fmt: skip
+
+
+def test_links_to_figures_and_tables_become_their_numbers(tmp_path):
+    one, two = (
+        save(
+            tmp_path / f"{name}.ipynb",
+            f"# {name}\n\n## The part\n\nSee [this](#{name}), [that](#table-{name}) "
+            "and [there](#The-part), [here](#below): <a id='below'></a>it.",
+            *labelled(name, f"falls{name}"),
+            code("say()", markdown(f"> **Answer.** As [the curve](#{name}) shows.")),
+        )
+        for name in ("x", "y-2")
+    )
+    _, _, checked = build(one, two)
+    for page, number in ((2, 1), (3, 2)):
+        text = squeezed(checked.text(page + 1))
+        assert f"SeeFigure{number},Table{number}andthere,here:it." in text
+        assert f"Answer.AsFigure{number}shows." in text
+        assert f"Figure{number}.falls" in text
+        assert f"Table{number}.Thetablefalls" in text and "Table3" not in text
+        assert text.index(f"Table{number}.The") < text.index("one1")
+        links = [a.get_object() for a in checked.reader.pages[page]["/Annots"]]
+        assert len([a for a in links if a["/Subtype"] == "/Link"]) == 3
+
+
+@pytest.mark.parametrize("other", ["gone", "the-part"])
+def test_a_link_to_a_label_that_nothing_has_is_named(tmp_path, other):
+    cells = ["# A\n\n## The part", f"[it](#{other})", *labelled("x", "")]
+    path = save(tmp_path / "a.ipynb", *cells)
+    warnings = build(path)[0].warnings
+    assert warnings == [f"{path}, cell 2: nothing has the label {other!r}"]
+
+
+def test_a_label_belongs_to_one_figure_with_a_caption(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", *labelled("x", ""), *labelled("x", ""))
+    warnings = build(path)[0].warnings
+    assert warnings[0] == f"{path}, cell 5: the label 'x' is that of {path}, cell 2"
+    bare, tells = labelled("x", "")[:2]
+    bare.outputs.pop()
+    path = save(tmp_path / "a.ipynb", "# A\n\n[it](#x)", bare, tells)
+    assert build(path)[0].warnings == [f"{path}, cell 1: nothing has the label 'x'"]
+
+
+def test_short_captions_are_centred_and_long_ones_begin_at_the_left():
+    def left(caption: str) -> float:
+        drawing = code("draw()", figure("A line"), markdown(caption, role="caption"))
+        return min(m.left for m in text_marks(drawing) if m.text.startswith("Figure"))
+
+    assert left("Short.") > 250
+    assert left("A long one, " * 20) < 100
+
+
+def test_text_for_the_screen_alone_is_left_out_by_its_tag():
+    cell = new_markdown_cell("Press *Train*.", metadata={"tags": ["remove_cell"]})
+    assert text_of("Before.", cell, "After.") == "Before.After.1of1"
+
+
 def test_a_long_line_of_any_length_wraps_within_the_margins(tmp_path):
     numbers = str([round(0.1 * k, 3) for k in range(3000)])
     source = "x = '" + "abc" * 400 + "'\n" + "y = 1\n" * 1200
@@ -356,7 +425,8 @@ def test_stale_outputs_are_named():
 def test_outputs_for_a_browser_leave_a_sentence_and_their_picture():
     def bundle(**data):
         names = {key.replace("_", "/", 1): value for key, value in data.items()}
-        return code("x", new_output("display_data", data=names))
+        described = {"alt": "A chart."}
+        return code("x", new_output("display_data", data=names, metadata=described))
 
     plotly = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
     script = {"text_html": "<script>1</script>", "text_plain": "<Chart at 0x1>"}
@@ -430,14 +500,16 @@ def test_combining_marks_survive_the_check(tmp_path):
 def test_pictures_that_are_none_or_lose_their_words_are_named(tmp_path):
     words = base64.b64encode(b"no picture").decode()
     cell = code("x", new_output(
-        "display_data", data={"image/png": words, "text/plain": "<Figure 1>"}
+        "display_data", data={"image/png": words, "text/plain": "<Figure 1>"},
+        metadata={"alt": "A figure."},
     ))  # fmt: skip
     [line] = warned(cell)
     assert line.startswith("cell 1: a picture cannot be shown: it is no picture")
-    assert "Picture:<Figure1>" in text_of(cell)
+    assert "Picture:Afigure.,<Figure1>" in text_of(cell)
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><foreignObject>'
         "<p>words</p></foreignObject></svg>"
     )
     lost = "cell 1: an SVG picture with HTML in it, which is not shown"
-    assert warned(code("x", display("image/svg+xml", svg))) == [lost]
+    drawn = display("image/svg+xml", svg, alt="A drawing.")
+    assert warned(code("x", drawn)) == [lost]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from export.__main__ import main
 from export.write import write
-from export_samples import NAMES, command, contents, refused, said
+from export_samples import NAMES, OLD, command, contents, refused, said
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
@@ -47,7 +48,7 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(folder):
     # Nor could a measurement of the coverage be written.
     env = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
     line = said(
-        *command(folder, "--no-execute"), preexec_fn=limited(20_000), env=env
+        *command(folder, "--no-execute"), preexec_fn=limited(40_000), env=env
     )
     assert line == f"error: cannot write {folder / 'w.pdf'}: File too large"
     assert contents(folder) == before
@@ -105,3 +106,74 @@ def test_a_notebook_that_cannot_be_replaced_keeps_the_others(folder, capsys):
         line = refused(capsys, *command(folder, "--refresh"))
     assert line == f"error: cannot write {folder / 'a.ipynb'}: Device or resource busy"
     assert contents(folder) == before
+
+
+# ---- Other systems ---------------------------------------------------------------
+
+
+def test_no_function_is_needed_that_windows_lacks(folder, monkeypatch):
+    for name in ("fchmod", "sched_getaffinity"):
+        monkeypatch.delattr(os, name, raising=False)
+    assert main(command(folder)) == 0
+    assert (folder / "w.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def refuse_to_open(monkeypatch, path):
+    """Let a file be opened by others only, as an open one on Windows."""
+    real = Path.open
+
+    def guarded(self, *arguments, **options):
+        if self == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", guarded)
+
+
+def test_an_open_pdf_is_known_before_any_notebook_runs(folder, capsys, monkeypatch):
+    refuse_to_open(monkeypatch, folder / "w.pdf")
+    line = refused(capsys, *command(folder))
+    assert line.startswith(f"error: cannot write {folder / 'w.pdf'}: Permission denied")
+    assert "close it" in line
+    monkeypatch.undo()
+    assert (folder / "w.pdf").read_bytes() == OLD
+
+
+def test_a_pdf_opened_in_the_meantime_costs_nothing(folder, capsys, monkeypatch):
+    real = Path.replace
+
+    def replace(temporary, path):
+        if path == folder / "w.pdf":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(temporary, path)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    assert main(command(folder, "--no-execute")) == 0
+    assert (folder / "w.pdf").read_bytes() == OLD
+    assert (folder / "w-new.pdf").read_bytes().startswith(b"%PDF-")
+    said = capsys.readouterr().out
+    assert f"{folder / 'w-new.pdf'}: " in said
+    assert f"{folder / 'w.pdf'} is open in another program, close it there." in said
+
+
+# ---- Links, folders and pipes ----------------------------------------------------
+
+
+def test_a_link_is_followed(folder):
+    (folder / "elsewhere").mkdir()
+    for name in ("elsewhere/old.pdf", "elsewhere/none.pdf"):
+        (folder / "link.pdf").unlink(missing_ok=True)
+        (folder / "link.pdf").symlink_to(folder / name)
+        link = folder / "link.pdf"
+        assert main(command(folder, "--no-execute", "-o", str(link))) == 0
+        assert link.is_symlink()
+        assert (folder / name).read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_refused_at_once(folder, capsys, kind):
+    place = folder / "place"
+    place.mkdir() if kind == "folder" else os.mkfifo(place)
+    line = refused(capsys, *command(folder, "-o", str(place)))
+    what = "a folder" if kind == "folder" else "no ordinary file"
+    assert line == f"error: cannot write {place}: it is {what}"

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from export.__main__ import main
-from export.check import BOTTOM, TOP, Checked
+from export.check import ON_ITS_SIDE, Checked
 from export.cover import Cover
 from export.write_up import APPENDIX
 from export_samples import (
@@ -57,6 +57,7 @@ def test_contents_bookmarks_header_and_page_numbers(built):
     assert [section.first for section in checked.sections] == [3, 4, 5]
     for number, page in enumerate(pages[1:], 2):
         assert f"{number}of{len(pages)}" in page
+    assert "Atable" not in pages[1]  # it is of one level
 
 
 def test_the_running_header_names_the_question(tmp_path):
@@ -112,20 +113,37 @@ def test_a_cover_to_fill_in_by_hand_has_lines_for_it(tmp_path):
     assert "ifyouworkedalone" not in text
 
 
+def test_the_cover_credits_the_sources_on_one_page(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A")
+    sources = ("#1: *MNIST*, $x$", *["A book, " + "read from end to end, " * 6] * 4)
+    _, _, checked = build(path, cover=Cover(sources=sources))
+    page = squeezed(checked.text(1))
+    assert page.count(squeezed(sources[1])) == 4
+    assert "Sources#1:*MNIST*,$x$Abook" in page
+    assert "Sources" not in build(path)[2].text(1)
+    assert checked.sections[0].first == 3
+
+
 @pytest.mark.parametrize("words", range(6, 18))
 def test_a_short_formula_is_not_broken_across_lines(words):
     found = text_marks("word " * words + "$a = b + c - d = e + f$ " + "word " * 9)
     assert len({round(m.bottom) for m in found if m.text in "𝑎𝑏𝑐𝑑𝑒𝑓"}) == 1
 
 
-def test_no_page_of_the_appendix_has_a_heading_or_a_line_alone(tmp_path):
+def test_no_column_of_the_appendix_has_a_heading_or_a_line_alone(tmp_path):
     cells = [
         code("\n".join(f"c{k}l{n}" for n in range(1 + 3 * (k % 7)))) for k in range(60)
     ]
     path = save(tmp_path / "a.ipynb", "# A", *cells, code("z = 1\n" * 300))
     _, _, checked = build(path)
+    columns = []
+    *_, bottom, top = ON_ITS_SIDE
     for page in checked.pages[checked.sections[-1].first - 1 :]:
-        body = [m for m in page if BOTTOM < m.bottom < TOP and m.text.strip()]
+        body = [m for m in page if bottom < m.bottom < top and m.text.strip()]
+        columns.append([m for m in body if m.right < 792 / 2])
+        columns.append([m for m in body if m.left > 792 / 2])
+    assert len([column for column in columns if column]) > 6
+    for body in filter(None, columns):
         lines = sorted({round(m.bottom) for m in body})
         heads = [round(m.bottom) for m in body if m.text.startswith("Cell ")]
         assert lines[0] not in heads
@@ -151,9 +169,8 @@ def test_line_numbers_and_code_are_apart_so_that_code_can_be_copied(built):
     page = checked.pages[checked.sections[-1].first - 1]
     [start] = [m for m in page if m.text.strip() == "def"]
     numbers = [m for m in page if m.right < start.left and m.text.strip().isdigit()]
-    assert len(numbers) == sum(
-        len(source.splitlines()) for _, source in built[0].expected.code
-    )
+    lines = [x for _, source in built[0].expected.code for x in source.splitlines()]
+    assert len(numbers) == sum(line != "" for line in lines)
     assert max(m.right for m in numbers) < start.left - 3
 
 
@@ -161,7 +178,8 @@ def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypat
     """In the appendix, in its list of files, in the headers, among the attachments."""
     project, beside = tmp_path / "project", tmp_path / "project" / "books"
     beside.mkdir(parents=True)
-    (project / "network.py").write_text("def f():\n    import quicker\n" + "# x\n" * 99)
+    source = "def f():\n    import quicker\n" + "# x\n" * 199
+    (project / "network.py").write_text(source)
     (project / "quicker.py").write_text("import network\r\nx = '\tü'")
     (beside / "drawing.py").write_text("import network\n")
     monkeypatch.syspath_prepend(project)
@@ -181,7 +199,7 @@ def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypat
     first = checked.sections[-1].first
     listed = checked.text(first)
     assert re.search(rf"network\.py[. ]*{first}.*quicker\.py[. ]*{first + 1}", listed)
-    header = [mark.text for mark in checked.pages[first] if mark.bottom > TOP]
+    header = [m.text for m in checked.pages[first] if m.bottom > ON_ITS_SIDE[-1]]
     assert header == [APPENDIX, "network.py"]
     starts = [entry for entry in checked.reader.outline if isinstance(entry, list)]
     assert [entry.title for entry in starts[-1]] == wanted

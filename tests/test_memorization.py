@@ -36,14 +36,25 @@ def test_one_update_memorizes_a_hundred_random_labels(notebook, seed):
     assert notebook["iterations_to_memorize"](X, y, weights, biases, 1.0, limit=1) == 1
 
 
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_one_update_memorizes_with_a_balanced_output_bias_alone(notebook, seed):
+    X = np.random.default_rng(seed).random((100, 784)) - 0.5
+    y = get_mnist_threes_nines()[0][1][:100]
+    weights, biases = notebook["ordinary"](2000, seed)
+    balanced = notebook["balanced"](X, y, weights, biases, step_size=5.0)
+    assert not balanced[0].any()
+    assert notebook["iterations_to_memorize"](X, y, weights, balanced, 5.0, 1) == 1
+    assert notebook["iterations_to_memorize"](X, y, weights, biases, 5.0, 1) is None
+
+
 def test_iterations_are_counted_from_one_and_given_up_at_the_limit(notebook):
     X = np.random.default_rng(0).random((4, 784))
     y = np.array([0, 1, 1, 0])
     count = notebook["iterations_to_memorize"](
-        X, y, *notebook["ordinary"](50), 0.1, batch_size=4, limit=200
+        X, y, *notebook["ordinary"](50), 0.1, limit=200
     )
     assert 1 < count < 200
     for limit, expected in [(count, count), (count - 1, None)]:
         assert expected == notebook["iterations_to_memorize"](
-            X, y, *notebook["ordinary"](50), 0.1, batch_size=4, limit=limit
+            X, y, *notebook["ordinary"](50), 0.1, limit=limit
         )

@@ -1,10 +1,13 @@
 """What the notebooks share: tables, answers, figures of digits."""
 
+import re
+
 import numpy as np
 import pytest
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
+import nn_helpers
 import page
 
 pytestmark = pytest.mark.notebooks
@@ -25,6 +28,7 @@ def shown(monkeypatch):
 def test_table_is_markdown_with_numbers_flush_right(shown):
     page.table(["name", "value"], [["a", 1], ["b", 22]])
     assert shown[0][0].data == "| name | value |\n| :-- | --: |\n| a | 1 |\n| b | 22 |"
+    assert len(shown) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,6 +110,50 @@ def test_figure_carries_alternative_text_and_caption(shown):
     }
 
 
+def test_what_has_a_label_has_a_place_to_lead_to(shown):
+    page.figure(page.subplots()[0], "A caption.", "What is seen.", label="the-curves")
+    page.table(["a"], [[1]], "What each costs.", label="costs")
+    place, drawn, caption, other, table, said = shown
+    assert place[0].data == '<a id="the-curves"></a>'
+    assert place[1] == other[1] == {"metadata": {"role": "anchor"}}
+    assert drawn[1]["metadata"]["label"] == "the-curves"
+    assert table[1] == {"metadata": {"label": "costs"}}
+    assert said[0].data == "*What each costs.*" and said[1] == caption[1]
+
+
+def test_labels_are_plain_and_only_what_is_numbered_has_one(shown):
+    for label in ("The curves", "a_b", "3", "ä"):
+        with pytest.raises(ValueError, match="letters, digits and hyphens, got"):
+            page.figure(page.subplots()[0], "", "", label=label)
+    with pytest.raises(ValueError, match="without a caption has no number, got 'a'"):
+        page.table(["a"], [[1]], label="a")
+    assert shown == []
+
+
+def test_source_shows_a_function_as_it_stands_in_its_file(shown):
+    page.source(nn_helpers.sigmoid_activation)
+    page.source(nn_helpers.sigmoid_activation, docstring=False)
+    lines = (nn_helpers.PROJECT / "nn_helpers.py").read_text().splitlines()
+    whole, short = (thing.data.split("\n") for thing, _ in shown)
+    place = re.fullmatch(r"`nn_helpers.py`, lines (\d+) to (\d+):", whole[0])
+    first, last = map(int, place.groups())
+    assert whole[1:] == ["", "```python", *lines[first - 1 : last], "```"]
+    assert whole[3] == "@quietly()" and whole[-2] == "    return g, g * (1 - g)"
+    assert short[0] == whole[0][:-1] + ", without its docstring:"
+    assert short[1:5] == whole[1:5]
+    assert short[5:] == whole[whole.index('    """') + 1 :]
+
+
+def test_source_takes_what_stands_within_something_else(shown):
+    def inner(x):
+        return x
+
+    page.source(inner, docstring=False)
+    text = shown[0][0].data
+    assert text.startswith("`test_page.py`, lines ") and "docstring" not in text
+    assert text.endswith("```python\ndef inner(x):\n    return x\n```")
+
+
 @pytest.mark.parametrize("label", ["a < b", "x_1", 'the "loss"', "1\\2", "|x|", "{}"])
 def test_figure_refuses_signs_that_its_font_has_not(shown, label):
     fig, ax = page.subplots()
@@ -143,15 +191,16 @@ def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     shell = InteractiveShell.instance()
     try:
-        with capture_output() as seen, page.described("A caption.", "What is seen."):
+        with capture_output() as seen, page.described("A caption.", "Seen.", "x"):
             print("and what is printed")
             display({"image/png": "...", "text/plain": "a picture"}, raw=True)
     finally:
         shell.clear_instance()
-    picture, caption = seen.outputs
+    place, picture, caption = seen.outputs
+    assert place.data["text/markdown"] == '<a id="x"></a>'
     assert seen.stdout == "and what is printed\n"
     assert picture.data["image/png"] == "..."
-    assert picture.metadata == {"image/png": {"alt": "What is seen."}}
+    assert picture.metadata == {"image/png": {"alt": "Seen."}, "label": "x"}
     assert caption.data["text/markdown"] == "*A caption.*"
     assert caption.metadata == {"role": "caption"}
 

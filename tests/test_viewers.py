@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 
 import numpy as np
 import pytest
@@ -18,16 +19,7 @@ from nn_helpers import (
     sigmoid_activation,
     train,
 )
-from viewers import (
-    drawing,
-    film,
-    find,
-    mistakes,
-    parts,
-    pictures,
-    playground,
-    reasons,
-)
+from viewers import find, parts, pictures, reasons
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
@@ -157,14 +149,35 @@ def test_nearest_digits_are_the_nearest(data):
 
 # ---- 1: misclassified digits ---------------------------------------------------------
 
+def choose_group(box, group):
+    """Choose a group in the menu; return its size, which stands beside its name."""
+    menu = find(box, "show")
+    [(label, menu.value)] = [
+        (label, name) for label, name in menu.options if label.startswith(group)]
+    return int(label.removeprefix(group).strip(" ()"))
+
+
+def members(box, group):
+    """Page through a group and return the digits that it shows."""
+    found = []
+    for place in range(1, choose_group(box, group) + 1):
+        find(box, "which of them").value = place
+        found.append(find(box, "image").value)
+    return found
+
+
 def test_groups_are_sorted_by_how_sure_the_network_was():
     g = np.array([0.9, 0.4, 0.6, 0.1, 0.45, 0.99])
     y = np.array([0, 0, 0, 1, 1, 1])
-    found = {name: list(k) for name, k in mistakes.groups(g, y).items()}
-    assert set(found["all mistakes"][:2]) == {0, 3}
-    assert found["all mistakes"][2:] == [2, 4]
-    assert found["3 taken for 9"] == [0, 2] and found["9 taken for 3"] == [3, 4]
-    assert found["right, but nearly wrong"] == [1, 5]
+    images, first_pixel = np.zeros((6, 784)), np.zeros((784, 1))
+    images[:, 0], first_pixel[0] = np.log(g / (1 - g)), 1  # so that the outputs are g
+    network = [first_pixel], [np.zeros((1, 1))], [sigmoid_activation]
+    box = viewers.look_into(network, images, y, images, y)
+    mistakes = members(box, "all mistakes")
+    assert set(mistakes[:2]) == {0, 3} and mistakes[2:] == [2, 4]
+    assert members(box, "3 taken for 9") == [0, 2]
+    assert members(box, "9 taken for 3") == [3, 4]
+    assert members(box, "right, but nearly wrong") == [1, 5]
 
 
 def test_each_step_shows_the_digit_its_pushes_and_its_neighbours(network, data):
@@ -196,9 +209,17 @@ def test_the_menu_chooses_a_group_and_starts_at_its_first(network, data):
     X, y, X_test, y_test = data
     box = viewers.look_into(network, X_test, y_test, X, y)
     g, _ = forward_pass(X_test, *network)
+    surest_first = np.argsort(-abs(g - 0.5), kind="stable")
+    wrong = (g > 0.5) != y_test
+    expected = {
+        "right, but nearly wrong": surest_first[~wrong[surest_first]][::-1][:30],
+        "9 taken for 3": surest_first[(wrong & (y_test == 1))[surest_first]],
+        "3 taken for 9": surest_first[(wrong & (y_test == 0))[surest_first]],
+        "all mistakes": surest_first[wrong[surest_first]],
+    }
     find(box, "which of them").value = 2
-    for name, found in reversed(mistakes.groups(g, y_test).items()):
-        find(box, "show").value = name
+    for name, found in expected.items():
+        assert choose_group(box, name) == len(found)
         assert find(box, "which of them").value == 1
         assert find(box, "which of them").max == max(1, len(found))
         if len(found):
@@ -217,17 +238,17 @@ def test_the_box_takes_any_digit(network, data):
 
 def test_no_mistake_and_a_single_one(network, data):
     X, y, X_test, y_test = data
-    said = (forward_pass(X_test, *network)[0] > 0.5).astype(int)
-    box = viewers.look_into(network, X_test, said, X, y)
+    answers = (forward_pass(X_test, *network)[0] > 0.5).astype(int)
+    box = viewers.look_into(network, X_test, answers, X, y)
     assert "holds none" in find(box, "message").value
     assert find(box, "which of them").disabled and find(box, "which of them").value == 1
     find(box, "show").value = "right, but nearly wrong"
     assert find(box, "message").value == "" and not find(box, "which of them").disabled
 
-    said[4] = 1 - said[4]
-    box = viewers.look_into(network, X_test, said, X, y)
+    answers[4] = 1 - answers[4]
+    box = viewers.look_into(network, X_test, answers, X, y)
     assert find(box, "image").value == 4 and find(box, "which of them").disabled
-    assert viewers.look_into(network, X_test[:1], said[:1], X, y)
+    assert viewers.look_into(network, X_test[:1], answers[:1], X, y)
 
 
 def test_where_no_widget_can_be_shown_there_is_a_sentence(network, data, shown):
@@ -271,35 +292,69 @@ def test_the_film_keeps_the_first_every_fifth_and_the_last(run, data):
     assert len(viewers.record(iter([]), random_network([784, 3, 1]))) == 1
 
 
-def test_the_strongest_units_come_first_on_each_side():
-    weights = [np.ones((784, 5)), np.array([[1.0], [-3], [2], [-1], [0.5]])]
-    units, signs = film.strongest_units((weights, None, None), 2)
-    assert units.tolist() == [2, 0, 1, 3] and signs.tolist() == [1, 1, -1, -1]
+NO_HISTORY = {f"{a}_{b}": np.array([]) for a in ("train", "test")
+              for b in ("loss", "accuracy")}
+
+
+def test_the_strongest_units_come_first_on_each_side(data):
+    """Above those that push towards 9, below those that push towards 3."""
+    sizes = np.array([1.0, 2, 3, 4, 5] + 9 * [0.1])  # of each unit's weights
+    says = np.array([1.0, -3, 2, -1, 0.5] + 9 * [0.1])  # and what its output weighs
+    network = ([np.tile(sizes, (784, 1)), says[:, np.newaxis]],
+               [np.zeros((1, 14)), np.zeros((1, 1))], ACTIVATIONS)
+    box = viewers.through_time([(0, network)], NO_HISTORY, data[2], data[3])
+    picture = pixels(value(box, "weights"))
+    tiles = picture[14 * 3::29 * 3, 14 * 3::29 * 3]  # their middles, (2, 8, 3)
+    expected = np.zeros((2, 8))
+    expected[0] = [3, 5, 1] + 5 * [0.1]  # a strength of 6, 2.5, 1, and then of 0.01
+    expected[1, :2] = [-2, -4]
+    for row, signed in zip(tiles, expected, strict=True):
+        for colour, size in zip(row, signed, strict=True):
+            square = pictures.signed_png(np.full(784, size), 5, scale=1)
+            assert colour.tolist() == pixels(square)[0, 0].tolist()
+
+
+def chance_now(box):
+    """Return the probability of its true digit that the viewer tells."""
+    return float(find(box, "now").value.split("probability of ")[1].split(":")[0])
 
 
 def test_the_fate_of_a_digit_is_what_each_network_says(run, data):
-    recorded, _ = run
+    recorded, history = run
     for image, label in [(data[2][3], 0), (data[2][3], 1), (np.zeros(784), 1)]:
+        box = viewers.through_time(recorded, history, image[np.newaxis], [label])
+        fig = viewers.film_figure(recorded, [0], image[np.newaxis], [label], [0])
         g = np.array([reasons.probabilities(network, image[np.newaxis])[0]
                       for _, network in recorded])
         expected = g if label else 1 - g
-        assert film.fate(recorded, image, label) == pytest.approx(expected, abs=1e-5)
+        assert fig.axes[-1].lines[0].get_ydata() == pytest.approx(expected, abs=1e-5)
+        for index, chance in enumerate(expected):
+            find(box, "timestep").index = index
+            assert chance_now(box) == pytest.approx(chance, abs=6e-4)
 
 
-@pytest.mark.parametrize("right, said", [
+def fate_in_words(right, times, data):
+    """What is told of a digit that was right at these of the times, and then only."""
+    film = [(t, ([np.zeros((784, 1))], [np.array([[1.0 if is_right else -1.0]])],
+                 [sigmoid_activation])) for t, is_right in zip(times, right)]
+    box = viewers.through_time(film, NO_HISTORY, data[2][:1], [1])
+    return find(box, "fate").value
+
+
+@pytest.mark.parametrize("right, words", [
     ([0, 0, 0, 0], "never got"),
     ([1, 1, 1, 1], "at timesteps 0&ndash;15, and it stayed right"),
     ([0, 1, 1, 0], "at timesteps 5&ndash;10, and it was lost for good after 10"),
     ([0, 1, 0, 0], "only at timestep 5."),
     ([1, 0, 0, 1], "at timesteps 0, 15, and it stayed right"),
 ])
-def test_the_fate_of_a_digit_in_words(right, said):
-    assert said in film.spells(np.array(right, bool), np.array([0, 5, 10, 15]))
+def test_the_fate_of_a_digit_in_words(right, words, data):
+    assert words in fate_in_words(right, [0, 5, 10, 15], data)
 
 
-def test_many_spells_are_cut_short():
-    said = film.spells(np.arange(40) % 2 == 0, np.arange(40))
-    assert "0, 2, 16 spells more, 36, 38" in said
+def test_many_spells_are_cut_short(data):
+    words = fate_in_words(20 * [1, 0], range(40), data)
+    assert "0, 2, 16 spells more, 36, 38" in words
 
 
 def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
@@ -332,9 +387,7 @@ def test_it_follows_the_digit_of_another_viewer(run, network, data):
 
 def test_a_film_of_one_picture_and_a_history_without_a_test_set(data):
     network = random_network([784, 3, 1])
-    empty = {f"{a}_{b}": np.array([]) for a in ("train", "test")
-             for b in ("loss", "accuracy")}
-    box = viewers.through_time([(0, network)], empty, data[2], data[3])
+    box = viewers.through_time([(0, network)], NO_HISTORY, data[2], data[3])
     assert "before the first update" in find(box, "now").value
 
 
@@ -359,8 +412,9 @@ def playground_box(data):
 
 def test_a_training_finishes_and_gives_what_train_gives(playground_box, data):
     box, networks = playground_box
-    said = asyncio.run(press(box, hidden_units="10", batch_size="20", epochs=2, seed=3))
-    assert said.endswith(": finished.")
+    status = asyncio.run(
+        press(box, hidden_units="10", batch_size="20", epochs=2, seed=3))
+    assert status.endswith(": finished.")
     rng = np.random.default_rng(3)
     weights, biases, _ = train(
         *data[:2], None, None, create_weight_matrices([784, 10, 1], rng),
@@ -392,8 +446,8 @@ def test_earlier_runs_stay_until_they_are_forgotten(playground_box):
 @pytest.mark.parametrize("batch", ["1", "all 100"])
 def test_batches_of_one_and_of_all(playground_box, batch):
     box, networks = playground_box
-    said = asyncio.run(press(box, batch_size=batch, hidden_units="3", epochs=2))
-    assert said.endswith("finished.") and f"batch {batch.split()[0]}," in said
+    status = asyncio.run(press(box, batch_size=batch, hidden_units="3", epochs=2))
+    assert status.endswith("finished.") and f"batch {batch.split()[0]}," in status
 
 
 def test_stopped_at_once_and_stopped_later(playground_box):
@@ -416,16 +470,15 @@ def test_stopped_at_once_and_stopped_later(playground_box):
         assert len(networks) == 1
 
 
-def test_a_training_that_breaks_down_says_why(playground_box, monkeypatch):
-    def diverge(*args, **options):
-        raise ValueError("layer 0: W must be finite, but holds inf or nan")
-        yield
-
-    monkeypatch.setattr(playground, "sgd", diverge)
-    box, _ = playground_box
-    said = asyncio.run(press(box))
-    assert "broke down: layer 0: W must be finite" in said
-    assert not find(box, "Train").disabled
+def test_a_training_that_breaks_down_says_why(data):
+    X_train, *others = data
+    X_train = X_train.copy()
+    X_train[50, 300] = np.nan
+    box = viewers.train_yourself(X_train, *others)
+    status = asyncio.run(press(box))
+    assert re.search(r": broke down: .*\bfinite\b", status)
+    assert "broke down: " in find(box, "runs-text").value
+    assert not find(box, "Train").disabled and find(box, "Stop").disabled
 
 
 def test_a_first_run_to_compare_with(data, run):
@@ -440,13 +493,13 @@ def test_each_step_size_shows_its_secant_and_its_error():
     seen = set()
     for index, eps in [(0, 1.0), (25, 1e-5), (75, 1e-15)]:
         find(box, "step").index = index
-        said = find(box, "epsilon").value
-        assert f"Step {eps:.1e}" in said
+        words = find(box, "epsilon").value
+        assert f"Step {eps:.1e}" in words
         slope = (np.sin(1 + eps) - np.sin(1 - eps)) / ((1 + eps) - (1 - eps))
-        assert f"{slope:.12f}" in said
+        assert f"{slope:.12f}" in words
         seen.add(value(box, "secant"))
     assert len(seen) == 3
-    assert "f is rounded" in said
+    assert "f is rounded" in words
 
 
 def test_the_error_is_blamed_on_the_right_cause():
@@ -466,11 +519,11 @@ def test_a_digit_of_mnist_drawn_ten_times_larger_comes_back_as_itself():
             continue  # MNIST's own anti-aliasing left a row of it empty
         sheet = np.zeros((500, 500), np.uint8)
         sheet[100:380, 37:317] = np.kron(255 * image, np.ones((10, 10)))
-        assert abs(drawing.as_mnist(sheet) - image).max() < 0.01
+        assert abs(viewers.as_mnist(sheet) - image).max() < 0.01
 
 
 def test_a_drawing_keeps_its_proportions_and_gets_grey_edges():
-    wide = drawing.as_mnist(viewers.ink([[(20, 100), (260, 100)]]))
+    wide = viewers.as_mnist(viewers.ink([[(20, 100), (260, 100)]]))
     rows, columns = np.nonzero(wide)
     assert np.ptp(columns) == 19 and np.ptp(rows) <= 2
     assert ((wide > 0) & (wide < 1)).any() and wide.max() == 1
@@ -481,21 +534,23 @@ def test_a_drawing_keeps_its_proportions_and_gets_grey_edges():
     [[(5, 5), (5, 270), (270, 270)]], [[(-500, -500)]],
 ])
 def test_any_drawing_fits_the_field(strokes):
-    image = drawing.as_mnist(viewers.ink(strokes))
+    image = viewers.as_mnist(viewers.ink(strokes))
     assert image.shape == (28, 28) and image.min() >= 0 and image.max() <= 1
 
 
 def test_the_centre_of_mass_is_in_the_centre():
     for strokes in viewers.EXAMPLES.values():
-        image = drawing.as_mnist(viewers.ink(strokes))
+        image = viewers.as_mnist(viewers.ink(strokes))
         for axis in (0, 1):
             mass = image.sum(axis=1 - axis)
             assert abs(mass @ np.arange(28) / mass.sum() - 14) <= 0.5
 
 
 def mouse(box, event, x, y):
+    """Tell the sheet what the mouse does, in a message as the browser sends it."""
     content = {"event": event, "x": x, "y": y}
-    find(box, "sheet")._handle_frontend_event(None, content, [])
+    data = {"method": "custom", "content": content}
+    find(box, "sheet").comm.handle_msg({"content": {"data": data}, "buffers": []})
 
 
 def test_the_answer_follows_the_mouse(network, data):
@@ -510,7 +565,7 @@ def test_the_answer_follows_the_mouse(network, data):
     mouse(box, "mouse_up", 200, 60)
     mouse(box, "mouse_move", 10, 200)
     assert value(box, "digit") == line != dot and find(box, "hint").value == ""
-    drawn = drawing.as_mnist(viewers.ink([[(60, 60), (200, 60)]]))
+    drawn = viewers.as_mnist(viewers.ink([[(60, 60), (200, 60)]]))
     assert line == pictures.digit_png(drawn, 16)
     g = forward_pass(drawn.reshape(1, -1), *network)[0][0]
     assert f"{max(g, 1 - g):.3f}" in find(box, "digit-caption").value
@@ -544,8 +599,10 @@ def test_the_figure_of_a_film_has_its_moments_and_fates(run, data):
     assert [ax.get_ylabel() for ax in moments] == ["timestep 0", "timestep 12"]
     drawn = [line for line in fates.lines if len(line.get_xdata()) == len(recorded)]
     for line, k in zip(drawn, [4, 5]):
-        expected = film.fate(recorded, data[2][k], data[3][k])
-        assert np.array_equal(line.get_ydata(), expected)
+        g = np.array([reasons.probabilities(network, data[2][k:k + 1])[0]
+                      for _, network in recorded])
+        expected = g if data[3][k] else 1 - g
+        assert line.get_ydata() == pytest.approx(expected, abs=1e-5)
         assert line.get_label().startswith(f"{k}, a ")
 
 
@@ -556,17 +613,7 @@ def test_the_figure_of_drawings_has_two_pictures_for_each(network):
     for strokes, title, shown in zip(
         viewers.EXAMPLES.values(), titles[1::2], fig.axes[1::2]
     ):
-        image = drawing.as_mnist(viewers.ink(strokes))
+        image = viewers.as_mnist(viewers.ink(strokes))
         assert np.array_equal(shown.images[0].get_array(), image)
         g = forward_pass(image.reshape(1, -1), *network)[0][0]
         assert title == f"{'9' if g > 0.5 else '3'}, {max(g, 1 - g):.3f}"
-
-
-def test_the_figure_of_settings_draws_what_training_gives(data):
-    fig, runs = viewers.settings_figure(*data, [{}, {"hidden": 3, "step_size": 10}])
-    assert [run.name for run in runs] == ["as above", "hidden 3, step size 10"]
-    loss, hits = fig.axes
-    for run, line, other in zip(runs, loss.lines, hits.lines):
-        assert list(line.get_ydata()) == run.test_loss
-        assert list(other.get_ydata()) == run.test_accuracy
-        assert run.epochs[-1] == 1

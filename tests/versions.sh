@@ -25,8 +25,8 @@ case_of() { # NAME PYTHON TESTS INSTALLATION...
   if "$python" -m venv "$folder/$name" &&
     "$folder/$name/bin/python" -m pip install --quiet --disable-pip-version-check \
       "$@" >"$folder/$name.log" 2>&1 &&
-    "$folder/$name/bin/python" -m pytest -q -p no:cacheprovider -m "$tests" \
-      >>"$folder/$name.log" 2>&1
+    "$folder/$name/bin/python" -m pytest -q -p no:cacheprovider -n logical \
+      --dist loadfile -m "$tests" >>"$folder/$name.log" 2>&1
   then
     result=passed
   else
@@ -59,7 +59,7 @@ run() {
         -r tests/requirements.txt ;;
     *)
       case_of "$1" "$1" "$network or export or notebooks" -r requirements.txt \
-        -r tests/requirements.txt ;;
+        -r tests/requirements.txt -c requirements.lock ;;
   esac
 }
 

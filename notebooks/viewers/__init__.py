@@ -11,19 +11,18 @@ Each shows its widgets and returns the box that holds them; find(box, label) giv
 of them. A slider sends the kernel only its newest position: those passed over while a
 picture was being made are dropped, so a fast hand never waits for old pictures.
 
-reasons_figure, film_figure, drawings_figure and settings_figure draw the same for
-those who only read.
+reasons_figure, film_figure and drawings_figure draw the same for those who only read.
 """
 
 from .drawing import EXAMPLES, as_mnist, draw_a_digit, drawings_figure, ink
 from .film import film_figure, record, through_time
 from .mistakes import look_into, reasons_figure
 from .parts import find
-from .playground import settings_figure, train_yourself
+from .playground import train_yourself
 from .secant import move_epsilon
 
 __all__ = [
     "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "film_figure", "find",
-    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "settings_figure",
-    "through_time", "train_yourself",
+    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "through_time",
+    "train_yourself",
 ]

@@ -1,5 +1,7 @@
 """Draw a 3 or a 9 with the mouse, and watch what the network makes of it."""
 
+from collections.abc import Callable
+
 import ipywidgets as widgets
 import numpy as np
 from ipycanvas import Canvas, hold_canvas
@@ -9,7 +11,7 @@ from traitlets import Unicode
 
 import page
 
-from .mistakes import explainer, name_of
+from .mistakes import Explainer, name_of
 from .parts import row, show, text
 from .reasons import probabilities
 
@@ -96,9 +98,61 @@ def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure
 
 
 class Sheet(Canvas):
-    """A canvas with a text for those who cannot see it: see parts.Picture."""
+    """A sheet to draw on: strokes holds what is drawn, and changed is called after.
+
+    description is a text for those who cannot see it: see parts.Picture.
+    """
 
     description = Unicode().tag(sync=True)
+
+    def __init__(self, changed: Callable[[], None]):
+        super().__init__(width=SIDE, height=SIDE, layout=widgets.Layout(
+            width=f"{SIDE}px", height=f"{SIDE}px", border="1px solid #999",
+            margin="0 14px 8px 0"))
+        self.add_class("sheet")
+        self.tooltip = "A sheet of paper: draw a 3 or a 9 here with the mouse"
+        self.changed = changed
+        self.strokes: list[Stroke] = []
+        self.pen_is_down = False
+        self.on_mouse_down(self.pen_down)
+        self.on_mouse_move(self.pen_moved)
+        self.on_mouse_up(self.pen_up)
+        self.on_mouse_out(self.pen_up)
+        self.on_client_ready(self.redraw)
+
+    def pen_down(self, x: float, y: float) -> None:
+        """Begin a stroke, with a dot."""
+        self.pen_is_down = True
+        self.strokes.append([(x, y)])
+        self.pen_moved(x, y)
+
+    def pen_moved(self, x: float, y: float) -> None:
+        """Lengthen the stroke, if the pen is on the sheet."""
+        if self.pen_is_down:
+            start = self.strokes[-1][-1]
+            self.strokes[-1].append((x, y))
+            self.stroke_line(*start, x, y)
+            self.changed()
+
+    def pen_up(self, x: float, y: float) -> None:
+        """End the stroke here."""
+        self.pen_moved(x, y)
+        self.pen_is_down = False
+
+    def put(self, strokes: list[Stroke]) -> None:
+        """Show these strokes in place of all others."""
+        self.strokes = [list(stroke) for stroke in strokes]
+        self.redraw()
+        self.changed()
+
+    def redraw(self) -> None:
+        """Draw all strokes on clean paper."""
+        with hold_canvas():
+            self.fill_style, self.stroke_style = "white", "black"
+            self.line_width, self.line_cap, self.line_join = PEN, "round", "round"
+            self.fill_rect(0, 0, SIDE, SIDE)
+            for stroke in self.strokes:
+                self.stroke_lines(np.array(stroke[:1] + stroke))
 
 
 def draw_a_digit(
@@ -109,65 +163,25 @@ def draw_a_digit(
     network is (weight_matrices, biases, activations); the nearest digits come from
     X_train, y_train.
     """
-    strokes: list[Stroke] = []
-    pen_is_down = False
-    sheet = Sheet(width=SIDE, height=SIDE, layout=widgets.Layout(
-        width=f"{SIDE}px", height=f"{SIDE}px", border="1px solid #999",
-        margin="0 14px 8px 0"))
-    sheet.add_class("sheet")
-    sheet.tooltip = "A sheet of paper: draw a 3 or a 9 here with the mouse"
-    views, explain = explainer(network, X_train, y_train)
+    explainer = Explainer(network, X_train, y_train)
     hint = text("hint", 700)
 
-    def answer():
-        empty = not strokes
+    def answer() -> None:
+        empty = not sheet.strokes
         hint.value = "The sheet is empty: draw a 3 or a 9 on it." if empty else ""
-        explain(as_mnist(ink(strokes)), "An empty sheet. " if empty else "")
+        explainer.explain(as_mnist(ink(sheet.strokes)),
+                          "An empty sheet. " if empty else "")
 
-    def redraw():
-        with hold_canvas():
-            sheet.fill_style, sheet.stroke_style = "white", "black"
-            sheet.line_width, sheet.line_cap, sheet.line_join = PEN, "round", "round"
-            sheet.fill_rect(0, 0, SIDE, SIDE)
-            for stroke in strokes:
-                sheet.stroke_lines(np.array(stroke[:1] + stroke))
-
-    def down(x, y):
-        nonlocal pen_is_down
-        pen_is_down = True
-        strokes.append([(x, y)])
-        move(x, y)
-
-    def move(x, y):
-        if pen_is_down:
-            start = strokes[-1][-1]
-            strokes[-1].append((x, y))
-            sheet.stroke_line(*start, x, y)
-            answer()
-
-    def up(x, y):
-        nonlocal pen_is_down
-        move(x, y)
-        pen_is_down = False
-
-    def put(new):
-        strokes[:] = [list(stroke) for stroke in new]
-        redraw()
-        answer()
-
-    sheet.on_mouse_down(down)
-    sheet.on_mouse_move(move)
-    sheet.on_mouse_up(up)
-    sheet.on_mouse_out(up)
-    sheet.on_client_ready(redraw)
-    buttons = [widgets.Button(description="Clear", icon="trash")]
-    buttons[0].on_click(lambda _: put([]))
+    sheet = Sheet(answer)
+    sheet.put([])
+    clear = widgets.Button(description="Clear", icon="trash")
+    clear.on_click(lambda _: sheet.put([]))
+    buttons = [clear]
     for name, example in EXAMPLES.items():
         button = widgets.Button(description=f"Draw {name} for me",
                                 layout=widgets.Layout(width="auto"))
-        button.on_click(lambda _, example=example: put(example))
+        button.on_click(lambda _, example=example: sheet.put(example))
         buttons.append(button)
-    put([])
-    viewer = widgets.VBox([row(*buttons), hint, row(sheet, *views.children)])
+    viewer = widgets.VBox([row(*buttons), hint, row(sheet, *explainer.panels)])
     show(viewer, "Here one draws a digit with the mouse and the network answers.")
     return viewer

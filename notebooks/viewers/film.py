@@ -140,17 +140,90 @@ def spells(right: np.ndarray, times: np.ndarray) -> str:
     padded = np.concatenate([[0], right, [0]])
     edges = np.flatnonzero(np.diff(padded))
     starts, ends = edges[::2], edges[1::2] - 1
-    said = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
-            for a, b in zip(starts, ends)]
-    if not said:
+    parts = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
+             for a, b in zip(starts, ends)]
+    if not parts:
         return "It never got this digit right."
     if right.sum() == 1 and not right[-1]:
-        return f"It got this digit right only at timestep {said[0]}."
+        return f"It got this digit right only at timestep {parts[0]}."
     end = (f"and it was lost for good after {times[ends[-1]]}." if not right[-1] else
            "and it stayed right.")
-    if len(said) > 6:
-        said = said[:2] + [f"{len(said) - 4} spells more"] + said[-2:]
-    return f"It got this digit right at timesteps {', '.join(said)}, {end}"
+    if len(parts) > 6:
+        parts = parts[:2] + [f"{len(parts) - 4} spells more"] + parts[-2:]
+    return f"It got this digit right at timesteps {', '.join(parts)}, {end}"
+
+
+class TimeLine:
+    """The viewer of through_time: what it shows, and where its controls stand.
+
+    The arguments are those of through_time; number is the box that chooses the digit.
+    """
+
+    def __init__(
+        self,
+        film: list[tuple[int, tuple]],
+        history: dict[str, np.ndarray],
+        images: np.ndarray,
+        y: np.ndarray,
+        number: widgets.BoundedIntText,
+    ):
+        self.film, self.history, self.images, self.y = film, history, images, y
+        self.times = np.array([t for t, _ in film])
+        self.tiles, self.largest = unit_tiles(film)
+        self.paint, self.set_digit, self.set_cursor = _film_strip(history, self.times)
+
+        self.number = number
+        self.place = chooser("timestep", [str(t) for t in self.times], index=0)
+        self.play = player("the training", 150, min=0, max=len(film) - 1)
+        widgets.jslink((self.play, "value"), (self.place, "index"))
+        self.digit, self.curves = (
+            picture("followed", 84, 84), picture("curves", WIDE, HIGH))
+        self.weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+        self.now, self.fate = text("now", WIDE - 96, 2), text("fate", WIDE - 96, 2)
+
+        self.choose_digit()
+        self.place.observe(self.choose_moment, names="index")
+        self.number.observe(self.choose_digit, names="value")
+
+    def box(self) -> widgets.VBox:
+        """Return all widgets, laid out."""
+        heading = text("weights-heading", WIDE, 2)
+        heading.value = (
+            f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
+            f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
+            f"{swatch(THREE)} it lowers it.")
+        words = widgets.VBox(
+            [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
+        return widgets.VBox([
+            row(self.place, self.play, self.number), row(self.digit, words),
+            self.curves, heading, self.weights])
+
+    def choose_digit(self, _change: object = None) -> None:
+        """Show another digit: its picture, its fate and the curve of that."""
+        k = self.number.value
+        self.chances = fate(self.film, self.images[k], self.y[k])
+        self.set_digit(self.chances)
+        self.fate.value = spells(self.chances > 0.5, self.times)
+        self.digit.value = digit_png(self.images[k], 6)
+        self.digit.tooltip = f"Image {k}, a {name_of(self.y[k])}."
+        self.choose_moment()
+
+    def choose_moment(self, _change: object = None) -> None:
+        """Show another moment: the curves' cursor, the weights and the numbers."""
+        index = self.place.index
+        t = self.times[index]
+        self.set_cursor(t)
+        self.curves.value = self.paint()
+        self.weights.value = mosaic_png(self.tiles(index), self.largest, ROW, scale=3)
+        k, g = self.number.value, self.chances[index]
+        moment = f"Timestep {t}{_numbers_at(self.history, t)}"
+        chance = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
+                  f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
+        self.now.value = f"<b>{moment}.</b><br>{chance}."
+        self.curves.tooltip = (
+            f"Curves of loss, accuracy, probability. {moment}. {chance}.")
+        self.weights.tooltip = (
+            f"The weights of {2 * ROW} hidden units at timestep {t}.")
 
 
 def through_time(
@@ -166,54 +239,11 @@ def through_time(
     or (n, 784) have labels y (n,). The box "image" chooses the digit. With follow, a
     viewer made by look_into, it is that viewer's box: both show the same digit.
     """
-    times = np.array([t for t, _ in film])
-    tiles, largest = unit_tiles(film)
-    paint, set_digit, set_cursor = _film_strip(history, times)
-
-    number = number_box("image", len(images) - 1)
-    if follow is not None:
+    if follow is None:
+        number = number_box("image", len(images) - 1)
+    else:
         number = find(follow, "image")
-    place = chooser("timestep", [str(t) for t in times], index=0)
-    play = player("the training", 150, min=0, max=len(film) - 1)
-    digit, curves = picture("followed", 84, 84), picture("curves", WIDE, HIGH)
-    weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
-    now, spelt = text("now", WIDE - 96, 2), text("fate", WIDE - 96, 2)
-    of_digit = np.zeros(len(film))
-
-    def look(change=None):
-        t = times[place.index]
-        set_cursor(t)
-        curves.value = paint()
-        weights.value = mosaic_png(tiles(place.index), largest, ROW, scale=3)
-        k, g = number.value, of_digit[place.index]
-        moment = f"Timestep {t}{_numbers_at(history, t)}"
-        chance = (f"Image {k} is a {name_of(y[k])}, and the network gives that a "
-                  f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
-        now.value = f"<b>{moment}.</b><br>{chance}."
-        curves.tooltip = f"Curves of loss, accuracy, probability. {moment}. {chance}."
-        weights.tooltip = f"The weights of {2 * ROW} hidden units at timestep {t}."
-
-    def choose(change=None):
-        k = number.value
-        of_digit[:] = fate(film, images[k], y[k])
-        set_digit(of_digit)
-        spelt.value = spells(of_digit > 0.5, times)
-        digit.value = digit_png(images[k], 6)
-        digit.tooltip = f"Image {k}, a {name_of(y[k])}."
-        look()
-
-    place.observe(look, names="index")
-    number.observe(choose, names="value")
-    choose()
-    above = text("weights-heading", WIDE, 2)
-    above.value = (
-        f"<b>What {2 * ROW} hidden units look for</b>: above those that push towards "
-        f"9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
-        f"{swatch(THREE)} it lowers it.")
-    said = widgets.VBox([now, spelt], layout=widgets.Layout(margin="0 0 0 12px"))
-    viewer = widgets.VBox([
-        row(place, play, number), row(digit, said), curves, above, weights])
-    widgets.jslink((play, "value"), (place, "index"))
+    viewer = TimeLine(film, history, images, y, number).box()
     show(viewer, f"Here a slider goes through the training, {len(film)} moments of it.")
     return viewer
 

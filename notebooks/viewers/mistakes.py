@@ -1,7 +1,5 @@
 """Page through the digits that a network gets wrong, and see why."""
 
-from collections.abc import Callable
-
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,7 +9,6 @@ from page import NINE, THREE
 
 from .parts import (
     LABEL,
-    find,
     number_box,
     panel,
     player,
@@ -32,59 +29,71 @@ def name_of(label: float) -> str:
 
 def verdict(g: float, label: float | None = None) -> str:
     """Say in words what the output g means, beside the true label if there is one."""
-    said = f"{name_of(g)} with probability {max(g, 1 - g):.3f}"
+    answer = f"{name_of(g)} with probability {max(g, 1 - g):.3f}"
     if label is None:
-        return f"The network says {said}"
+        return f"The network says {answer}"
     if name_of(g) == name_of(label):
-        return f"a {name_of(label)}, rightly taken for a {said}"
-    return f"a {name_of(label)}, taken for a {said}"
+        return f"a {name_of(label)}, rightly taken for a {answer}"
+    return f"a {name_of(label)}, taken for a {answer}"
 
 
-def explainer(
-    network: tuple, X_train: np.ndarray, y_train: np.ndarray
-) -> tuple[widgets.Widget, Callable[..., None]]:
-    """Return a row of four pictures, and the function that fills it.
+class Explainer:
+    """A row of four pictures that explain what a network says of an image.
 
-    Beside the image stand the pixels' pushes and the nearest training digit of each
-    class. explain(image, before, label) takes the image (28, 28) or (784,), the first
-    words of its caption, and its label if it has one.
+    Beside the image stand the pixels' pushes and the nearest digit of each class in
+    X_train, y_train.
     """
-    nearest = nearest_finder(X_train, y_train)
-    box = row(
-        panel("digit", "What the network is shown", 224, 3),
-        panel("pushes", "What pushed", 224, 4),
-        panel("nearest-3", "Nearest training 3", 140, 2),
-        panel("nearest-9", "Nearest training 9", 140, 2),
-    )
 
-    def fill(name: str, png: bytes, alt: str, caption: str) -> None:
-        find(box, name).value = png
-        find(box, name).tooltip = alt
-        find(box, f"{name}-caption").value = caption
+    def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray):
+        self.network, self.X_train = network, X_train
+        self.nearest = nearest_finder(X_train, y_train)
+        self.panels = [
+            panel("digit", "What the network is shown", 224, 3),
+            panel("pushes", "What pushed", 224, 4),
+            panel("nearest-3", "Nearest training 3", 140, 2),
+            panel("nearest-9", "Nearest training 9", 140, 2),
+        ]
 
-    def explain(image: np.ndarray, before: str = "", label: float | None = None):
+    def explain(
+        self, image: np.ndarray, before: str = "", label: float | None = None
+    ) -> None:
+        """Show image (28, 28) or (784,); before is what its caption begins with."""
         x = image.ravel()
-        g = probabilities(network, x[np.newaxis])[0]
-        said = before + verdict(g, label)
-        fill("digit", digit_png(x, 16), f"The digit. {said}.", f"{said}.")
+        g = probabilities(self.network, x[np.newaxis])[0]
+        words = f"{before}{verdict(g, label)}."
+        of_digit, of_pushes, *of_neighbours = self.panels
+        _fill(of_digit, digit_png(x, 16), f"The digit. {words}", words)
+        self._show_pushes(of_pushes, x, g)
+        for name, one, (k, distance) in zip("39", of_neighbours, self.nearest(x)):
+            self._show_neighbour(one, name, k, distance)
 
-        pushed, rest = pushes(network, x)
+    def _show_pushes(self, of_pushes: widgets.Box, x: np.ndarray, g: float) -> None:
+        pushed, rest = pushes(self.network, x)
         to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
-        fill("pushes", signed_png(pushed, abs(pushed).max(), 16),
-             f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
-             f"towards 3, {to_nine:+.2f} towards 9.",
-             f"{swatch(THREE)} towards 3: {to_three:+.2f}<br>"
-             f"{swatch(NINE)} towards 9: {to_nine:+.2f}<br>biases: {rest:+.2f}<br>"
-             f"sum, the logit: <b>{to_three + to_nine + rest:+.2f}</b>, "
-             f"so {name_of(g)}")
+        logit = to_three + to_nine + rest
+        alt = (f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
+               f"towards 3, {to_nine:+.2f} towards 9.")
+        caption = (f"{swatch(THREE)} towards 3: {to_three:+.2f}<br>"
+                   f"{swatch(NINE)} towards 9: {to_nine:+.2f}<br>biases: {rest:+.2f}"
+                   f"<br>sum, the logit: <b>{logit:+.2f}</b>, so {name_of(g)}")
+        _fill(of_pushes, signed_png(pushed, abs(pushed).max(), 16), alt, caption)
 
-        for name, (k, distance) in zip(("nearest-3", "nearest-9"), nearest(x)):
-            seen = X_train[k] if k >= 0 else np.zeros(784)
-            where = f"training digit {k}, distance {distance:.2f}" if k >= 0 else "none"
-            fill(name, digit_png(seen, 10), f"The {name[:-2]} {name[-1]}: {where}.",
-                 where.replace(", ", "<br>"))
+    def _show_neighbour(
+        self, one: widgets.Box, name: str, k: int, distance: float
+    ) -> None:
+        if k < 0:
+            image, where, caption = np.zeros(784), "none", "none"
+        else:
+            image = self.X_train[k]
+            where = f"training digit {k}, distance {distance:.2f}"
+            caption = f"training digit {k}<br>distance {distance:.2f}"
+        _fill(one, digit_png(image, 10), f"The nearest {name}: {where}.", caption)
 
-    return box, explain
+
+def _fill(of_one: widgets.Box, png: bytes, alt: str, caption: str) -> None:
+    """Put a picture and its caption into a panel."""
+    _, view, words = of_one.children
+    view.value, view.tooltip, words.value = png, alt, caption
 
 
 def reasons_figure(
@@ -154,11 +163,11 @@ def look_into(
     play = player("the group", 1500, min=1, max=1)
     number = number_box("image", len(images) - 1)
     message = text("message", 720)
-    views, explain = explainer(network, X_train, y_train)
+    explainer = Explainer(network, X_train, y_train)
 
     def look(change=None):
         k = number.value
-        explain(images[k], f"Image {k}: ", y[k])
+        explainer.explain(images[k], f"Image {k}: ", y[k])
 
     def step(change=None):
         found = of_group[menu.value]
@@ -180,7 +189,8 @@ def look_into(
     menu.observe(choose, names="value")
     choose()
     look()
-    viewer = widgets.VBox([row(menu, number), row(place, play), message, views])
+    viewer = widgets.VBox([row(menu, number), row(place, play), message,
+                           row(*explainer.panels)])
     widgets.jslink((play, "value"), (place, "value"))
     count = len(of_group["all mistakes"])
     show(viewer, f"Here a slider pages through the misclassified digits ({count}).")

@@ -1,5 +1,7 @@
 """The parts of every viewer: labelled controls, pictures and texts that never jump."""
 
+from collections.abc import Sequence
+
 import ipywidgets as widgets
 from IPython.display import display
 from traitlets import Unicode
@@ -86,10 +88,17 @@ def slider(label: str, **options) -> widgets.IntSlider:
     )
 
 
-def chooser(label: str, values: list[str], index: int) -> widgets.SelectionSlider:
-    """Return a slider over texts, one of which stands beside it."""
+def chooser(
+    label: str, texts: list[str], index: int, values: Sequence | None = None
+) -> widgets.SelectionSlider:
+    """Return a slider over texts, one of which stands beside it.
+
+    Its value is the one of values that belongs to the text, or else the text's index.
+    """
+    if values is None:
+        values = range(len(texts))
     return widgets.SelectionSlider(
-        options=[(value, k) for k, value in enumerate(values)], index=index,
+        options=list(zip(texts, values, strict=True)), index=index,
         description=label, tooltip=HOW, style=LABEL,
         layout=widgets.Layout(width="440px"),
     )

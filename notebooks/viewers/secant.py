@@ -30,21 +30,21 @@ def move_epsilon(
     errors = abs(found - slope)
     paint, place_at = _three_views(f, a, epsilons, found, errors)
     place = chooser("step", [f"{eps:.1e}" for eps in epsilons], index=1)
-    views, said = picture("secant", WIDE, HIGH), text("epsilon", WIDE, 2)
+    view, words = picture("secant", WIDE, HIGH), text("epsilon", WIDE, 2)
 
     def look(change=None):
         k = place.index
         place_at(k)
-        views.value = paint()
+        view.value = paint()
         result = (f"Step {epsilons[k]:.1e}: the secant's slope is {found[k]:.12f}, "
                   f"the true one {slope:.12f}.")
         reason = f"The error is {errors[k]:.1e}: {_blame(epsilons[k])}."
-        said.value = f"<b>{result}</b><br>{reason}"
-        views.tooltip = f"Secant, magnified secant and error. {result} {reason}"
+        words.value = f"<b>{result}</b><br>{reason}"
+        view.tooltip = f"Secant, magnified secant and error. {result} {reason}"
 
     place.observe(look, names="index")
     look()
-    viewer = widgets.VBox([place, said, views])
+    viewer = widgets.VBox([place, words, view])
     show(viewer, "Here a slider moves the step from 1 down to 1e-15.")
     return viewer
 
@@ -67,15 +67,16 @@ def _three_views(f, a, epsilons, found, errors):
     """
     fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
     curve, microscope, error = fig.subplots(1, 3)
-    wide, near = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
+    offsets, multiples = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
 
-    curve.plot(a + wide, f(a + wide), color=THREE)
+    curve.plot(a + offsets, f(a + offsets), color=THREE)
     curve.set(title="the curve and its secant", xlabel="$x$",
-              ylim=(f(a + wide).min() - 0.4, f(a + wide).max() + 0.4))
+              ylim=(f(a + offsets).min() - 0.4, f(a + offsets).max() + 0.4))
     (secant,) = curve.plot([], [], "-", color=NINE)
     (points,) = curve.plot([], [], "o", color=NINE, ms=5, mec="k", mew=0.5)
 
-    top = 1.1 * max(abs(f(a + near * eps) - f(a)).max() / eps for eps in epsilons[:60])
+    top = 1.1 * max(
+        abs(f(a + multiples * eps) - f(a)).max() / eps for eps in epsilons[:60])
     microscope.set(title="magnified", xlim=(-2, 2), ylim=(-top, top),
                    xlabel=r"$(x - a)\,/\,\varepsilon$")
     microscope.set_ylabel(r"$(f(x) - f(a))\,/\,\varepsilon$")
@@ -93,10 +94,10 @@ def _three_views(f, a, epsilons, found, errors):
         eps = epsilons[k]
         sides = np.array([a - eps, a + eps])
         middle = f(sides).mean()
-        secant.set_data(a + wide, middle + found[k] * wide)
+        secant.set_data(a + offsets, middle + found[k] * offsets)
         points.set_data(sides, f(sides))
-        enlarged.set_data(near, (f(a + near * eps) - f(a)) / eps)
-        chord.set_data(near, (middle - f(a)) / eps + found[k] * near)
+        enlarged.set_data(multiples, (f(a + multiples * eps) - f(a)) / eps)
+        chord.set_data(multiples, (middle - f(a)) / eps + found[k] * multiples)
         ends.set_data([-1, 1], (f(sides) - f(a)) / eps)
         here.set_data([eps], [max(errors[k], floor)])
 

@@ -1,0 +1,76 @@
+"""The Makefile: when the environment is built anew."""
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from nn_data import PROJECT
+
+pytestmark = pytest.mark.export
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A project whose environment is complete: a Python, and the stamps."""
+    for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    (tmp_path / ".venv" / "made-in").write_text(f"{tmp_path.resolve()}\n")
+    later = time.time() + 10
+    (tmp_path / ".venv" / "ready").touch()
+    os.utime(tmp_path / ".venv" / "ready", (later, later))
+    return tmp_path
+
+
+def commands(folder, **environment):
+    """What make would run to have its environment."""
+    done = subprocess.run(
+        ["make", "-n", ".venv/ready"], cwd=folder, capture_output=True, text=True,
+        check=True, env=os.environ | environment,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_an_environment_that_is_complete_is_left(folder):
+    assert "pip install" not in commands(folder)
+
+
+def test_what_is_newer_is_installed_into_the_same_environment(folder):
+    later = time.time() + 20
+    os.utime(folder / "requirements.lock", (later, later))
+    run = commands(folder)
+    assert "-c requirements.lock -r requirements.txt" in run and "rm -rf" not in run
+
+
+@pytest.mark.parametrize("harm", ["moved", "copied", "no Python", "a broken Python"])
+def test_a_moved_or_broken_environment_is_built_anew(folder, harm):
+    python = folder / ".venv" / "bin" / "python"
+    if harm == "moved":
+        folder = folder.rename(folder.with_name("it is here now"))
+    elif harm == "copied":
+        folder = shutil.copytree(folder, folder.with_name("a copy of it"))
+    elif harm == "no Python":
+        python.unlink()
+        python.symlink_to(folder / "gone")
+    else:
+        python.write_text("#!/bin/sh\nexit 1\n")
+    assert "rm -rf .venv && python3 -m venv .venv" in commands(folder)
+
+
+def test_settings_for_pip_do_not_lead_elsewhere(folder):
+    """They would install beside the environment, or refuse to."""
+    with open(folder / "Makefile", "a") as makefile:
+        makefile.write("settings:\n\t@env\n")
+    done = subprocess.run(
+        ["make", "settings"], cwd=folder, capture_output=True, text=True, check=True,
+        env=os.environ | {"PIP_USER": "1", "PIP_TARGET": "/t", "PIP_PREFIX": "/p"},
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert "PIP_USER=0" in lines
+    assert not [line for line in lines if line.startswith(("PIP_TARGET", "PIP_PREFIX"))]
