@@ -322,7 +322,7 @@ overbracket overleftarrow overleftrightarrow overline overparen overrightarrow
 phantom pmb pmod sqrt tilde underbrace underbracket underline underparen vec
 widehat widetilde xcancel
 """
-# Those of Pandoc's commands that take groups: a group after any other is no part of it.
+# Pandoc's commands that take groups; one after another command is no part of that.
 _WITH_GROUPS = set(_WORDS) | {f"\\{name}" for name in _GROUPS.split()}
 _UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
 _HIDDEN = {  # what takes part of the space of what it holds
