@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 
@@ -23,25 +24,25 @@ from nn_helpers import (
     sgd,
     sigmoid_activation,
 )
-from viewers import find, parts
+from viewers import find, stand_in
 
-BAR = 50  # ms: what is slower than this no longer follows the hand
+BAR = 20  # ms: what is slower, with the browser's part, no longer follows the hand
 STEPS = 60
 
 
 def median_ms(step, places) -> float:
-    """Return the median time in ms that step(place) takes, over all places."""
+    """Return the median of what step(place) takes one processor, in ms."""
     took = []
     for place in places:
-        start = time.perf_counter()
+        start = time.process_time()
         step(place)
-        took.append(1000 * (time.perf_counter() - start))
+        took.append(1000 * (time.process_time() - start))
     return statistics.median(took)
 
 
 def measure() -> list[tuple[str, float]]:
     """Return (viewer, median ms of a step) for each viewer that follows the hand."""
-    parts.display = lambda *shown, **options: None  # there is no page to show it on
+    stand_in.display = lambda *shown, **options: None  # there is no page to show it on
     page.set_up()
     (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
     X_train, X_test = (X.reshape(len(X), -1) for X in (X_train, X_test))
@@ -57,7 +58,7 @@ def measure() -> list[tuple[str, float]]:
     history = {f"{part}_{kind}": flat
                for part in ("train", "test") for kind in ("loss", "accuracy")}
 
-    def move(box, label, name="index"):
+    def move(box, label, name="value"):
         control = find(box, label)
         return lambda place: setattr(control, name, place)
 
@@ -66,35 +67,33 @@ def measure() -> list[tuple[str, float]]:
     secant = viewers.move_epsilon(np.sin, np.cos(1.0))
     sheet = find(viewers.draw_a_digit(network, X_train, y_train), "sheet")
 
-    def mouse(event, x, y):
-        sheet._handle_frontend_event(None, {"event": event, "x": x, "y": y}, [])
+    points = [[x + 0.5, y] for x in (80, 140, 200) for y in range(40, 240)]
 
-    [stroke] = viewers.EXAMPLES["a 9"]
-    mouse("mouse_down", *stroke[0])
+    def draw(length):
+        stroke = {"points": points[:length], "width": 22, "erase": False}
+        sheet.set_state({"strokes": [stroke]})
+
     followed = viewers.look_into(network, X_test, y_test, X_train, y_train)
     viewers.through_time(film, history, X_test, y_test, follow=followed)
-    try:
-        return [
-            ("1 look_into, another digit", median_ms(
-                move(mistakes, "image", "value"), range(1, STEPS + 1))),
-            ("1 and 2 together, another digit", median_ms(
-                move(followed, "image", "value"), range(1, STEPS + 1))),
-            ("2 through_time, another timestep", median_ms(
-                move(alone, "timestep"), range(1, STEPS + 1))),
-            ("2 through_time, another digit", median_ms(
-                move(alone, "image", "value"), range(1, STEPS + 1))),
-            ("4 move_epsilon, another step", median_ms(
-                move(secant, "step"), range(2, STEPS + 2))),
-            ("5 draw_a_digit, the mouse moves", median_ms(
-                lambda point: mouse("mouse_move", *point), stroke[1:])),
-        ]
-    finally:
-        mouse("mouse_up", *stroke[-1])
+    return [
+        ("1 look_into, another digit", median_ms(
+            move(mistakes, "image", "value"), range(1, STEPS + 1))),
+        ("1 and 2 together, another digit", median_ms(
+            move(followed, "image", "value"), range(1, STEPS + 1))),
+        ("2 through_time, another timestep", median_ms(
+            move(alone, "timestep"), range(1, STEPS + 1))),
+        ("2 through_time, another digit", median_ms(
+            move(alone, "image", "value"), range(1, STEPS + 1))),
+        ("4 move_epsilon, another step", median_ms(
+            move(secant, "step"), range(2, STEPS + 2))),
+        ("5 draw_a_digit, the pen moves", median_ms(draw, range(300, 360))),
+    ]
 
 
 def main() -> int:
     """Print the table; return 1 if one of the viewers is slower than the bar."""
-    rows = measure()
+    with threadpool_limits(limits=1):
+        rows = measure()
     print(f"{'viewer':<36}{'median':>10}{'bar':>9}")
     for name, took in rows:
         print(f"{name:<36}{took:>7.1f} ms{BAR:>6} ms{'' if took <= BAR else '  slow'}")

@@ -121,12 +121,15 @@ def _compile_what_can_be(
 
 
 def _not_for_all(faults: list[tuple[str, int]], cells: list[str]) -> list[str]:
-    """What keeps the document from being PDF/UA, cell by cell; pictures are known."""
+    """What keeps the document from being PDF/UA, cell by cell.
+
+    Pictures without a description and signs without a font are named elsewhere.
+    """
     found = {
-        f"{cells[number]}: {message}, so that this is no PDF/UA"
+        f"{cells[number]}: {message}"
         for message, line in faults
         if (number := _cell_at(line, cells)) and "PDF/UA" in message
-        if "alt text" not in message
+        if not re.search("alt text|could not be displayed", message)
     }
     return sorted(found)
 
@@ -206,7 +209,7 @@ def compile_typst(
     error = ExportError(f"typst: {message}")
     for fault in re.split(r"^(?=error: )", diagnostic, flags=re.MULTILINE)[1:]:
         lines = re.findall(r"main\.typ:(\d+):", fault)
-        what = fault.partition("\n")[0].rpartition("error: ")[2]
+        what = fault.partition("\n")[0].removeprefix("error: ")
         error.faults.append((what, int(lines[-1]) if lines else 0))
     error.line = error.faults[-1][1] if error.faults else 0
     raise error

@@ -99,7 +99,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     """Take away, in place, what differs from run to run or from machine to machine.
 
     Widget models die with their kernel: their place is taken by the sentence that
-    the widget carries as plain text, marked with the metadata `role: widget`.
+    the widget carries as plain text, marked with the metadata `role: widget`. Where
+    another output stands in for one, the widget has the role `view` and goes wholly.
     """
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {
@@ -112,11 +113,17 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         language.pop(detail, None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "outputs" in cell:
+            cell.outputs = [out for out in cell.outputs if not _is_view(out)]
         for output in cell.get("outputs", []):
             if output.get("data", {}).pop(WIDGET, None):
                 output.data.setdefault("text/plain", "")
                 output.metadata["role"] = "widget"
     return notebook
+
+
+def _is_view(output: NotebookNode) -> bool:
+    return output.get("metadata", {}).get("role") == "view"
 
 
 class _Stopped(Exception):

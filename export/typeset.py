@@ -159,7 +159,7 @@ class Typeset(Preprocessor):
         before = label = None
         for output in cell.outputs:
             role = output.get("metadata", {}).get("role")
-            if role == "anchor":  # where a link leads on the screen
+            if role in ("anchor", "view"):  # for the screen: a link's aim, a widget
                 continue
             block = self._output(output)
             if before and role == "caption" and block["kind"] == "markup":

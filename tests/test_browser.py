@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,18 +24,11 @@ from pypdf import PdfReader
 import page
 from nn_helpers import (
     PROJECT,
-    create_bias_vectors,
-    create_weight_matrices,
     finite_difference_gradient,
-    get_mnist_threes_nines,
     logistic_loss,
-    relu_activation,
-    sgd,
-    sigmoid_activation,
 )
 from viewers import (
     EXAMPLES,
-    as_mnist,
     film,
     find,
     ink,
@@ -42,11 +36,11 @@ from viewers import (
     move_epsilon,
     pictures,
     reasons,
-    record,
+    seen,
 )
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
-PATIENCE = 120  # seconds: nothing here is timed, but nothing may hang for ever
+PATIENCE = 240  # seconds: nothing here is timed, but nothing may hang for ever
 expect.set_options(timeout=1000 * PATIENCE)
 
 
@@ -72,6 +66,45 @@ def wait_for(condition, what):
     return found
 
 
+# A notebook with all viewers that is ready at once: most is seen in it, and in the real
+# ones only that their viewers are alive.
+QUICK = """
+import numpy as np
+import page
+import viewers
+from nn_helpers import *
+from nn_faster import train
+page.set_up()
+(X_train, y_train), (X, y) = get_mnist_threes_nines()
+X_train, X = X_train.reshape(-1, 784), X.reshape(-1, 784)
+X_train, y_train = X_train[:2000], y_train[:2000]
+start = (create_weight_matrices([784, 20, 1], 0), create_bias_vectors([784, 20, 1]),
+         [relu_activation, sigmoid_activation])
+options = {"batch_size": 20, "rng": 0, "num_epochs": 1}
+film = viewers.record(sgd(X_train, y_train, *start, **options), start)
+history = train(X_train, y_train, X, y, *start, **options)[2]
+network = film[-1][1]
+---
+viewer = viewers.look_into(network, X, y, X_train, y_train)
+---
+viewers.through_time(film, history, X, y, follow=viewer);
+---
+viewers.move_epsilon(np.sin, np.cos(1.0));
+---
+viewers.draw_a_digit(network, X_train, y_train);
+---
+viewers.train_yourself(X_train, y_train, X, y, network, history);
+"""
+CELLS = QUICK.strip().split("\n---\n")
+
+
+def write_quick_notebook(folder):
+    cells = map(nbformat.v4.new_code_cell, CELLS)
+    notebook = nbformat.v4.new_notebook(cells=list(cells), metadata={"kernelspec": {
+        "name": "python3", "display_name": "Python 3", "language": "python"}})
+    nbformat.write(notebook, folder / "q_quick.ipynb")
+
+
 @pytest.fixture(scope="module")
 def lab(chromium, tmp_path_factory):
     """The address of a JupyterLab over a copy of the notebooks, with nobody's settings.
@@ -81,6 +114,7 @@ def lab(chromium, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     ignore = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     shutil.copytree(PROJECT / "notebooks", home / "notebooks", ignore=ignore)
+    write_quick_notebook(home / "notebooks")
     folders = {name: str(home / name) for name in (
         "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
         "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
@@ -207,6 +241,14 @@ class Notebook:
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
+    def save(self):
+        def saved(response):
+            return response.request.method == "PUT" and "/api/contents" in response.url
+
+        with self.page.expect_response(saved):
+            self.page.locator(".jp-InputPrompt").first.click()
+            self.page.keyboard.press("Control+s")
+
     def viewer(self, part):
         """Return the viewer that has this part (a selector), once it is in view."""
         found = self.page.locator(".viewer").filter(has=self.page.locator(part))
@@ -218,43 +260,25 @@ class Notebook:
 
 @pytest.fixture(scope="module")
 def opened(browser, lab):
-    """Both notebooks that have viewers, opened and told to run all cells, by letter."""
-    names = ["e_training", "a_finite_differences"]  # the long one first
-    notebooks = {name[0]: Notebook(browser, lab, name) for name in names}
-    for notebook in notebooks.values():
-        notebook.page.bring_to_front()
-        notebook.run_all()
-    return notebooks
+    """The quick notebook, opened and told to run all cells."""
+    notebook = Notebook(browser, lab, "q_quick")
+    notebook.run_all()
+    return notebook
 
 
 @pytest.fixture
-def a(opened):
-    opened["a"].page.bring_to_front()
-    return opened["a"]
-
-
-@pytest.fixture
-def e(opened):
-    opened["e"].page.bring_to_front()
-    return opened["e"]
+def q(opened):
+    opened.page.bring_to_front()
+    return opened
 
 
 @pytest.fixture(scope="module")
 def truth():
-    """What notebook e must come to: its data, its network, the first and the last."""
-    (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
-    X_train, X_test = (X.reshape(len(X), -1) for X in (X_train, X_test))
-    rng = np.random.default_rng(0)
-    weights = create_weight_matrices([784, 200, 1], rng)
-    biases = create_bias_vectors([784, 200, 1])
-    activations = [relu_activation, sigmoid_activation]
-    film = record(sgd(X_train, y_train, weights, biases, activations, rng=rng),
-                  (weights, biases, activations), every=605)
-    network = film[-1][1]
-    g = reasons.probabilities(network, X_test)
-    return SimpleNamespace(
-        X_train=X_train, y_train=y_train, X=X_test, y=y_test, film=film,
-        network=network, g=g, groups=mistakes.groups(g, y_test))
+    """What the quick notebook comes to: its data, its network, the first and last."""
+    names = {}
+    exec(CELLS[0], names)
+    names["g"] = reasons.probabilities(names["network"], names["X"])
+    return SimpleNamespace(**names, groups=mistakes.groups(names["g"], names["y"]))
 
 
 # ---- what one does, and what one sees ------------------------------------------------
@@ -331,8 +355,8 @@ LAYOUT = """viewer => {
 
 # ---- finite differences --------------------------------------------------------------
 
-def test_the_step_of_a_finite_difference(a):
-    viewer = a.viewer("img.secant")
+def test_the_step_of_a_finite_difference(q):
+    viewer = q.viewer("img.secant")
     said, picture = viewer.locator(".epsilon"), viewer.locator("img.secant")
     layout = viewer.evaluate(LAYOUT)
 
@@ -363,7 +387,7 @@ def secant_png(place):
     with matplotlib.rc_context():
         page.set_up()
         viewer = move_epsilon(np.sin, np.cos(1.0))
-        find(viewer, "step").index = place
+        find(viewer, "step").value = place
         return bytes(find(viewer, "secant").value)
 
 
@@ -375,20 +399,20 @@ def explains(viewer, k, truth):
     g, label = truth.g[k], "39"[truth.y[k]]
     expect(caption).to_contain_text(re.compile(
         f"Image {k}: a {label}, .*taken for a .* {max(g, 1 - g):.3f}", re.S))
-    shows(viewer.locator("img.digit"), pictures.digit_png(truth.X[k], 16))
+    shows(viewer.locator("img.digit"), pictures.digit_png(truth.X[k]))
     pushed, rest = reasons.pushes(truth.network, truth.X[k])
     shows(viewer.locator("img.pushes"),
-          pictures.signed_png(pushed, abs(pushed).max(), 16), tolerance=1)
+          pictures.signed_png(pushed, abs(pushed).max()), tolerance=1)
     expect(viewer.locator(".pushes-caption")).to_contain_text(
         f"{pushed.sum() + rest:+.2f}")
     near = reasons.nearest_finder(truth.X_train, truth.y_train)(truth.X[k])
     for digit, (j, _) in zip("39", near):
         shows(viewer.locator(f"img.nearest-{digit}"),
-              pictures.digit_png(truth.X_train[j], 10))
+              pictures.digit_png(truth.X_train[j]))
 
 
-def test_the_mistakes_one_by_one(e, truth):
-    viewer = e.viewer("select")
+def test_the_mistakes_one_by_one(q, truth):
+    viewer = q.viewer("select")
     surest_first = truth.groups["all mistakes"]
     layout = viewer.evaluate(LAYOUT)
     explains(viewer, surest_first[0], truth)
@@ -400,29 +424,25 @@ def test_the_mistakes_one_by_one(e, truth):
     assert viewer.evaluate(LAYOUT) == layout
 
 
-def test_a_fast_hand_ends_at_the_right_picture(e, truth):
-    viewer = e.viewer("select")
+def test_a_fast_hand_ends_at_the_right_picture(q, truth):
+    viewer = q.viewer("select")
     press(viewer, "which of them", "Home")
     press(viewer, "which of them", "ArrowRight", times=20)
-    assert stands_at(viewer, "which of them") == "21"
+    expect(slider(viewer, "which of them")).to_have_attribute("aria-valuetext", "21")
     explains(viewer, truth.groups["all mistakes"][20], truth)
 
 
-def test_the_menu_the_box_and_the_play_button(e, truth):
-    viewer = e.viewer("select")
+def test_the_menu_the_box_and_the_play_button(q, truth):
+    viewer = q.viewer("select")
     menu = viewer.get_by_role("combobox", name="show")
     layout = viewer.evaluate(LAYOUT)
     for name, members in reversed(truth.groups.items()):
         menu.select_option(f"{name} ({len(members)})")
         explains(viewer, members[0], truth)
         assert stands_at(viewer, "which of them") == "1"
-        assert slider(viewer, "which of them").get_attribute("aria-valuemax") == (
-            f"{len(members)}.0")
+        last = slider(viewer, "which of them").get_attribute("aria-valuemax")
+        assert float(last) == len(members) - 1
         assert viewer.evaluate(LAYOUT) == layout
-    box = viewer.get_by_role("spinbutton", name="image")
-    box.fill("7")
-    box.press("Enter")
-    explains(viewer, 7, truth)
     viewer.get_by_role("button", name="Play the group", exact=True).click()
     explains(viewer, truth.groups["all mistakes"][1], truth)
     viewer.get_by_role("button", name="stop and go back").click()
@@ -431,8 +451,8 @@ def test_the_menu_the_box_and_the_play_button(e, truth):
 
 # ---- through time --------------------------------------------------------------------
 
-def test_back_and_forth_in_the_training(e, truth):
-    viewer = e.viewer("img.curves")
+def test_back_and_forth_in_the_training(q, truth):
+    viewer = q.viewer("img.curves")
     now, weights = viewer.locator(".now"), viewer.locator("img.weights")
     tiles, largest = film.unit_tiles(truth.film)
     layout = viewer.evaluate(LAYOUT)
@@ -442,7 +462,7 @@ def test_back_and_forth_in_the_training(e, truth):
         expect(now).to_contain_text(f"Timestep {t}")
         assert stands_at(viewer, "timestep") == str(t)
         if index is not None:
-            png = pictures.mosaic_png(tiles(index), largest, film.ROW, scale=3)
+            png = pictures.mosaic_png(tiles(index), largest, film.ROW)
             shows(weights, png, tolerance=1)
         assert viewer.evaluate(LAYOUT) == layout
         seen.add((shown(viewer.locator("img.curves")), shown(weights)))
@@ -451,39 +471,50 @@ def test_back_and_forth_in_the_training(e, truth):
     press(viewer, "timestep", "ArrowRight", times=2)
     reads(10)
     press(viewer, "timestep", "End")
-    reads(605, -1)
+    reads(100, -1)
     loss = logistic_loss(truth.g, truth.y)[0].mean()
     expect(now).to_contain_text(f"test loss {loss:.3f}")
-    drag(viewer, "timestep", 60 / 121)
-    reads(300)
+    drag(viewer, "timestep", 10 / 20)
+    reads(50)
     assert len(seen) == 4
     viewer.get_by_role("button", name="Play the training", exact=True).click()
-    expect(now).not_to_contain_text("Timestep 300")
+    expect(now).not_to_contain_text("Timestep 50")
     viewer.get_by_role("button", name="stop and go back").click()
     reads(0, 0)
 
 
-def test_both_viewers_show_the_same_digit(e, truth):
+def test_both_viewers_show_the_same_digit(q, truth):
     k = int(truth.groups["3 taken for 9"][0])
-    viewer = e.viewer("img.curves")
-    box = viewer.get_by_role("spinbutton", name="image")
+    viewer = q.viewer("img.curves")
+    box = viewer.get_by_role("textbox", name="image")
     box.fill(str(k))
     box.press("Enter")
     expect(viewer.locator(".now")).to_contain_text(f"Image {k} is a 3")
-    shows(viewer.locator("img.followed"), pictures.digit_png(truth.X[k], 6))
+    shows(viewer.locator("img.followed"), pictures.digit_png(truth.X[k]))
     press(viewer, "timestep", "End")
     expect(viewer.locator(".now")).to_contain_text(f"{1 - truth.g[k]:.3f}: wrong")
-    other = e.viewer("select")
+    other = q.viewer("select")
     explains(other, k, truth)
 
 
 # ---- draw a digit --------------------------------------------------------------------
 
+SHEET = "canvas[aria-label^='A sheet']"
+DRAWING = "button:has-text('Draw a 9 with a curled tail')"
+
+
+def on_sheet(viewer, points):
+    """Return where points of the sheet, 280 x 280, are on the page."""
+    sheet = viewer.locator(SHEET).bounding_box()
+    scale = sheet["width"] / 280
+    return [(sheet["x"] + scale * x, sheet["y"] + scale * y) for x, y in points]
+
+
 def draw(viewer, strokes):
     """Draw strokes on the sheet with the mouse."""
-    mouse, sheet = viewer.page.mouse, viewer.locator("canvas").bounding_box()
+    mouse = viewer.page.mouse
     for stroke in strokes:
-        points = [(sheet["x"] + x, sheet["y"] + y) for x, y in stroke]
+        points = on_sheet(viewer, stroke["points"])
         mouse.move(*points[0])
         mouse.down()
         for point in points[1:]:
@@ -491,137 +522,417 @@ def draw(viewer, strokes):
         mouse.up()
 
 
+def touch(viewer, strokes):
+    """Draw strokes with a finger."""
+    device = viewer.page.context.new_cdp_session(viewer.page)
+    for stroke in strokes:
+        kind = "touchStart"
+        for x, y in on_sheet(viewer, stroke["points"]):
+            device.send("Input.dispatchTouchEvent", {
+                "type": kind, "touchPoints": [{"x": x, "y": y}]})
+            kind = "touchMove"
+        device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 INK = """canvas => {  // counted on a copy, for reading slows the original down
     const copy = new OffscreenCanvas(canvas.width, canvas.height);
     const context = copy.getContext("2d", {willReadFrequently: true});
     context.drawImage(canvas, 0, 0);
     const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
-    return data.filter((value, k) => k % 4 == 0 && value < 128).length;
+    const dark = data.filter((value, k) => k % 4 == 0 && value < 128).length;
+    return dark * (280 / canvas.width) ** 2;
 }"""
 
 
-def has_ink(viewer, drawing):
-    """Wait until the sheet has as much ink as the drawing, give or take a tenth."""
-    expected, canvas = np.sum(drawing > 127), viewer.locator("canvas")
+def has_ink(viewer, strokes):
+    """Wait until the sheet has as much ink as the strokes, give or take a tenth."""
+    expected, canvas = np.sum(ink(strokes) > 127), viewer.locator(SHEET)
     wait_for(lambda: abs(canvas.evaluate(INK) - expected) <= expected / 10 or None,
              "the drawing on the sheet")
 
 
-def test_draw_with_the_mouse_and_the_answer_follows(e, truth):
-    viewer = e.viewer("canvas")
-    caption, seen = viewer.locator(".digit-caption"), viewer.locator("img.digit")
+def answers(viewer, strokes, tolerance=12):
+    """Wait until the network is shown these strokes."""
+    image = pictures.digit_png(seen(strokes))
+    shows(viewer.locator("img.digit"), image, tolerance)
+
+
+[NINE], [CURLED] = EXAMPLES["a 9"], EXAMPLES["a 9 with a curled tail"]
+LOOP, TAIL = ({**NINE, "points": NINE["points"][part]}
+              for part in (slice(24), slice(23, None)))
+
+
+def empty(viewer):
+    viewer.get_by_role("button", name="Clear", exact=True).click()
+    expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
+    has_ink(viewer, [])
+
+
+def test_draw_with_the_mouse_and_the_answer_follows(q, truth):
+    viewer = q.viewer(DRAWING)
+    caption = viewer.locator(".digit-caption")
     layout = viewer.evaluate(LAYOUT)
     expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
-
-    [nine] = EXAMPLES["a 9"]
-    draw(viewer, [nine[:24]])  # the loop
-    shows(seen, pictures.digit_png(as_mnist(ink([nine[:24]])), 16), tolerance=12)
+    draw(viewer, [LOOP])
+    answers(viewer, [LOOP])
     expect(viewer.locator(".hint")).not_to_contain_text("The sheet is empty")
-    draw(viewer, [nine[23:]])  # the tail
-    shows(seen, pictures.digit_png(as_mnist(ink([nine])), 16), tolerance=12)
+    draw(viewer, [TAIL])
+    answers(viewer, [NINE])
     expect(caption).to_contain_text("The network says 9")
-    has_ink(viewer, ink([nine]))
-
-    viewer.get_by_role("button", name="Clear").click()
-    expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
-    has_ink(viewer, ink([]))
-    draw(viewer, EXAMPLES["a 9 with a curled tail"])
+    has_ink(viewer, [NINE])
+    empty(viewer)
+    draw(viewer, [CURLED])
     expect(caption).to_contain_text("The network says 3")
     assert viewer.evaluate(LAYOUT) == layout
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_let_a_button_draw(e, truth, name):
-    viewer = e.viewer("canvas")
-    viewer.get_by_role("button", name=f"Draw {name} for me", exact=True).click()
-    image = as_mnist(ink(EXAMPLES[name]))
-    shows(viewer.locator("img.digit"), pictures.digit_png(image, 16))
-    [g] = reasons.probabilities(truth.network, image[np.newaxis])
-    expect(viewer.locator(".digit-caption")).to_contain_text(f"{max(g, 1 - g):.3f}")
-    has_ink(viewer, ink(EXAMPLES[name]))
+def test_let_a_button_draw(q, truth):
+    viewer = q.viewer(DRAWING)
+    for name, strokes in EXAMPLES.items():
+        viewer.get_by_role("button", name=f"Draw {name} for me", exact=True).click()
+        answers(viewer, strokes, tolerance=0.01)
+        [g] = reasons.probabilities(truth.network, seen(strokes)[np.newaxis])
+        said = viewer.locator(".digit-caption")
+        expect(said).to_contain_text(f"{max(g, 1 - g):.3f}")
+        has_ink(viewer, strokes)
 
 
-# ---- train it yourself ---------------------------------------------------------------
+def test_draw_with_a_finger_undo_and_erase(q):
+    viewer = q.viewer(DRAWING)
+    empty(viewer)
+    touch(viewer, [LOOP, TAIL])
+    has_ink(viewer, [NINE])
+    answers(viewer, [NINE])
+    undo = viewer.get_by_role("button", name="Undo", exact=True)
+    undo.click()
+    has_ink(viewer, [LOOP])
+    answers(viewer, [LOOP])
+    eraser = viewer.get_by_role("button", name="Erase", exact=True)
+    eraser.click()
+    rubber = {**TAIL, "points": [[80, 0], [80, 280]], "erase": True}
+    draw(viewer, [rubber])
+    has_ink(viewer, [LOOP, rubber])
+    answers(viewer, [LOOP, rubber])
+    eraser.click()
+    width = viewer.get_by_role("slider", name="pen width")
+    width.press("Home")
+    thin = {**TAIL, "points": [[20, 20], [30, 260]], "width": 4}
+    draw(viewer, [thin])
+    has_ink(viewer, [LOOP, rubber, thin])
+    width.fill("22")
+    for _ in range(4):  # the thin stroke, the rubber, the loop, and Clear
+        undo.click()
+    expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
 
-def test_train_stop_and_compare(e):
-    viewer = e.viewer("img.run-curves")
+
+def test_the_mouse_and_the_keyboard_are_not_trapped(q):
+    viewer = q.viewer(DRAWING)
+    empty(viewer)
+    keyboard, mouse = viewer.page.keyboard, viewer.page.mouse
+    canvas = viewer.locator(SHEET)
+    [(x, y)] = on_sheet(viewer, [(140, 140)])
+    mouse.click(x, y, button="right")
+    mouse.move(x + 50, y)
+    keyboard.press("Escape")
+    has_ink(viewer, [])
+    before = canvas.bounding_box()["y"]
+    mouse.move(x, y)
+    mouse.wheel(0, -40)
+    wait_for(lambda: canvas.bounding_box()["y"] != before or None, "a page that moves")
+
+    canvas.focus()
+    for key in [*["ArrowUp"] * 5, "Space", *["ArrowRight"] * 20]:
+        keyboard.press(key)
+    expect(viewer.locator(".cursor")).to_be_visible()
+    stroke = {**TAIL, "points": [[140, 120], [220, 120]]}
+    has_ink(viewer, [stroke])
+    answers(viewer, [stroke])
+    keyboard.press("Space")
+    keyboard.press("ArrowDown")
+    has_ink(viewer, [stroke])
+    keyboard.press("Tab")
+    expect(viewer.get_by_role("button", name="Undo", exact=True)).to_be_focused()
+
+
+def test_the_sheet_survives_a_reload(q):
+    viewer = q.viewer(DRAWING)
+    empty(viewer)
+    touch(viewer, [NINE])
+    answers(viewer, [NINE])
+    q.save()
+    q.page.reload()
+    viewer = q.viewer(DRAWING)
+    has_ink(viewer, [NINE])
+    answers(viewer, [NINE])
+    draw(viewer, [CURLED])
+    answers(viewer, [NINE, CURLED])
+
+
+# ---- what is typed, edited and guessed -----------------------------------------------
+
+def type_in(viewer, label, typed):
+    box = viewer.get_by_role("textbox", name=f"{label}, typed", exact=True)
+    box.fill(typed)
+    box.press("Enter")
+    return box
+
+
+def test_what_is_typed_is_taken_or_refused_before_one_s_eyes(q, truth):
+    viewer = q.viewer("select")
+    box = type_in(viewer, "image", "7")
+    explains(viewer, 7, truth)
+    expect(viewer.get_by_role("textbox", name="which of them")).to_have_value("–")
+    type_in(viewer, "image", "12.7")
+    alert = viewer.get_by_role("alert").filter(has_text="12.7 is not taken")
+    expect(alert).to_be_visible()
+    expect(box).to_have_value("7")
+    type_in(viewer, "which of them", "3")
+    explains(viewer, truth.groups["all mistakes"][2], truth)
+    expect(alert).to_have_count(0)
+
+
+def test_a_mistake_is_guessed_and_then_edited(q, truth):
+    viewer = q.viewer("select")
+    k = int(truth.groups["9 taken for 3"][0])
+    type_in(viewer, "image", str(k))
+    guess = viewer.get_by_role("button", name="Guess first")
+    guess.click()
+    shows(viewer.locator("img.pushes"), pictures.digit_png(truth.X[k]))
+    viewer.get_by_role("button", name="lower left").click()
+    expect(viewer.locator(".judged")).to_contain_text("The lower left holds")
+    guess.click()
+    explains(viewer, k, truth)
+
+    viewer.get_by_role("button", name="Edit this digit").click()
+    expect(viewer.locator(SHEET)).to_be_visible()
+    levels = np.rint(255 * truth.X[k]).astype(int).tolist()
+    digit = viewer.locator("img.digit")
+    viewer.get_by_role("button", name="Move down by a pixel").click()
+    moved = np.roll(truth.X[k].reshape(28, 28), 1, axis=0)
+    shows(digit, pictures.digit_png(moved))
+    viewer.get_by_role("button", name="Undo", exact=True).click()
+    shows(digit, pictures.digit_png(truth.X[k]))
+    viewer.get_by_role("button", name="Erase", exact=True).click()
+    rubber = {"points": [[40, 210], [150, 230]], "width": 22, "erase": True}
+    draw(viewer, [rubber])
+    edited = seen([rubber], levels)
+    shows(digit, pictures.digit_png(edited), tolerance=3)
+    [g] = reasons.probabilities(truth.network, edited[np.newaxis])
+    said = viewer.locator(".digit-caption")
+    expect(said).to_contain_text(f"taken for a {'39'[int(g > 0.5)]} with")
+    told = float(re.search(r"probability (0\.\d+)", said.inner_text())[1])
+    assert abs(told - max(g, 1 - g)) < 0.05 < abs(g - truth.g[k])
+    viewer.get_by_role("button", name="Edit this digit").click()
+    explains(viewer, k, truth)
+
+
+# ---- training is a slider ------------------------------------------------------------
+
+def test_each_place_of_a_slider_is_trained(q):
+    viewer = q.viewer("img.run-curves")
     rows, status = viewer.locator(".runs tr"), viewer.locator(".status")
     curves = viewer.locator("img.run-curves")
-    train = viewer.get_by_role("button", name="Train")
-    stop = viewer.get_by_role("button", name="Stop")
+    stop = viewer.locator("button", has_text="Stop")
     expect(rows).to_have_count(2)  # the head and the run above
-    seen = [shown(curves)]
+    before = shown(curves)
+    type_in(viewer, "hidden units", "7")
+    expect(status).to_contain_text("hidden 7, batch 100, epochs 5, seed 0: finished.")
+    press(viewer, "step size", "ArrowRight", times=12)  # from 0.1 to 10, one by one
+    expect(status).to_contain_text("step size 10, hidden 7,")
+    expect(status).to_contain_text("finished.")
+    expect(rows.nth(1)).to_contain_text(re.compile(r"step size 10.*(49|50)\.\d\d%"))
+    assert shown(curves) != before
 
-    press(viewer, "batch size", "Home")  # batches of one, which take long
+    type_in(viewer, "batch size", "1")  # which takes long
     press(viewer, "epochs", "End")
-    e.settle()
-    train.click()
-    expect(stop).to_be_enabled()
-    expect(train).to_be_disabled()
-    expect(status).to_contain_text("Training: epoch")
-    wait_for(lambda: shown(curves) not in (None, *seen) or None, "curves that grow")
-    stop.click()
-    expect(status).to_contain_text("stopped at epoch")
-    expect(train).to_be_enabled()
+    expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30"))
+    stop.dblclick()
+    expect(status).to_contain_text("stopped at")
     expect(stop).to_be_disabled()
-    expect(rows).to_have_count(3)
+    viewer.get_by_role("button", name="Look into its mistakes").click()
+    expect(viewer.locator(".digit-caption")).to_contain_text("Image ")
+    viewer.get_by_role("button", name="Go through its training").click()
+    expect(viewer.locator(".now")).to_contain_text("before the first update")
 
-    press(viewer, "batch size", "ArrowRight", times=4)  # 100
-    press(viewer, "epochs", "Home")
-    press(viewer, "step size", "ArrowRight", times=6)
-    e.settle()
-    train.click()
-    expect(status).to_contain_text(
-        "step size 10, hidden 200, batch 100, epochs 1, seed 0: finished.")
-    expect(rows).to_have_count(4)
-    expect(rows.nth(3)).to_contain_text(re.compile(r"49\.\d\d%|50\.\d\d%"))
-    expect(rows.nth(1)).to_contain_text("the run above")
-    expect(rows.nth(2)).to_contain_text("stopped at epoch")
 
-    viewer.get_by_role("button", name="Forget all runs").click()
-    expect(rows).to_have_count(1)
-    expect(status).to_contain_text("No run yet")
+def test_an_interrupt_of_the_kernel_leaves_stop_alive(q):
+    viewer = q.viewer("img.run-curves")
+    status = viewer.locator(".status")
+    type_in(viewer, "seed", "5")
+    expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30, seed 5"))
+    q.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    q.page.get_by_role("menuitem", name="Interrupt Kernel").click()
+    type_in(viewer, "seed", "6")
+    expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30, seed 6"))
+    viewer.locator("button", has_text="Stop").click()
+    expect(status).to_contain_text(re.compile("seed 6: stopped at"))
+
+
+def test_a_cell_that_is_run_again_ends_the_training_it_began(q):
+    viewer = q.viewer("img.run-curves")
+    press(viewer, "seed", "ArrowRight")
+    status = viewer.locator(".status")
+    expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30"))
+    q.page.locator(".jp-Cell .cm-content", has_text="train_yourself").click()
+    q.page.keyboard.press("Control+Enter")
+    expect(status).to_contain_text("The run above.")
+    stop = viewer.locator("button", has_text="Stop")
+    type_in(viewer, "hidden units", "3")
+    expect(status).to_contain_text("hidden 3, batch 100, epochs 5, seed 0: finished.")
+    expect(stop).to_be_disabled()
+
+
+# ---- small and enlarged pages --------------------------------------------------------
+
+TOO_WIDE = """viewer => {
+    const edge = viewer.closest(".jp-OutputArea-output");
+    const right = edge.getBoundingClientRect().right;
+    const parts = Array.from(viewer.querySelectorAll("img, canvas, button, input, td"));
+    return [edge.scrollWidth - edge.clientWidth, ...parts.filter(
+        part => part.getBoundingClientRect().right > right + 1
+    ).map(part => part.outerHTML)];
+}"""
+
+
+def fits(viewer):
+    wait_for(lambda: viewer.evaluate(TOO_WIDE) == [0] or None, f"{viewer} that fits")
+
+
+def test_nothing_is_cut_off_at_800_pixels_and_enlarged(q):
+    usual = q.page.viewport_size
+    try:
+        for width in (800, 910):  # 1366 pixels at 150 %
+            q.page.set_viewport_size({"width": width, "height": 700})
+            for part in ["img.secant", "select", "img.curves", DRAWING,
+                         "img.run-curves"]:
+                fits(q.viewer(part))
+    finally:
+        q.page.set_viewport_size(usual)
+
+
+# ---- without a kernel ----------------------------------------------------------------
+
+def test_a_restarted_kernel_leaves_the_pictures_and_says_what_to_do(q):
+    again = q.page.get_by_text("In JupyterLab, run this cell again")
+    expect(q.page.locator(".viewer:visible")).to_have_count(5)
+    expect(again.locator("visible=true")).to_have_count(0)
+    q.save()
+    q.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    q.page.get_by_role("menuitem", name="Restart Kernel…").click()
+    q.page.locator(".jp-Dialog button.jp-mod-accept").click()
+    for _ in range(2):  # at once, and when the page is loaded anew
+        expect(again.locator("visible=true")).to_have_count(5)
+        expect(q.page.locator(".viewer:visible")).to_have_count(0)
+        expect(q.page.get_by_text("model not found").locator("visible=true")
+               ).to_have_count(0)
+        stand_in = q.page.locator(".stand-in").filter(has_text="Here a slider moves")
+        expect(stand_in.locator("img")).to_be_visible()
+        stand_in.get_by_role("slider", name="step").press("End")
+        expect(stand_in).to_contain_text("Step 1.0e-15:")
+        q.page.reload()
+    q.page.locator(".jp-Cell .cm-content", has_text="import viewers").click()
+    q.run_all()
+    q.viewer(DRAWING)
+    expect(again.locator("visible=true")).to_have_count(0)
+    q.complaints[:] = [c for c in q.complaints if "model not found" not in c]
+
+
+@pytest.mark.parametrize("name, sliders", [
+    ("a_finite_differences", ["step"]), ("e_training", ["which of them", "timestep"])])
+def test_the_committed_notebooks_live_in_html_without_network(
+    browser, tmp_path, name, sliders
+):
+    notebook = PROJECT / "notebooks" / f"{name}.ipynb"
+    assert notebook.stat().st_size < 3e6
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir",
+                    str(tmp_path), str(notebook)], check=True, capture_output=True)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.goto((tmp_path / f"{name}.html").as_uri(), wait_until="commit")
+    for label in sliders:
+        slider = page.get_by_role("slider", name=label, exact=True)
+        stand_in = page.locator(".stand-in").filter(has=slider)
+        seen = set()
+        for key in ["Home", "ArrowRight", "End"]:
+            slider.press(key)
+            sources = stand_in.locator("img").evaluate_all(
+                "images => images.map(image => image.src)")
+            seen.add((stand_in.inner_text(), *sources))
+        assert len(seen) == 3
+    context.close()
+    plain = browser.new_context(offline=True, java_script_enabled=False).new_page()
+    plain.goto((tmp_path / f"{name}.html").as_uri(), wait_until="commit")
+    images = plain.locator(".stand-in img")
+    for k in range(images.count()):
+        assert images.nth(k).bounding_box()["width"] > 20
+    assert images.count() and not plain.locator(".stand-in input").count()
+    plain.context.close()
 
 
 # ---- all of them ---------------------------------------------------------------------
 
-def test_every_control_and_picture_has_a_name(a, e):
+def test_every_control_and_picture_has_a_name(q):
     """As a screen reader tells them: a role, then a name that is more than an icon."""
     kinds = "slider|button|combobox|spinbutton|textbox|img|progressbar"
     told = []
-    for notebook, part in [(a, "img.secant"), (e, "select"), (e, "img.curves"),
-                           (e, "canvas"), (e, "img.run-curves")]:
-        notebook.page.bring_to_front()
-        told += notebook.viewer(part).aria_snapshot().splitlines()
+    for part in ["img.secant", "select", "img.curves", DRAWING, "img.run-curves"]:
+        told += q.viewer(part).aria_snapshot().splitlines()
+        targets = q.viewer(part).locator("button, [role=slider], input, select")
+        for target in targets.all():
+            box = target.bounding_box()  # none if it is not shown
+            assert not box or min(box["width"], box["height"]) >= 24, target
     controls = [line for line in told if re.match(rf" *- '?({kinds})\b", line)]
     assert len(controls) > 40
     for line in controls:
         assert re.search(r'"[^"]*\w{3}', line), f"no name: {line}"
 
 
-def test_nobody_complained(a, e):
-    for notebook in (a, e):
-        indicator = notebook.page.locator(".jp-Notebook-ExecutionIndicator")
-        expect(indicator).to_have_attribute("data-status", "idle")
-        assert notebook.greetings  # so something was heard
-        assert notebook.complaints == []
+def hears_nothing(notebook):
+    indicator = notebook.page.locator(".jp-Notebook-ExecutionIndicator")
+    expect(indicator).to_have_attribute("data-status", "idle")
+    assert notebook.greetings  # so something was heard
+    assert notebook.complaints == []
 
 
-def test_a_complaint_would_have_been_heard(a):
-    assert not any("planted" in complaint for complaint in a.complaints)
-    a.page.evaluate("console.error('planted in the page')")
-    cells = a.page.locator(".jp-Cell")
+def test_nobody_complained(q):
+    hears_nothing(q)
+
+
+@pytest.mark.parametrize("name, parts", [
+    ("a_finite_differences", ["img.secant"]),
+    ("e_training", ["select", "img.curves", DRAWING, "img.run-curves"]),
+])
+def test_the_viewers_of_the_real_notebooks_are_alive(browser, lab, name, parts):
+    notebook = Notebook(browser, lab, name)
+    notebook.run_all()
+    for part in parts:
+        viewer = notebook.viewer(part)
+        slider = viewer.get_by_role("slider").first
+        before = slider.get_attribute("aria-valuenow")
+        slider.press("ArrowRight")
+        if part != DRAWING:
+            expect(slider).not_to_have_attribute("aria-valuenow", before)
+    hears_nothing(notebook)
+    notebook.page.close()
+
+
+def test_a_complaint_would_have_been_heard(q):
+    assert not any("planted" in complaint for complaint in q.complaints)
+    q.page.evaluate("console.error('planted in the page')")
+    cells = q.page.locator(".jp-Cell")
     count = cells.count()
-    a.page.locator(".jp-InputPrompt").last.click()
-    a.page.keyboard.press("b")  # a new cell below
+    q.page.locator(".jp-InputPrompt").last.click()
+    q.page.keyboard.press("Escape")
+    q.page.keyboard.press("b")  # a new cell below
     expect(cells).to_have_count(count + 1)
-    a.page.keyboard.press("Enter")
-    expect(a.page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
-    a.page.keyboard.type("raise ValueError('planted in the kernel')")
-    a.page.keyboard.press("Shift+Enter")
-    expect(a.page.get_by_text("ValueError: planted in the kernel")).to_be_visible()
+    q.page.keyboard.press("Enter")
+    expect(q.page.locator(".jp-Cell.jp-mod-active .cm-content")).to_be_focused()
+    q.page.keyboard.type("raise ValueError('planted in the kernel')")
+    q.page.keyboard.press("Shift+Enter")
+    expect(q.page.get_by_text("ValueError: planted in the kernel")).to_be_visible()
     for planted in ("planted in the page", "planted in the kernel"):
-        assert any(planted in complaint for complaint in a.complaints)
+        assert any(planted in complaint for complaint in q.complaints)
 
 
 # ---- the exporter in the menu --------------------------------------------------------

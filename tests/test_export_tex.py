@@ -53,7 +53,6 @@ REFUSED = {
     r"$\kern x$": "is no length",
     r"$a \\ b$": r"\\",
     r"$x^$": "missing",
-    r"$\def\m$": "missing",
     r"$\def\m#1{#1} \m$": "missing",
     r"$\text{a \alpha b}$": r"\alpha",
     r"$\text{a $x}$": "without its $",

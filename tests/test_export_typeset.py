@@ -48,8 +48,12 @@ def test_a_widget_becomes_its_sentence(built):
     _, _, checked = built
     page = squeezed(checked.reader.pages[3].extract_text())
     assert squeezed("In the notebook: A slider pages through the digits.") in page
-    text = text_of(code("x", display("text/plain", "Here one draws.", role="widget")))
+    view = display("text/plain", "a view of it", role="view")
+    instead = display("text/plain", "Here one draws.", role="widget")
+    instead.data["text/html"] = "<p>for the screen</p>"
+    text = text_of(code("x", view, instead))
     assert squeezed("In the notebook, one draws.") in text
+    assert "aview" not in text and "forthescreen" not in text
 
 
 @pytest.mark.parametrize("plain", ["IntSlider(value=0)", "VBox(children=(\n))", ""])

@@ -5,7 +5,7 @@
     through_time     which goes back and forth in it
     train_yourself   set the step size and the rest, press Train, compare
     move_epsilon     move the step of a finite difference
-    draw_a_digit     draw a 3 or a 9 with the mouse and watch the network's answer
+    draw_a_digit     draw a 3 or a 9 and watch the network's answer
 
 Each shows its widgets and returns the box that holds them; find(box, label) gives one
 of them. A slider sends the kernel only its newest position: those passed over while a
@@ -14,15 +14,16 @@ picture was being made are dropped, so a fast hand never waits for old pictures.
 reasons_figure, film_figure and drawings_figure draw the same for those who only read.
 """
 
-from .drawing import EXAMPLES, as_mnist, draw_a_digit, drawings_figure, ink
+from .drawing import EXAMPLES, draw_a_digit, drawings_figure
 from .film import film_figure, record, through_time
 from .mistakes import look_into, reasons_figure
 from .parts import find
 from .playground import train_yourself
 from .secant import move_epsilon
+from .sheet import as_mnist, ink, seen
 
 __all__ = [
     "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "film_figure", "find",
-    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "through_time",
-    "train_yourself",
+    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "seen",
+    "through_time", "train_yourself",
 ]

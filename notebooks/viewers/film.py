@@ -12,17 +12,18 @@ from page import GREY, NINE, THREE
 
 from .mistakes import name_of
 from .parts import (
+    Dial,
     chooser,
     find,
     number_box,
     picture,
     player,
     row,
-    show,
     swatch,
     text,
 )
 from .pictures import SHARP, digit_png, mosaic, mosaic_png, painter, rgb
+from .stand_in import show
 
 WIDE, HIGH = 780, 230  # the curves, in the browser's pixels
 ROW = 8  # hidden units on show for each digit
@@ -165,7 +166,7 @@ class TimeLine:
         history: dict[str, np.ndarray],
         images: np.ndarray,
         y: np.ndarray,
-        number: widgets.BoundedIntText,
+        number: Dial,
     ):
         self.film, self.history, self.images, self.y = film, history, images, y
         self.times = np.array([t for t, _ in film])
@@ -174,15 +175,15 @@ class TimeLine:
 
         self.number = number
         self.place = chooser("timestep", [str(t) for t in self.times], index=0)
-        self.play = player("the training", 150, min=0, max=len(film) - 1)
-        widgets.jslink((self.play, "value"), (self.place, "index"))
-        self.digit, self.curves = (
-            picture("followed", 84, 84), picture("curves", WIDE, HIGH))
+        self.play = player("the training", self.place, 150)
+        self.digit = picture("followed", 84, 84)
+        self.curves = picture("curves", WIDE, HIGH, pixels=False)
         self.weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
-        self.now, self.fate = text("now", WIDE - 96, 2), text("fate", WIDE - 96, 2)
+        self.now = text("now", WIDE - 110, 2, said=True)
+        self.fate = text("fate", WIDE - 110, 2)
 
         self.choose_digit()
-        self.place.observe(self.choose_moment, names="index")
+        self.place.observe(self.choose_moment, names="value")
         self.number.observe(self.choose_digit, names="value")
 
     def box(self) -> widgets.VBox:
@@ -204,17 +205,17 @@ class TimeLine:
         self.chances = fate(self.film, self.images[k], self.y[k])
         self.set_digit(self.chances)
         self.fate.value = spells(self.chances > 0.5, self.times)
-        self.digit.value = digit_png(self.images[k], 6)
+        self.digit.value = digit_png(self.images[k])
         self.digit.tooltip = f"Image {k}, a {name_of(self.y[k])}."
         self.choose_moment()
 
     def choose_moment(self, _change: object = None) -> None:
         """Show another moment: the curves' cursor, the weights and the numbers."""
-        index = self.place.index
+        index = self.place.value
         t = self.times[index]
         self.set_cursor(t)
         self.curves.value = self.paint()
-        self.weights.value = mosaic_png(self.tiles(index), self.largest, ROW, scale=3)
+        self.weights.value = mosaic_png(self.tiles(index), self.largest, ROW)
         k, g = self.number.value, self.chances[index]
         moment = f"Timestep {t}{_numbers_at(self.history, t)}"
         chance = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
@@ -243,16 +244,25 @@ def through_time(
         number = number_box("image", len(images) - 1)
     else:
         number = find(follow, "image")
-    viewer = TimeLine(film, history, images, y, number).box()
-    show(viewer, f"Here a slider goes through the training, {len(film)} moments of it.")
+    line = TimeLine(film, history, images, y, number)
+    viewer = line.box()
+    count = len(film)
+    show(viewer, f"Here a slider goes through the training, {count} moments of it.",
+         line.place, moments(count))
     return viewer
+
+
+def moments(count: int) -> list[int]:
+    """Return some 16 of so many moments, most of them early, where most happens."""
+    places = (count - 1) * np.linspace(0, 1, 16) ** 2
+    return sorted(set(np.rint(places).astype(int).tolist()))
 
 
 def _numbers_at(history: dict[str, np.ndarray], t: int) -> str:
     """Return in words what the history says of timestep t."""
     if t == 0:
         return ", before the first update"
-    if not len(history["test_loss"]):
+    if not len(history.get("test_loss", [])):
         return ""
     loss, hits = history["test_loss"][t - 1], history["test_accuracy"][t - 1]
     return f": test loss {loss:.3f}, test accuracy {hits:.2%}"
@@ -262,21 +272,29 @@ def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
     """Return (paint, set_digit, set_cursor) for a figure of the three curves."""
     fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
     (loss, hits, digit) = fig.subplots(1, 3)
-    for ax, kind, scale in [(loss, "loss", "log"), (hits, "accuracy", "linear")]:
-        t = np.arange(1, len(history[f"train_{kind}"]) + 1)
-        ax.plot(t, history[f"train_{kind}"], color=NINE, alpha=0.5, lw=0.7,
-                label="mini-batch")
-        if len(history[f"test_{kind}"]):
-            ax.plot(t, history[f"test_{kind}"], color=THREE, label="test set")
-        ax.set(yscale=scale, title=kind)
+    for ax, kind in [(loss, "loss"), (hits, "accuracy")]:
+        for part, name, colour, width in [
+            ("train", "mini-batch", NINE, 0.7), ("test", "test set", THREE, 1.4)
+        ]:
+            numbers = history.get(f"{part}_{kind}", np.array([]))
+            ax.plot(np.arange(1, len(numbers) + 1),
+                    numbers if kind == "loss" else 1 - numbers, color=colour, lw=width,
+                    label=name)
+        ax.set(yscale="log", title=kind)
     loss.legend(loc="lower left")
-    hits.set(ylim=(0.8, 1.005))
+    hits.set(title="share of mistakes", ylim=(0.007, 0.7))
+    hits.set_yticks([0.01, 0.02, 0.05, 0.1, 0.5], ["1%", "2%", "5%", "10%", "50%"])
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
     (line,) = digit.plot(times, np.zeros(len(times)), ".-", color="k", lw=0.9, ms=2.5)
     cursors = [ax.axvline(0, color="k", lw=1.6, alpha=0.6) for ax in fig.axes]
     for ax in fig.axes:
         ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
+        ax.set_xscale("symlog", linthresh=10, linscale=0.5)
+        marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
+        ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
+        ax.minorticks_off()
+    hits.minorticks_off()
     paint = painter(fig, [line, *cursors])
 
     def set_cursor(t: int) -> None:

@@ -7,19 +7,11 @@ from matplotlib.figure import Figure
 import page
 from page import NINE, THREE
 
-from .parts import (
-    LABEL,
-    number_box,
-    panel,
-    player,
-    row,
-    show,
-    slider,
-    swatch,
-    text,
-)
+from .parts import LABEL, Dial, number_box, panel, player, row, swatch, text
 from .pictures import digit_png, rgb, signed_indices, signed_png
 from .reasons import nearest_finder, probabilities, pushes
+from .sheet import Sheet
+from .stand_in import show
 
 
 def name_of(label: float) -> str:
@@ -37,22 +29,38 @@ def verdict(g: float, label: float | None = None) -> str:
     return f"a {name_of(label)}, taken for a {answer}"
 
 
-class Explainer:
-    """A row of four pictures that explain what a network says of an image.
+PARTS = {"upper left": (0, 0), "upper right": (0, 1),
+         "lower left": (1, 0), "lower right": (1, 1)}
 
-    Beside the image stand the pixels' pushes and the nearest digit of each class in
-    X_train, y_train.
+
+class Explainer:
+    """A row of pictures that explain what a network says of an image.
+
+    Beside the image stand the pixels' pushes, the mean digit of each class in X_train,
+    y_train, and the nearest one. While covered, the pushes are left to be guessed.
     """
 
     def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray):
         self.network, self.X_train = network, X_train
         self.nearest = nearest_finder(X_train, y_train)
-        self.panels = [
-            panel("digit", "What the network is shown", 224, 3),
-            panel("pushes", "What pushed", 224, 4),
-            panel("nearest-3", "Nearest training 3", 140, 2),
-            panel("nearest-9", "Nearest training 9", 140, 2),
-        ]
+        self.covered = False
+        self.digit = panel("digit", "What it is shown", 224, 3, said=True)
+        self.pushes = panel("pushes", "What pushed", 224, 4)
+        self.means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
+        self.neighbours = [panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
+        beside = widgets.VBox([row(*self.means), row(*self.neighbours)])
+        self.panels = [self.digit, self.pushes, beside]
+        for label, (name, one) in enumerate(zip("39", self.means)):
+            of_class = X_train[y_train == label].reshape(-1, 784)
+            mean = of_class.mean(axis=0) if len(of_class) else np.zeros(784)
+            _fill(one, digit_png(mean), f"The mean of all training {name}s.", "")
+
+    def resize(self, size: int) -> None:
+        """Give the digit and its pushes this width; beside a sheet there is less room.
+        """
+        for one in (self.digit, self.pushes):
+            for part in one.children:
+                part.layout.width = f"{size}px"
 
     def explain(
         self, image: np.ndarray, before: str = "", label: float | None = None
@@ -61,22 +69,28 @@ class Explainer:
         x = image.ravel()
         g = probabilities(self.network, x[np.newaxis])[0]
         words = f"{before}{verdict(g, label)}."
-        of_digit, of_pushes, *of_neighbours = self.panels
-        _fill(of_digit, digit_png(x, 16), f"The digit. {words}", words)
-        self._show_pushes(of_pushes, x, g)
-        for name, one, (k, distance) in zip("39", of_neighbours, self.nearest(x)):
+        _fill(self.digit, digit_png(x), f"The digit. {words}", words)
+        self._show_pushes(x, g)
+        for name, one, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
             self._show_neighbour(one, name, k, distance)
 
-    def _show_pushes(self, of_pushes: widgets.Box, x: np.ndarray, g: float) -> None:
+    def _show_pushes(self, x: np.ndarray, g: float) -> None:
         pushed, rest = pushes(self.network, x)
+        wrong = np.maximum(pushed if g > 0.5 else -pushed, 0).reshape(2, 14, 2, 14)
+        self.shares = wrong.sum(axis=(1, 3)) / max(wrong.sum(), 1e-12)
+        if self.covered:
+            _fill(self.pushes, digit_png(x), "Not shown before you have guessed.",
+                  "Where is the ink that led it there?")
+            return
         to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
         logit = to_three + to_nine + rest
         alt = (f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
                f"towards 3, {to_nine:+.2f} towards 9.")
-        caption = (f"{swatch(THREE)} towards 3: {to_three:+.2f}<br>"
-                   f"{swatch(NINE)} towards 9: {to_nine:+.2f}<br>biases: {rest:+.2f}"
-                   f"<br>sum, the logit: <b>{logit:+.2f}</b>, so {name_of(g)}")
-        _fill(of_pushes, signed_png(pushed, abs(pushed).max(), 16), alt, caption)
+        caption = (f"{swatch(THREE)} blue, towards 3: {to_three:+.2f}<br>"
+                   f"{swatch(NINE)} orange, towards 9: {to_nine:+.2f}<br>"
+                   f"biases: {rest:+.2f}<br>sum, the logit: <b>{logit:+.2f}</b>, "
+                   f"so {name_of(g)}")
+        _fill(self.pushes, signed_png(pushed, abs(pushed).max()), alt, caption)
 
     def _show_neighbour(
         self, one: widgets.Box, name: str, k: int, distance: float
@@ -86,8 +100,8 @@ class Explainer:
         else:
             image = self.X_train[k]
             where = f"training digit {k}, distance {distance:.2f}"
-            caption = f"training digit {k}<br>distance {distance:.2f}"
-        _fill(one, digit_png(image, 10), f"The nearest {name}: {where}.", caption)
+            caption = f"digit {k}<br>distance {distance:.2f}"
+        _fill(one, digit_png(image), f"The nearest {name}: {where}.", caption)
 
 
 def _fill(of_one: widgets.Box, png: bytes, alt: str, caption: str) -> None:
@@ -139,6 +153,101 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+class Pager:
+    """The viewer of look_into: pages through groups of digits, explains, and edits.
+
+    The arguments are those of look_into.
+    """
+
+    def __init__(self, network: tuple, images: np.ndarray, y: np.ndarray,
+                 X_train: np.ndarray, y_train: np.ndarray):
+        self.images, self.y = images, y
+        self.groups = groups(probabilities(network, images), y)
+        self.explainer = Explainer(network, X_train, y_train)
+        names = [(f"{name} ({len(k)})", name) for name, k in self.groups.items()]
+        self.menu = widgets.Dropdown(
+            options=names, description="show", style=LABEL,
+            layout=widgets.Layout(width="330px", max_width="100%"))
+        self.place = Dial("which of them", [("–", None)], None)
+        self.play = player("the group", self.place, 1500)
+        self.number = number_box("image", len(images) - 1)
+        self.message = text("message", 720, 0)
+        self.judged = text("judged", 720, said=True)
+        self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
+        self.guess = widgets.ToggleButton(description="Guess first", icon="question")
+        self.sheet = Sheet(layout=widgets.Layout(display="none"))
+        self.answers = row(*(widgets.Button(description=part) for part in PARTS))
+
+        for button in self.answers.children:
+            button.on_click(self.judge)
+        self.number.observe(self.look, names="value")
+        self.place.observe(self.step, names="value")
+        self.menu.observe(self.choose, names="value")
+        self.edit.observe(self.look, names="value")
+        self.guess.observe(self.look, names="value")
+        self.sheet.observe(self.explain, names=["strokes", "digit"])
+        self.choose()
+        self.look()
+
+    def box(self) -> widgets.VBox:
+        """Return all widgets, laid out."""
+        return widgets.VBox([
+            row(self.menu, self.number), row(self.place, self.play), self.message,
+            row(self.edit, self.guess), self.answers, self.judged,
+            row(self.sheet, *self.explainer.panels)])
+
+    def choose(self, _change: object = None) -> None:
+        """Show the first digit of the group that the menu names."""
+        found = [int(k) for k in self.groups[self.menu.value]]
+        places = [(str(n), k) for n, k in enumerate(found, start=1)]
+        self.place.lay_out(places or [("–", None)], found[0] if found else None)
+        self.play.max, self.play.value = max(0, len(found) - 1), 0
+        self.play.disabled = len(found) < 2
+        self.place.disable(len(found) < 2)
+        self.message.value = "" if found else (
+            f"There is no digit here: {self.menu.value} holds none. The box <i>image"
+            f"</i> still takes any number from 0 to {len(self.images) - 1}.")
+
+    def step(self, _change: object = None) -> None:
+        """Show the digit at the slider's place."""
+        if self.place.value is not None:
+            self.number.value = self.place.value
+
+    def look(self, _change: object = None) -> None:
+        """Show the digit that the box names; the slider follows if it is in the group.
+        """
+        k = self.number.value
+        self.place.value = k if k in self.groups[self.menu.value] else None
+        self.judged.value = ""
+        self.explainer.covered = self.guess.value
+        for part in (self.answers, self.judged):
+            part.layout.display = None if self.guess.value else "none"
+        self.sheet.layout.display = None if self.edit.value else "none"
+        self.explainer.resize(168 if self.edit.value else 224)
+        if self.edit.value:
+            self.sheet.put([], self.images[k])
+        self.explain()
+
+    def explain(self, _change: object = None) -> None:
+        """Explain the digit as it is, or as it has been edited."""
+        k, edited = self.number.value, self.edit.value
+        image = self.sheet.image if edited else self.images[k]
+        before = f"Image {k}, as it is on the sheet: " if edited else f"Image {k}: "
+        self.explainer.explain(image, before, self.y[k])
+
+    def judge(self, button: widgets.Button) -> None:
+        """Uncover the pushes, and say how good the guess was."""
+        self.explainer.covered = False
+        self.explain()
+        shares = dict(zip(PARTS, self.explainer.shares.ravel()))
+        best = max(shares, key=shares.__getitem__)
+        share = f"{shares[button.description]:.0%}"
+        more = "" if best == button.description else (
+            f" Most, {shares[best]:.0%}, come from the {best}.")
+        self.judged.value = (f"The {button.description} holds {share} of the pushes "
+                             f"towards the network's answer.{more}")
+
+
 def look_into(
     network: tuple,
     images: np.ndarray,
@@ -151,47 +260,13 @@ def look_into(
     network is (weight_matrices, biases, activations); images (n, 28, 28) or (n, 784)
     with labels y (n,) are looked into, and the nearest digits come from X_train,
     y_train. A menu chooses a group, a slider the digit in it, and the box "image"
-    takes any other index.
+    takes any other index. One can guess before the reasons are shown, and edit a digit.
     """
-    g = probabilities(network, images)
-    of_group = groups(g, y)
-    names = [(f"{name} ({len(found)})", name) for name, found in of_group.items()]
-    menu = widgets.Dropdown(options=names, description="show",
-                            style=LABEL,
-                            layout=widgets.Layout(width="330px"))
-    place = slider("which of them", min=1, max=1)
-    play = player("the group", 1500, min=1, max=1)
-    number = number_box("image", len(images) - 1)
-    message = text("message", 720)
-    explainer = Explainer(network, X_train, y_train)
-
-    def look(change=None):
-        k = number.value
-        explainer.explain(images[k], f"Image {k}: ", y[k])
-
-    def step(change=None):
-        found = of_group[menu.value]
-        if len(found):
-            number.value = int(found[place.value - 1])
-
-    def choose(change=None):
-        found = of_group[menu.value]
-        for control in (place, play):
-            control.max, control.value = max(1, len(found)), 1
-            control.disabled = len(found) < 2
-        message.value = "" if len(found) else (
-            f"There is no digit here: {menu.value} holds none. The box <i>image</i> "
-            f"still takes any number from 0 to {number.max}.")
-        step()
-
-    number.observe(look, names="value")
-    place.observe(step, names="value")
-    menu.observe(choose, names="value")
-    choose()
-    look()
-    viewer = widgets.VBox([row(menu, number), row(place, play), message,
-                           row(*explainer.panels)])
-    widgets.jslink((play, "value"), (place, "value"))
-    count = len(of_group["all mistakes"])
-    show(viewer, f"Here a slider pages through the misclassified digits ({count}).")
+    pager = Pager(network, images, y, X_train, y_train)
+    viewer, found = pager.box(), pager.groups["all mistakes"]
+    sentence = f"Here a slider pages through the misclassified digits ({len(found)})."
+    if len(found):
+        show(viewer, sentence, pager.place, found.tolist())
+    else:
+        show(viewer, sentence)
     return viewer

@@ -1,11 +1,14 @@
-"""The parts of every viewer: labelled controls, pictures and texts that never jump."""
+"""The parts of every viewer: controls that take what is typed, pictures, texts."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import anywidget
 import ipywidgets as widgets
-from IPython.display import display
-from traitlets import Unicode
+from traitlets import Any, Unicode
 
+HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
 HOW = "Drag the handle, or click on it and press the arrow keys"
 
@@ -20,132 +23,201 @@ class Picture(widgets.Image):
     description = Unicode().tag(sync=True)
 
 
-# Lines as close as in a caption; and names for those who hear the page. ipywidgets
-# gives none to a slider's handle, to the buttons of Play and to a canvas. They are
-# copied from the label beside it, or from the tooltip, whenever something in the viewer
-# changes; and where a slider stands is said in the words that one sees beside it.
-# Without scripts the viewers work as well, only unnamed.
-FINISH = """<style onload="
-const viewer = this.closest('.viewer');
-const set = (element, name, value) => element && element.setAttribute(name, value);
-const finish = () => {
-  for (const slider of viewer.querySelectorAll('.widget-slider')) {
-    const handle = slider.querySelector('[role=slider]');
-    const label = slider.querySelector('label').textContent;
-    const readout = slider.querySelector('.widget-readout');
-    set(handle, 'aria-label', label);
-    set(handle, 'aria-valuetext', readout.textContent);
-    set(readout, 'role', 'textbox');
-    set(readout, 'aria-label', label + ', as text');
-  }
-  for (const play of viewer.querySelectorAll('.widget-play'))
-    play.querySelectorAll('button').forEach((button, k) => set(button, 'aria-label',
-      play.title + ['', ': stop and go back', ': over and over'][k]));
-  for (const bar of viewer.querySelectorAll('.widget-hprogress')) {
-    set(bar.querySelector('.progress'), 'role', 'progressbar');
-    set(bar.querySelector('.progress'), 'aria-label', bar.textContent.trim());
-  }
-  for (const canvas of viewer.querySelectorAll('canvas[title]')) {
-    set(canvas, 'role', 'img');
-    set(canvas, 'aria-label', canvas.title);
-  }
-};
-new MutationObserver(finish).observe(viewer, {
-  subtree: true, childList: true, characterData: true,
-  attributes: true, attributeFilter: ['aria-valuenow', 'title'],
-});
-finish();
-">.viewer .widget-html-content { line-height: 1.45; }</style>"""
+class Names(anywidget.AnyWidget):
+    """What names a viewer's parts and tells of its changes: see names.js."""
+
+    _esm = HERE / "names.js"
+    _css = HERE / "viewers.css"
 
 
-def show(widget: widgets.Box, instead: str) -> None:
-    """Display a viewer; where no widget can be shown, the sentence instead stands."""
-    finish = widgets.HTML(FINISH, layout=widgets.Layout(display="none"))
-    widget.children = (*widget.children, finish)
-    widget.add_class("viewer")
-    bundle = widget._repr_mimebundle_()
-    display({**bundle, "text/plain": instead}, raw=True)
+def walk(widget: widgets.Widget):
+    """Yield widget and all that it holds."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
 
 
 def find(box: widgets.Widget, label: str) -> widgets.Widget:
     """Return the widget in box that is labelled so, or has this class."""
-    def walk(widget):
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from walk(child)
-
     for widget in walk(box):
         if label in (getattr(widget, "description", ""), *widget._dom_classes):
             return widget
     raise KeyError(f"no widget is labelled {label!r}")
 
 
-def slider(label: str, **options) -> widgets.IntSlider:
-    """Return a slider that the arrow keys move, with room for its label."""
-    return widgets.IntSlider(
-        description=label, tooltip=HOW, style=LABEL,
-        layout=widgets.Layout(width="440px"), **options,
-    )
+# ---- controls ------------------------------------------------------------------------
+
+Place = tuple[str, object]  # what is read at a place of a slider, and its value
 
 
-def chooser(
-    label: str, texts: list[str], index: int, values: Sequence | None = None
-) -> widgets.SelectionSlider:
-    """Return a slider over texts, one of which stands beside it.
+class Dial(widgets.HBox):
+    """A slider, and beside it a box that tells its value and takes a typed one.
 
-    Its value is the one of values that belongs to the text, or else the text's index.
+    value is what counts. places are the slider's, in order; without any there is only
+    the box. A typed text is looked up among the places; read makes a value of any
+    other, or refuses it with a ValueError, which is then shown.
     """
-    if values is None:
-        values = range(len(texts))
-    return widgets.SelectionSlider(
-        options=list(zip(texts, values, strict=True)), index=index,
-        description=label, tooltip=HOW, style=LABEL,
-        layout=widgets.Layout(width="440px"),
-    )
+
+    value = Any()
+
+    def __init__(
+        self,
+        label: str,
+        places: Sequence[Place],
+        value: object,
+        read: Callable[[str], object] | None = None,
+    ):
+        self.description, self.read, self.following = label, read, False
+        self.slider = widgets.SelectionSlider(
+            options=[""], description=label, tooltip=HOW, style=LABEL,
+            layout=widgets.Layout(width="400px", max_width="100%"))
+        if not places:
+            self.slider.layout.display = "none"
+        self.box = widgets.Text(
+            continuous_update=False, tooltip=f"{label}: type a value",
+            description="" if places else label,
+            layout=widgets.Layout(width="84px" if places else "170px"))
+        self.box.add_class("dial-value")
+        self.note = widgets.HTML()
+        self.note.add_class("refusal")
+        super().__init__([self.slider, self.box, self.note])
+        self.layout = widgets.Layout(flex_flow="row wrap", max_width="100%")
+        self.observe(self._show, names="value")
+        self.slider.observe(self._slid, names="index")
+        self.box.observe(self._typed, names="value")
+        self.lay_out(places, value)
+
+    def lay_out(self, places: Sequence[Place], value: object) -> None:
+        """Give the slider these places, and show value."""
+        self.places = list(places)
+        self.following = True  # the slider goes to its start, which means nothing
+        self.slider.options = [text for text, _ in self.places] or [""]
+        self.following = False
+        self.value = value
+        self._show()
+
+    def disable(self, disabled: bool) -> None:
+        """Take away, or give back, slider and box."""
+        self.slider.disabled = self.box.disabled = disabled
+
+    def _show(self, _change: object = None) -> None:
+        """Put slider and box where value is; between two places the slider is near."""
+        values = [value for _, value in self.places]
+        self.note.value = ""
+        self.following = True
+        if self.value in values:
+            self.slider.index = values.index(self.value)
+        elif self.value is not None and values:
+            near = [k for k, value in enumerate(values) if value <= self.value]
+            self.slider.index = near[-1] if near else 0
+        self.following = False
+        self.box.value = self.text
+
+    @property
+    def text(self) -> str:
+        """What stands in the box: a dash if there is no value."""
+        if self.value is None:
+            return "–"
+        texts = [text for text, value in self.places if value == self.value]
+        return texts[0] if texts else f"{self.value:g}"
+
+    def _slid(self, change: object) -> None:
+        if not self.following:
+            self.value = self.places[self.slider.index][1]
+
+    def _typed(self, _change: object) -> None:
+        typed = self.box.value.strip()
+        if typed == self.text:
+            return
+        try:
+            self.value = self._read(typed)
+        except ValueError as error:
+            self.note.value = f"{html.escape(typed)} is not taken: {error}"
+        self.box.value = self.text
+
+    def _read(self, typed: str) -> object:
+        """Return the value that a text stands for, among the places or beside them."""
+        for text, value in self.places:
+            if typed == text or _is_same_number(typed, text):
+                return value
+        if self.read is None:
+            raise ValueError("the slider has no such place.")
+        return self.read(typed)
 
 
-def number_box(label: str, largest: int) -> widgets.BoundedIntText:
+def _is_same_number(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
+def whole(smallest: int, largest: int) -> Callable[[str], int]:
+    """Return a function that reads a whole number within these bounds."""
+    def read(typed: str) -> int:
+        if not typed.isdecimal() or not smallest <= int(typed) <= largest:
+            raise ValueError(f"a whole number from {smallest} to {largest} is.")
+        return int(typed)
+
+    return read
+
+
+def chooser(label: str, texts: Sequence[str], index: int = 0) -> Dial:
+    """Return a slider over texts; its value is the index of one of them."""
+    return Dial(label, [(text, k) for k, text in enumerate(texts)], index)
+
+
+def number_box(label: str, largest: int) -> Dial:
     """Return a box for a whole number from 0 to largest."""
-    return widgets.BoundedIntText(
-        min=0, max=largest, description=label, tooltip=f"from 0 to {largest}",
-        layout=widgets.Layout(width="170px"),
-    )
+    return Dial(label, [], 0, whole(0, largest))
 
 
-def player(label: str, interval: int, **options) -> widgets.Play:
-    """Return buttons that play, go back and repeat, a step each interval in ms.
+def player(label: str, dial: Dial, interval: int) -> widgets.Play:
+    """Return buttons that move dial from place to place, one each interval in ms.
 
     label says what it is that plays.
     """
-    play = widgets.Play(interval=interval, **options)
+    play = widgets.Play(interval=interval, min=0, max=max(0, len(dial.places) - 1))
     play.tooltip = f"Play {label}"
+    widgets.jslink((play, "value"), (dial.slider, "index"))
     return play
 
 
-def picture(name: str, width: int, height: int) -> Picture:
-    """Return an empty picture of fixed size, so that nothing jumps when it changes."""
+# ---- pictures and texts --------------------------------------------------------------
+
+def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
+    """Return an empty picture of fixed size, so that nothing jumps when it changes.
+
+    It becomes narrower where the page is. pixels are shown as squares.
+    """
     image = Picture(
         format="png", width=width, height=height,
-        layout=widgets.Layout(width=f"{width}px", height=f"{height}px", margin="0"),
+        layout=widgets.Layout(width=f"{width}px", max_width="100%", height="auto",
+                              margin="0"),
     )
-    image.add_class(name)
+    for class_name in [name, *["pixels"] * pixels]:
+        image.add_class(class_name)
     return image
 
 
-def text(name: str, width: int, lines: float = 1) -> widgets.HTML:
-    """Return an empty text with room for so many lines."""
-    html = widgets.HTML(layout=widgets.Layout(
-        width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"
-    ))
-    html.add_class(name)
-    return html
+def text(name: str, width: int, lines: float = 1, said: bool = False) -> widgets.HTML:
+    """Return an empty text with room for so many lines; said aloud as it changes."""
+    words = widgets.HTML(layout=widgets.Layout(
+        width=f"{width}px", max_width="100%", min_height=f"{1.45 * lines:.2f}em",
+        margin="0"))
+    for class_name in [name, *["said"] * said]:
+        words.add_class(class_name)
+    return words
 
 
-def panel(name: str, heading: str, width: int, lines: int) -> widgets.VBox:
+def panel(
+    name: str, heading: str, width: int, lines: int, said: bool = False
+) -> widgets.VBox:
     """Return a square picture between its heading and room for its caption."""
     title = text(f"{name}-heading", width)
     title.value = f"<b>{heading}</b>"
-    parts = [title, picture(name, width, width), text(f"{name}-caption", width, lines)]
+    caption = text(f"{name}-caption", width, lines, said)
+    parts = [title, picture(name, width, width), caption]
     return widgets.VBox(parts, layout=widgets.Layout(margin="0 14px 0 0"))
 
 

@@ -1,7 +1,7 @@
 """Pictures fast enough to follow a slider: arrays in, PNG files out.
 
-Nothing here knows of widgets. A picture of pixels becomes squares, because a browser
-would blur a small one; a figure that moves is drawn once, and then only what moves.
+Nothing here knows of widgets. A picture of pixels has one for each, and the page shows
+them as squares; a figure that moves is drawn once, and then only what moves.
 """
 
 import io
@@ -14,9 +14,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from page import NINE, THREE
+from page import GREY, NINE, THREE
 
 SHARP = 1.5  # a figure has this many pixels for each of the browser's
+
+# Of runs: colours that colour-blind readers tell apart (Okabe and Ito).
+RUNS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
 
 # Inks of the first 255 palette entries, and one more for the gaps in a mosaic.
 MIDDLE, GAP = 127, 255
@@ -34,26 +37,49 @@ PAPER_TO_INK = _palette("white", "#808080", "black", "#d9d9d9")
 THREE_TO_NINE = _palette(THREE, "white", NINE, "#d9d9d9")
 
 
-def indexed_png(indices: np.ndarray, palette: list[int], scale: int = 1) -> bytes:
-    """Return (rows, columns) palette indices as a PNG, each a square of scale x scale.
-    """
-    squares = indices.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
-    picture = Image.fromarray(squares)
+def indexed_png(indices: np.ndarray, palette: list[int]) -> bytes:
+    """Return (rows, columns) palette indices as a PNG."""
+    picture = Image.fromarray(indices.astype(np.uint8))
     picture.putpalette(palette)
     return _encoded(picture)
 
 
-def _encoded(picture: Image.Image) -> bytes:
+def _encoded(picture: Image.Image, compress_level: int = 1, bits: int = 8) -> bytes:
     """Return the picture as a PNG, with an eye to speed rather than to size."""
     png = io.BytesIO()
-    picture.save(png, format="png", compress_level=1)
+    picture.save(png, format="png", compress_level=compress_level, bits=bits)
     return png.getvalue()
 
 
-def digit_png(image: np.ndarray, scale: int = 10) -> bytes:
+# Of a figure on a page that holds many: paper, ink, and what the viewers draw with.
+FEW = ["#ffffff", "#e6e6e6", "#bbbbbb", GREY, "#444444", "#000000", THREE, "#8da7c4",
+       NINE, "#f3c38e", *RUNS]
+
+
+def small(png: bytes) -> bytes:
+    """Return a PNG in fewer bytes, with 16 colours: for a page that holds many."""
+    picture: Image.Image = Image.open(io.BytesIO(png))
+    if picture.mode == "P":  # every 18th ink, from low to high, and the gaps
+        palette = np.array(picture.getpalette()).reshape(-1, 3)
+        inks = np.append(np.rint(np.linspace(0, 254, 15)).astype(int), GAP)
+        before = np.asarray(picture)
+        indices = np.where(before == GAP, 15, np.rint(before / 254 * 14))
+        picture = Image.fromarray(indices.astype(np.uint8))
+        picture.putpalette(palette[inks].ravel().tolist())
+    else:
+        width, height = (round(side / SHARP) for side in picture.size)
+        palette_of_few = Image.new("P", (1, 1))
+        colours = [round(255 * part) for colour in FEW for part in to_rgb(colour)]
+        palette_of_few.putpalette(colours)
+        picture = picture.resize((width, height), Image.Resampling.BOX).quantize(
+            palette=palette_of_few, dither=Image.Dither.NONE)
+    return _encoded(picture, compress_level=9, bits=4)
+
+
+def digit_png(image: np.ndarray) -> bytes:
     """Return a digit, (28, 28) or (784,) in [0, 1], as a PNG of black ink on paper."""
     ink = np.rint(254 * np.clip(image.reshape(28, 28), 0, 1))
-    return indexed_png(ink, PAPER_TO_INK, scale)
+    return indexed_png(ink, PAPER_TO_INK)
 
 
 def signed_indices(values: np.ndarray, largest: float) -> np.ndarray:
@@ -62,11 +88,11 @@ def signed_indices(values: np.ndarray, largest: float) -> np.ndarray:
     return MIDDLE + np.rint(MIDDLE * share)
 
 
-def signed_png(values: np.ndarray, largest: float, scale: int = 10) -> bytes:
+def signed_png(values: np.ndarray, largest: float) -> bytes:
     """Return signed values, (28, 28) or (784,), as a PNG: blue below 0, orange above.
     """
     indices = signed_indices(values.reshape(28, 28), largest)
-    return indexed_png(indices, THREE_TO_NINE, scale)
+    return indexed_png(indices, THREE_TO_NINE)
 
 
 def rgb(indices: np.ndarray) -> np.ndarray:
@@ -74,11 +100,9 @@ def rgb(indices: np.ndarray) -> np.ndarray:
     return np.array(THREE_TO_NINE, np.uint8).reshape(256, 3)[indices.astype(int)]
 
 
-def mosaic_png(
-    values: np.ndarray, largest: float, columns: int, scale: int = 2
-) -> bytes:
+def mosaic_png(values: np.ndarray, largest: float, columns: int) -> bytes:
     """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG."""
-    return indexed_png(mosaic(values, largest, columns), THREE_TO_NINE, scale)
+    return indexed_png(mosaic(values, largest, columns), THREE_TO_NINE)
 
 
 def mosaic(values: np.ndarray, largest: float, columns: int) -> np.ndarray:

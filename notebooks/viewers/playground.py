@@ -1,104 +1,104 @@
-"""Train a network with settings of your own, watch it, stop it, compare."""
+"""Training as a slider: at each place a network that was trained from scratch."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import ClassVar
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
 from nn_helpers import (
-    accuracy,
     create_bias_vectors,
     create_weight_matrices,
-    forward_pass,
-    logistic_loss,
     relu_activation,
     sgd,
     sigmoid_activation,
 )
+from page import GREY, NINE, THREE
 
-from .parts import LABEL, chooser, picture, row, show, slider, swatch, text
-from .pictures import SHARP, painter
+from .film import ROW, TimeLine, unit_tiles
+from .mistakes import Pager
+from .parts import LABEL, Dial, number_box, picture, row, swatch, text, whole
+from .pictures import RUNS, SHARP, mosaic_png, painter
+from .reasons import probabilities
+from .stand_in import show
 
-WIDE, HIGH = 780, 260  # the curves, in the browser's pixels
+WIDE, HIGH = 780, 250  # the curves, in the browser's pixels
 
-STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 2, 5)]
+STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)] + [100.0]
 HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
+EPOCHS = [*range(1, 11), 15, 20, 30]
 BATCH_SIZES = [1, 10, 20, 50, 100, 200, 500, 1000, 5000]  # and all
 
-# Colours that colour-blind readers tell apart (Okabe and Ito); then the dashes change.
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
-DASHES = ["-", "--", ":"]
+ACTIVATIONS = [relu_activation, sigmoid_activation]
 
-SLICE = 0.04  # seconds of training, after which the buttons get a chance
-PAUSE = 0.005  # seconds in which the kernel hears the Stop button
-FRAME = 0.2  # seconds from one drawing of the curves to the next
-LOOKS = 12  # at the test set in each epoch
+SLICE = 0.01  # seconds of training, after which the kernel hears its other messages
+PAUSE = 0.002  # seconds in which it does
+BINS = 60  # of timesteps, each as wide as the next on a log axis
+MOMENTS = 60  # of a run that are kept
 
 
 @dataclass
 class Run:
-    """What is drawn and told of one training: a list entry for each measurement."""
+    """What is told of one training."""
 
+    settings: dict
     name: str
     outcome: str = "training"
-    epochs: list[float] = field(default_factory=list)
-    train_loss: list[float] = field(default_factory=list)
-    test_loss: list[float] = field(default_factory=list)
-    test_accuracy: list[float] = field(default_factory=list)
-
-    def measure(
-        self, epochs: float, losses: list[float], g: np.ndarray, y_test: np.ndarray
-    ) -> None:
-        """Keep the mean of the mini-batches' losses, and how good the outputs g are."""
-        self.epochs.append(epochs)
-        self.train_loss.append(float(np.mean(losses)) if losses else np.nan)
-        self.test_loss.append(float(logistic_loss(g, y_test)[0].mean()))
-        self.test_accuracy.append(accuracy(g, y_test))
+    losses: list[float] = field(default_factory=list)
+    film: list[tuple[int, tuple]] = field(default_factory=list)
+    newest: tuple = ()  # (timestep, parameters)
+    network: tuple = ()
+    wrong: int | None = None  # test digits
 
 
-def training(
-    run: Run, settings: dict, X_train: np.ndarray, y_train: np.ndarray,
-    X_test: np.ndarray, y_test: np.ndarray,
-) -> Iterator[tuple]:
-    """Train, keep measurements in run, and yield (epochs done, network) at each update.
+class Data:
+    """The arrays of train_yourself, and X in single precision without blank pixels."""
 
-    settings holds step_size, hidden, batch_size, num_epochs and seed. The same seed
-    gives the weights and the order of examples that it gives elsewhere in the notebook.
-    All of the first ten updates are measured, for that is where a large step does harm,
-    and then LOOKS in each epoch.
-    """
-    rng = np.random.default_rng(settings["seed"])
-    layer_dims = [X_train.shape[1], settings["hidden"], 1]
-    activations = [relu_activation, sigmoid_activation]
-    network = (create_weight_matrices(layer_dims, rng),
-               create_bias_vectors(layer_dims), activations)
-    batch_size, num_epochs = settings["batch_size"], settings["num_epochs"]
-    per_epoch = -(-len(X_train) // batch_size)
-    every, last = -(-per_epoch // LOOKS), num_epochs * per_epoch
+    def __init__(self, X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
+                 y_test: np.ndarray):
+        self.X_train, self.y_train = X_train, y_train
+        self.X_test, self.y_test = X_test, y_test
+        self.inked = np.any(X_train, axis=0)
+        self.X = X_train[:, self.inked].astype(np.float32)
 
-    run.measure(0.0, [], forward_pass(X_test, *network)[0], y_test)
-    yield 0.0, network
-    losses: list[float] = []  # since the latest measurement
-    steps = sgd(X_train, y_train, *network, rng=rng, batch_size=batch_size,
-                step_size=settings["step_size"], num_epochs=num_epochs)
-    for updates, (weights, biases, loss, _) in enumerate(steps, start=1):
-        network, epochs = (weights, biases, activations), updates / per_epoch
-        losses.append(loss)
-        if updates <= 10 or updates % every == 0 or updates == last:
-            run.measure(epochs, losses, forward_pass(X_test, *network)[0], y_test)
-            losses = []
-        yield epochs, network
+    def start(self, settings: dict) -> tuple:
+        """Return (weights, biases, rng): as the same seed gives them elsewhere."""
+        rng = np.random.default_rng(settings["seed"])
+        layer_dims = [self.X_train.shape[1], settings["hidden"], 1]
+        weights = create_weight_matrices(layer_dims, rng)
+        biases = create_bias_vectors(layer_dims)
+        return ([W.astype(np.float32) for W in weights],
+                [b.astype(np.float32) for b in biases], rng)
+
+    def training(self, settings: dict) -> Iterator[tuple]:
+        """Yield (loss, (weights, biases)) at each update, leaving out blank pixels.
+
+        The first is from before all updates and has no loss.
+        """
+        (W, *later), b, rng = self.start(settings)
+        Ws = [W[self.inked], *later]
+        options = {k: settings[k] for k in ("step_size", "batch_size", "num_epochs")}
+        yield np.nan, (Ws, b)
+        steps = sgd(self.X, self.y_train, Ws, b, ACTIVATIONS, rng=rng, **options)
+        for weights, biases, loss, _ in steps:
+            yield loss, (weights, biases)
+
+    def network(self, settings: dict, parameters: tuple) -> tuple:
+        """Return the network of what training yields, with all pixels' weights."""
+        (W, *later), biases = parameters
+        first = self.start(settings)[0][0]
+        first[self.inked] = W
+        return [first, *later], biases, ACTIVATIONS
 
 
-def from_history(name: str, history: dict[str, np.ndarray], per_epoch: int) -> Run:
-    """Return the Run that a history from train tells of."""
-    t = np.arange(1, len(history["test_loss"]) + 1)
-    return Run(name, "finished", list(t / per_epoch), list(history["train_loss"]),
-               list(history["test_loss"]), list(history["test_accuracy"]))
+def updates_of(settings: dict, N: int) -> int:
+    """Return how many updates N training examples make of these settings."""
+    return settings["num_epochs"] * -(-N // settings["batch_size"])
 
 
 def name_for(settings: dict, N: int) -> str:
@@ -108,193 +108,247 @@ def name_for(settings: dict, N: int) -> str:
             f"batch {batch}, epochs {settings['num_epochs']}, seed {settings['seed']}")
 
 
-def curves(runs: list[Run], num_epochs: float) -> Callable[[], bytes]:
-    """Return a function that draws the runs' curves as a PNG, over num_epochs.
+def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return (timesteps, mean losses) in bins that are equally wide on a log axis."""
+    if not losses:
+        return np.array([]), np.array([])
+    edges = np.unique(np.rint(np.geomspace(1, len(losses) + 1, BINS)).astype(int))
+    starts, sizes = edges[:-1], np.diff(edges)
+    return starts + (sizes - 1) / 2, np.add.reduceat(losses, starts - 1) / sizes
 
-    All runs but the last are drawn once, here; the last may grow from call to call.
+
+def curves(longest: int, m: int) -> Callable[..., bytes]:
+    """Return paint(runs, chances), which draws the runs as a PNG.
+
+    longest is how many updates there is room for, m how many test digits there are.
+    chances are the probabilities that the last run's network gives to the true digits
+    of the mistakes of the first.
     """
     fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
-    axes = fig.subplots(1, 3)
-    for ax, title in zip(axes, ["mini-batch loss", "test loss", "test accuracy"]):
-        ax.set(title=title, xlabel="epochs", xlim=(-0.02 * num_epochs, num_epochs))
-    for ax in axes[:2]:
-        ax.set(yscale="log", ylim=(0.003, 40))
-        ax.axhline(np.log(2), color="k", lw=0.8, ls=":")
-    axes[2].set(ylim=(0.45, 1.01))
-    lines = [[ax.plot([], [], color=COLOURS[k % 6], ls=DASHES[k // 6 % 3])[0]
-              for ax in axes] for k, _ in enumerate(runs)]
+    loss, ends, sure = fig.subplots(1, 3)
+    loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
+             xlim=(0.9, longest * 1.1), ylim=(0.003, 40))
+    loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
+    ends.set(title="test digits wrong", xlabel="step size", xscale="log", yscale="log",
+             xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5), ylim=(m / 120, m * 0.7))
+    ticks = [m / 100, m / 50, m / 20, m / 10, m / 2]
+    ends.set_yticks(ticks, ["1%", "2%", "5%", "10%", "50%"])
+    ends.minorticks_off()
+    sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03), xlim=(-0.5, 1),
+             xlabel="each mistake", ylabel="probability of its digit", xticks=[])
+    sure.axhline(0.5, color=GREY, lw=0.9)
+    lines = [loss.plot([], [], color=colour, lw=1)[0] for colour in RUNS]
+    (tried,) = ends.plot([], [], "o", color=GREY, ms=4)
+    (here,) = ends.plot([], [], "o", color=NINE, ms=7, mec="k", mew=0.7)
+    (dots,) = sure.plot([], [], "o", color=THREE, ms=3.5)
+    paint = painter(fig, [*lines, tried, here, dots])
 
-    def follow(run: Run, of_run: list) -> None:
-        for line, numbers in zip(
-            of_run, (run.train_loss, run.test_loss, run.test_accuracy)
-        ):
-            line.set_data(run.epochs, numbers)
-
-    for run, of_run in zip(runs, lines):
-        follow(run, of_run)
-    paint = painter(fig, lines[-1] if lines else [])
-
-    def draw() -> bytes:
-        if runs:
-            follow(runs[-1], lines[-1])
+    def draw(runs: list[Run], places: list, chances: np.ndarray) -> bytes:
+        for line, run in zip_longest(lines, runs):
+            line.set_data(*(binned(run.losses) if run else ([], [])))
+        tried.set_data(*np.reshape(places, (-1, 2)).T)
+        here.set_data(*np.reshape(places[-1:], (-1, 2)).T)
+        dots.set_data(np.linspace(-0.45, 0.95, len(chances)), chances)
         return paint()
 
     return draw
 
 
-def runs_table(runs: list[Run]) -> str:
-    """Return an HTML table of the runs, in the colours of their curves."""
-    def cells(k, run):
-        known = bool(run.test_loss)
-        loss = f"{run.test_loss[-1]:.3f}" if known else ""
-        hits = f"{run.test_accuracy[-1]:.2%}" if known else ""
-        return (f"<tr><td>{swatch(COLOURS[k % 6])}</td><td>{run.name}</td>"
-                f"<td>{run.outcome}</td><td>{loss}</td><td>{hits}</td></tr>")
+def setting_dials(N: int) -> dict[str, Dial]:
+    """Return a dial for each setting, for N training examples."""
+    def numbers(values):
+        return [(f"{value:g}", value) for value in values]
 
-    head = ("<tr><th></th><th>settings</th><th>outcome</th><th>test loss</th>"
-            "<th>test accuracy</th></tr>")
-    body = "".join(cells(k, run) for k, run in enumerate(runs))
-    return f'<table class="runs" style="border-spacing:12px 1px">{head}{body}</table>'
-
-
-def setting_controls(N: int) -> dict[str, widgets.Widget]:
-    """Return a control for each setting, for N training examples.
-
-    A control's value is what training takes, whatever stands beside its handle.
-    """
-    sizes = [n for n in BATCH_SIZES if n < N] + [N]
-    of_sizes = [str(n) for n in sizes[:-1]] + [f"all {N}"]
-    usual = sizes.index(100) if 100 in sizes else 0
+    sizes = numbers([n for n in BATCH_SIZES if n < N]) + [(f"all {N}", N)]
     return {
-        "step_size": chooser("step size", [f"{s:g}" for s in STEP_SIZES], 6,
-                             STEP_SIZES),
-        "hidden": chooser("hidden units", [str(n) for n in HIDDEN], 8, HIDDEN),
-        "batch_size": chooser("batch size", of_sizes, usual, sizes),
-        "num_epochs": slider("epochs", min=1, max=30, value=5),
-        "seed": slider("seed", min=0, max=20, value=0),
+        "step_size": Dial("step size", numbers(STEP_SIZES), 0.1, _positive),
+        "hidden": Dial("hidden units", numbers(HIDDEN), 200, whole(1, 2000)),
+        "num_epochs": Dial("epochs", numbers(EPOCHS), 5, whole(1, 100)),
+        "batch_size": Dial("batch size", sizes, min(100, N), whole(1, N)),
+        "seed": Dial("seed", numbers(range(21)), 0, whole(0, 10**6)),
     }
+
+
+def _positive(typed: str) -> float:
+    """Return the number that is typed, if it can be a step size."""
+    try:
+        value = float(typed)
+    except ValueError:
+        value = np.nan
+    if not 1e-6 <= value <= 1000:
+        raise ValueError("a number from 0.000001 to 1000 is.")
+    return value
 
 
 class Trainer:
     """The viewer of train_yourself: its widgets, its runs, and the training under way.
 
-    data is (X_train, y_train, X_test, y_test); runs holds the runs to start with, and
-    networks collects the network of each run under the run's name.
+    networks collects the network of each run on show under the run's name.
     """
 
-    def __init__(self, data: tuple, runs: list[Run], networks: dict[str, tuple]):
-        self.data, self.runs, self.networks = data, runs, networks
-        self.stopping = False  # whether Stop was pressed during this training
-        self.num_epochs = 1  # how many the latest training was to have
-        self.drawn_at = -np.inf  # when this training's curves were drawn last
+    latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
 
-        self.controls = setting_controls(len(data[0]))
-        self.train_button = widgets.Button(
-            description="Train", icon="play", button_style="primary")
+    def __init__(self, data: Data, networks: dict[str, tuple]):
+        self.data, self.networks = data, networks
+        Trainer.latest = None  # a cell that is run again ends the run it began
+        self.runs: list[Run] = []
+        self.places: list[tuple[float, int]] = []  # (step size, wrong) of all runs
+        self.mistakes = np.array([], int)  # of the first network
+        self.room = 0
+        self.dials = setting_dials(len(data.X))
+        for dial in self.dials.values():
+            dial.observe(self.start, names="value")
+
         self.stop_button = widgets.Button(
             description="Stop", icon="stop", disabled=True)
-        self.forget_button = widgets.Button(
-            description="Forget all runs", icon="trash")
-        self.train_button.on_click(self.start)
+        self.pager_button = widgets.Button(description="Look into its mistakes")
+        self.film_button = widgets.Button(description="Go through its training")
         self.stop_button.on_click(self.stop)
-        self.forget_button.on_click(self.forget)
-
+        self.pager_button.on_click(self.open_mistakes)
+        self.film_button.on_click(self.open_film)
+        for button in (self.pager_button, self.film_button):
+            button.layout.width, button.disabled = "auto", True
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
-            layout=widgets.Layout(width="440px"))
-        self.status, self.table = text("status", WIDE), text("runs-text", WIDE)
-        self.view = picture("run-curves", WIDE, HIGH)
-        self.status.value = "Choose settings and press Train."
-        self.new_curves()
+            layout=widgets.Layout(width="400px", max_width="100%"))
+        self.status, self.table = text("status", WIDE, said=True), text("runs", WIDE)
+        self.view = picture("run-curves", WIDE, HIGH, pixels=False)
+        self.weights = picture("run-weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+        self.below = widgets.VBox()
+        self.status.value = "Move a slider: the network is trained anew at each place."
+        self.draw(np.array([]))
 
     def box(self) -> widgets.VBox:
         """Return all widgets, laid out."""
-        buttons = row(self.train_button, self.stop_button, self.forget_button)
-        return widgets.VBox([*self.controls.values(), buttons, self.bar, self.status,
-                             self.view, self.table])
+        buttons = row(self.stop_button, self.pager_button, self.film_button)
+        return widgets.VBox([*self.dials.values(), self.bar, self.status, buttons,
+                             self.view, self.weights, self.table, self.below])
 
-    def start(self, _button: widgets.Button) -> None:
-        """Train with the chosen settings; an earlier run with the same makes way."""
-        settings = {name: control.value for name, control in self.controls.items()}
-        run = Run(name_for(settings, len(self.data[0])))
-        self.runs = [r for r in self.runs if r.name != run.name] + [run]
-        self.num_epochs = settings["num_epochs"]
-        self.stopping, self.drawn_at = False, -np.inf
-        self.set_running(True)
-        self.new_curves()
+    def start(self, _change: object = None) -> None:
+        """Train with the chosen settings; a run under way is overtaken."""
+        settings = {name: dial.value for name, dial in self.dials.items()}
+        run = Run(settings, name_for(settings, len(self.data.X)))
+        Trainer.latest = run
+        self.stop_button.disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
-        self.task = asyncio.get_running_loop().create_task(self.train(run, settings))
+        self.task = asyncio.get_running_loop().create_task(self.train(run))
 
     def stop(self, _button: widgets.Button) -> None:
-        """Let the training end before its next slice."""
-        self.stopping = True
-        self.status.value = "Stopping."
+        """Let the training end after its current update."""
+        Trainer.latest = None
 
-    def forget(self, _button: widgets.Button) -> None:
-        """Remove all runs and their networks."""
-        self.runs = []
-        self.networks.clear()
-        self.num_epochs = 1
-        self.bar.value = 0
-        self.status.value = "No run yet: choose settings and press Train."
-        self.new_curves()
-
-    async def train(self, run: Run, settings: dict) -> None:
-        """Train in slices of time, until the end or until Stop is pressed."""
-        updates = training(run, settings, *self.data)
+    async def train(self, run: Run) -> None:
+        """Train in slices of time, until the end or until the run is overtaken."""
         try:
-            while (epochs := self.train_a_slice(run, updates)) < self.num_epochs:
-                self.show_progress(epochs)
+            for share in self.slices(run):
+                self.bar.value = share
+                self.status.value = f"Training: {share:.0%} of {run.name}."
                 await asyncio.sleep(PAUSE)
-                if self.stopping:
+                if Trainer.latest is not run:
                     break
-            finished = epochs == self.num_epochs
-            run.outcome = "finished" if finished else f"stopped at epoch {epochs:.2f}"
+            run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
         except ValueError as error:  # a weight grew beyond all numbers
             run.outcome = f"broke down: {error}"
-        finally:
-            if run.outcome == "training":
-                run.outcome = "interrupted"
-            self.status.value = f"{run.name}: {run.outcome}."
-            self.set_running(False)
-            self.draw()
+        except KeyboardInterrupt:
+            run.outcome = "interrupted"
+        if Trainer.latest in (run, None):  # nothing else has begun meanwhile
+            self.finish(run)
 
-    def train_a_slice(self, run: Run, updates: Iterator[tuple]) -> float:
-        """Train for SLICE seconds, or to the end; return how many epochs are done."""
-        end = time.perf_counter() + SLICE
-        while True:
-            epochs, self.networks[run.name] = next(updates)
-            if epochs == self.num_epochs or time.perf_counter() >= end:
-                break
-        self.bar.value = epochs / self.num_epochs
-        return epochs
+    def slices(self, run: Run) -> Iterator[float]:
+        """Train, and yield after each slice what share is done."""
+        total = updates_of(run.settings, len(self.data.X))
+        every, end = -(-total // MOMENTS), 0.0
+        for t, (loss, parameters) in enumerate(self.data.training(run.settings)):
+            run.newest = t, parameters
+            run.losses += [loss] * (t > 0)
+            if t % every == 0:
+                run.film.append(run.newest)
+            if t == total or time.perf_counter() >= end:
+                yield t / total
+                end = time.perf_counter() + SLICE
 
-    def show_progress(self, epochs: float) -> None:
-        """Say how far the training is, and draw the curves if that is due."""
-        self.status.value = f"Training: epoch {epochs:.2f}."
-        if time.perf_counter() - self.drawn_at > FRAME:
-            self.draw()
-            self.drawn_at = time.perf_counter()
+    def finish(self, run: Run) -> None:
+        """Show what has come of a run."""
+        Trainer.latest = None
+        self.stop_button.disabled = True
+        self.status.value = f"{run.name}: {run.outcome}."
+        if run.newest:
+            if run.film[-1][0] != run.newest[0]:
+                run.film.append(run.newest)
+            run.network = self.data.network(run.settings, run.newest[1])
+            self.add(run)
 
-    def set_running(self, running: bool) -> None:
-        """Enable what can be used while a training runs, or while none does."""
-        for control in (self.train_button, self.forget_button, *self.controls.values()):
-            control.disabled = running
-        self.stop_button.disabled = not running
+    def add(self, run: Run) -> None:
+        """Show the network of a run, its place among the others, and keep it."""
+        g = probabilities(run.network, self.data.X_test)
+        wrong = (g > 0.5) != (self.data.y_test > 0.5)
+        run.wrong = int(wrong.sum())
+        self.status.value += (f" Test accuracy {1 - wrong.mean():.2%}: "
+                              f"{run.wrong:,} of {len(wrong):,} digits are wrong.")
+        if not self.runs:
+            self.mistakes = np.flatnonzero(wrong)
+        self.runs = [r for r in self.runs if r.name != run.name][-len(RUNS) + 1:]
+        self.runs.append(run)
+        self.places.append((run.settings["step_size"], max(run.wrong, 1)))
+        self.networks.clear()
+        self.networks.update({r.name: r.network for r in self.runs})
+        for button in (self.pager_button, self.film_button):
+            button.disabled = False
+        self.film_button.disabled = not run.film
+        self.below.children = ()
+        y = self.data.y_test[self.mistakes]
+        self.draw(np.where(y > 0.5, g[self.mistakes], 1 - g[self.mistakes]))
 
-    def new_curves(self) -> None:
-        """Lay the curves out anew, wide enough for the runs there are, and draw."""
-        longest = max((run.epochs[-1] for run in self.runs if run.epochs), default=1)
-        self.paint = curves(self.runs, max(longest, self.num_epochs))
-        self.draw()
+    def draw(self, chances: np.ndarray) -> None:
+        """Show the runs: their curves, the newest one's hidden units, and the table."""
+        longest = max((len(run.losses) for run in self.runs), default=1000)
+        if longest > self.room:
+            self.room = max(1000, 2 * longest)
+            self.paint = curves(self.room, len(self.data.y_test))
+        self.view.value = self.paint(self.runs, self.places, chances)
+        self.table.value = runs_table(self.runs, len(self.data.y_test))
+        if not self.runs:
+            return
+        newest = self.runs[-1]
+        tiles, largest = unit_tiles([(0, newest.network)])
+        self.weights.value = mosaic_png(tiles(0), largest, ROW)
+        self.view.tooltip = (f"Loss, mistakes, certainty of {len(self.runs)} runs; the "
+                             f"newest has {newest.wrong} digits wrong.")
+        self.weights.tooltip = f"The weights of hidden units of {newest.name}."
 
-    def draw(self) -> None:
-        """Show the curves and the table of the runs as they are now."""
-        self.view.value = self.paint()
-        ends = [run.test_accuracy[-1] for run in self.runs if run.test_accuracy]
-        self.view.tooltip = (f"Curves of {len(self.runs)} run(s); the best ends at a "
-                             f"test accuracy of {max(ends, default=0):.2%}.")
-        self.table.value = runs_table(self.runs)
+    def open_mistakes(self, _button: widgets.Button) -> None:
+        """Look into the digits that the newest network gets wrong."""
+        data = self.data
+        pager = Pager(self.runs[-1].network, data.X_test, data.y_test, data.X_train,
+                      data.y_train)
+        self.below.children = [pager.box()]
+
+    def open_film(self, _button: widgets.Button) -> None:
+        """Go back and forth in the newest run."""
+        run, data = self.runs[-1], self.data
+        film = [(t, data.network(run.settings, parameters))
+                for t, parameters in run.film]
+        history = {"train_loss": np.array(run.losses)}
+        line = TimeLine(film, history, data.X_test, data.y_test,
+                        number_box("image", len(data.y_test) - 1))
+        line.number.value = int(next(iter(self.mistakes), 0))
+        self.below.children = [line.box()]
+
+
+def runs_table(runs: list[Run], m: int) -> str:
+    """Return an HTML table of the runs, newest first, in the colours of their curves.
+
+    m is how many test digits there are.
+    """
+    def cells(k, run):
+        accuracy = f"{1 - run.wrong / m:.2%}"
+        return (f"<tr><td>{swatch(RUNS[k])}</td><td>{run.name}</td>"
+                f"<td>{run.outcome}</td><td>{accuracy}</td></tr>")
+
+    head = ("<tr><th>curve</th><th>settings</th><th>outcome</th>"
+            "<th>test accuracy</th></tr>")
+    body = "".join(cells(k, run) for k, run in reversed(list(enumerate(runs))))
+    return f'<table class="runs" style="border-spacing:8px 1px">{head}{body}</table>'
 
 
 def train_yourself(
@@ -302,20 +356,25 @@ def train_yourself(
     y_train: np.ndarray,
     X_test: np.ndarray,
     y_test: np.ndarray,
+    network: tuple | None = None,
     history: dict[str, np.ndarray] | None = None,
     networks: dict[str, tuple] | None = None,
 ) -> widgets.Widget:
-    """Show the settings of a training, and buttons to start and to stop it.
+    """Show a slider for each setting of a training; every place trains from scratch.
 
-    X_train is (N, 784) and X_test (n, 784), with labels y_train and y_test. history,
-    from train with batches of 100, is a first run to compare with. Each run's network
-    is put into the dictionary networks under the run's name, for look_into. The
-    training itself happens between the kernel's other work, in slices: see SLICE.
+    X_train is (N, 784) and X_test (n, 784), with labels y_train and y_test. A network
+    that was trained with the settings at which the sliders stand, and its history from
+    train, are the first run. The networks of the runs on show are put into the
+    dictionary networks, each under the name of its run. The training itself happens
+    between the kernel's other work, in slices: see SLICE.
     """
-    runs = []
-    if history is not None:
-        runs.append(from_history("the run above", history, -(-len(X_train) // 100)))
-    data = (X_train, y_train, X_test, y_test)
-    viewer = Trainer(data, runs, {} if networks is None else networks).box()
-    show(viewer, "Here one sets step size, width, batches, and trains.")
+    data = Data(X_train, y_train, X_test, y_test)
+    trainer = Trainer(data, {} if networks is None else networks)
+    if network is not None:
+        settings = {name: dial.value for name, dial in trainer.dials.items()}
+        losses = [] if history is None else list(history["train_loss"])
+        trainer.status.value = "The run above."
+        trainer.add(Run(settings, "the run above", "finished", losses, [], (), network))
+    viewer = trainer.box()
+    show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

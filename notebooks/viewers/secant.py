@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
-from .parts import chooser, picture, show, text
+from .parts import chooser, picture, text
 from .pictures import SHARP, painter
+from .stand_in import show
 
 WIDE, HIGH = 780, 250  # the figure, in the browser's pixels
 
@@ -30,10 +31,11 @@ def move_epsilon(
     errors = abs(found - slope)
     paint, place_at = _three_views(f, a, epsilons, found, errors)
     place = chooser("step", [f"{eps:.1e}" for eps in epsilons], index=1)
-    view, words = picture("secant", WIDE, HIGH), text("epsilon", WIDE, 2)
+    view = picture("secant", WIDE, HIGH, pixels=False)
+    words = text("epsilon", WIDE, 2, said=True)
 
     def look(change=None):
-        k = place.index
+        k = place.value
         place_at(k)
         view.value = paint()
         result = (f"Step {epsilons[k]:.1e}: the secant's slope is {found[k]:.12f}, "
@@ -42,10 +44,11 @@ def move_epsilon(
         words.value = f"<b>{result}</b><br>{reason}"
         view.tooltip = f"Secant, magnified secant and error. {result} {reason}"
 
-    place.observe(look, names="index")
+    place.observe(look, names="value")
     look()
     viewer = widgets.VBox([place, words, view])
-    show(viewer, "Here a slider moves the step from 1 down to 1e-15.")
+    show(viewer, "Here a slider moves the step from 1 down to 1e-15.", place,
+         range(0, len(epsilons), 3))
     return viewer
 
 

@@ -1,0 +1,67 @@
+// Names for those who hear the page. ipywidgets gives none to a slider's handle and to
+// the buttons of Play: they are copied from the label beside it, or from the tooltip,
+// whenever something in the viewer changes. What has changed is said once the hand
+// rests, and not at each pixel. Without scripts the viewers work as well, unnamed.
+
+const REST = 700;  // ms
+
+function finish(viewer) {
+  const set = (element, name, value) => {
+    if (element && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+  for (const slider of viewer.querySelectorAll(".widget-slider")) {
+    const handle = slider.querySelector("[role=slider]");
+    const readout = slider.querySelector(".widget-readout");  // hidden, but at once
+    const label = slider.querySelector("label").textContent;
+    const box = slider.parentElement.querySelector(".dial-value input");
+    set(handle, "aria-label", label);
+    set(box, "aria-label", `${label}, typed`);
+    set(handle, "aria-valuetext", readout.textContent);
+  }
+  for (const note of viewer.querySelectorAll(".refusal")) set(note, "role", "alert");
+  for (const play of viewer.querySelectorAll(".widget-play"))
+    play.querySelectorAll("button").forEach((button, k) => set(button, "aria-label",
+      play.title + ["", ": stop and go back", ": over and over"][k]));
+  for (const bar of viewer.querySelectorAll(".widget-hprogress")) {
+    set(bar.querySelector(".progress"), "role", "progressbar");
+    set(bar.querySelector(".progress"), "aria-label", bar.textContent.trim());
+  }
+}
+
+function render({ el }) {
+  el.className += " unseen";
+  el.setAttribute("role", "status");
+  let observer, timer;
+
+  function begin() {
+    const viewer = el.closest(".viewer");
+    if (!viewer) {  // not on the page yet
+      timer = requestAnimationFrame(begin);
+      return;
+    }
+    const say = () => {
+      const words = Array.from(viewer.querySelectorAll(".said"), one => one.textContent);
+      if (el.textContent !== words.join(" ")) el.textContent = words.join(" ");
+    };
+    observer = new MutationObserver(changes => {
+      if (changes.every(({ target }) => el.contains(target))) return;
+      finish(viewer);
+      clearTimeout(timer);
+      timer = setTimeout(say, REST);
+    });
+    finish(viewer);
+    observer.observe(viewer, {
+      subtree: true, childList: true, characterData: true,
+      attributes: true, attributeFilter: ["aria-valuenow", "title"],
+    });
+  }
+
+  begin();
+  return () => {
+    cancelAnimationFrame(timer);
+    clearTimeout(timer);
+    observer?.disconnect();
+  };
+}
+
+export default { render };

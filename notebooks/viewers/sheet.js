@@ -1,0 +1,194 @@
+// A sheet to draw on with mouse, finger, pen or keyboard. Ink appears here at once;
+// the kernel is sent the newest state, and ipywidgets drops those that are overtaken.
+//
+// strokes: [{points: [[x, y], ...], width, erase}, ...], on a sheet of 280 x 280
+// digit:   [] or 784 grey levels below the strokes, each of them 10 x 10
+
+const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
+const HOW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
+  "after the space key has put the pen down; space again lifts it";
+
+function stroke(context, { points, width, erase }) {
+  context.strokeStyle = erase ? "white" : "black";
+  context.lineWidth = width;
+  context.beginPath();
+  context.moveTo(...points[0]);
+  for (const point of points) context.lineTo(...point);
+  context.stroke();
+}
+
+function squares(context, digit) {
+  digit.forEach((level, k) => {
+    const grey = 255 - level;
+    context.fillStyle = `rgb(${grey} ${grey} ${grey})`;
+    context.fillRect(CELL * (k % 28), CELL * Math.floor(k / 28), CELL, CELL);
+  });
+}
+
+// Everything, moved by so many cells; what leaves the sheet is gone.
+function shifted({ strokes, digit }, dx, dy) {
+  const at = (x, y) => x < 0 || x > 27 || y < 0 || y > 27 ? 0 : digit[28 * y + x];
+  return {
+    strokes: strokes.map(one => ({
+      ...one, points: one.points.map(([x, y]) => [x + CELL * dx, y + CELL * dy]),
+    })),
+    digit: digit.map((_, k) => at(k % 28 - dx, Math.floor(k / 28) - dy)),
+  };
+}
+
+function render({ model, el }) {
+  const past = [];
+  const read = () => ({ strokes: model.get("strokes"), digit: model.get("digit") });
+  let now = read(), pen = null, hand = [SIDE / 2, SIDE / 2];
+
+  const add = (parent, kind, more) =>
+    parent.appendChild(Object.assign(document.createElement(kind), more));
+  const paper = add(el, "div", { className: "paper" });
+  const canvas = add(paper, "canvas", {
+    width: SHARP * SIDE, height: SHARP * SIDE, tabIndex: 0 });
+  const cursor = add(paper, "div", { className: "cursor", hidden: true });
+  const tools = add(el, "div", { className: "tools" });
+  const said = add(el, "div", { className: "unseen" });
+  el.classList.add("sheet");
+  el.dataset.lmSuppressShortcuts = "true";  // JupyterLab's own keys
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-label", HOW);
+  said.setAttribute("role", "status");
+  const context = canvas.getContext("2d");
+  context.lineCap = context.lineJoin = "round";
+
+  function paint() {
+    context.setTransform(SHARP, 0, 0, SHARP, 0, 0);
+    context.fillStyle = "white";
+    context.fillRect(0, 0, SIDE, SIDE);
+    squares(context, now.digit);
+    for (const one of now.strokes) stroke(context, one);
+    moves.hidden = now.digit.length === 0;
+  }
+
+  function become(next) {
+    now = next;
+    paint();
+    model.set(now);
+    model.save_changes();
+  }
+
+  function change(next) {
+    past.push(now);
+    become(next);
+  }
+
+  // ---- the pen, which is down while it is not null
+
+  function down(x, y, id) {
+    pen = id;
+    const one = { points: [[x, y]], width: +width.value, erase: rubs() };
+    change({ ...now, strokes: [...now.strokes, one] });
+  }
+
+  function move(...points) {
+    const last = now.strokes.at(-1);
+    const longer = { ...last, points: [...last.points, ...points] };
+    become({ ...now, strokes: [...now.strokes.slice(0, -1), longer] });
+  }
+
+  const place = event => {
+    const box = canvas.getBoundingClientRect();
+    const part = (at, from, length) => Math.round(10 * SIDE * (at - from) / length) / 10;
+    return [part(event.clientX, box.left, box.width),
+            part(event.clientY, box.top, box.height)];
+  };
+  canvas.addEventListener("pointerdown", event => {
+    if (event.button !== 0 || pen !== null) return;
+    canvas.setPointerCapture(event.pointerId);
+    cursor.hidden = true;
+    down(...place(event), event.pointerId);
+  });
+  canvas.addEventListener("pointermove", event => {
+    if (event.pointerId !== pen) return;
+    const between = event.getCoalescedEvents();
+    move(...(between.length ? between : [event]).map(place));
+  });
+  for (const end of ["pointerup", "pointercancel"])
+    canvas.addEventListener(end, event => { if (event.pointerId === pen) pen = null; });
+
+  // ---- the keyboard: its cursor is as large as what it draws
+
+  function point_at() {
+    const share = part => `${100 * part / SIDE}%`;
+    Object.assign(cursor.style, {
+      left: share(hand[0]), top: share(hand[1]), width: share(+width.value) });
+    cursor.classList.toggle("down", pen === "key");
+    cursor.hidden = false;
+  }
+
+  const ARROWS = {
+    ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  canvas.addEventListener("keydown", event => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === " ") {
+      if (pen === null) down(...hand, "key");
+      else if (pen === "key") pen = null;
+      said.textContent = pen === "key" ? "The pen is down." : "The pen is up.";
+    } else if (event.key in ARROWS) {
+      hand = hand.map((part, k) =>
+        Math.min(SIDE, Math.max(0, part + STEP * ARROWS[event.key][k])));
+      if (pen === "key") move(hand);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    point_at();
+  });
+  canvas.addEventListener("blur", () => {
+    cursor.hidden = true;
+    if (pen === "key") pen = null;
+  });
+
+  // ---- the tools beside the sheet
+
+  function button(parent, text, label, press) {
+    const one = add(parent, "button", { type: "button", textContent: text, title: label });
+    one.className = "jupyter-button widget-button";
+    one.setAttribute("aria-label", label);
+    one.addEventListener("click", press);
+    return one;
+  }
+
+  button(tools, "Undo", "Undo", () => {
+    pen = null;
+    const { strokes } = now;
+    become(past.pop() ?? { ...now, strokes: strokes.slice(0, -1) });
+  });
+  button(tools, "Clear", "Clear", () => change({ strokes: [], digit: [] }));
+  const eraser = button(tools, "Erase", "Erase", () =>
+    eraser.setAttribute("aria-pressed", !rubs()));
+  const rubs = () => eraser.getAttribute("aria-pressed") === "true";
+  eraser.setAttribute("aria-pressed", false);
+  const thick = add(tools, "label", { textContent: "pen width" });
+  const width = add(thick, "input", { type: "range", min: 4, max: 40, step: 2, value: 22 });
+  const moves = add(tools, "div", { className: "moves" });
+  for (const [text, label, dx, dy] of [
+    ["←", "left", -1, 0], ["↑", "up", 0, -1], ["↓", "down", 0, 1], ["→", "right", 1, 0]])
+    button(moves, text, `Move ${label} by a pixel`, () => change(shifted(now, dx, dy)));
+
+  // ---- what the kernel, or another view of the same sheet, puts on it
+
+  const follow = () => {
+    const next = read();
+    if (next.strokes === now.strokes && next.digit === now.digit) return;
+    const more = next.strokes.length !== now.strokes.length || next.digit !== now.digit;
+    if (more) past.push(now);
+    now = next;
+    pen = null;
+    paint();
+  };
+  model.on("change:strokes", follow);
+  model.on("change:digit", follow);
+  paint();
+  return () => {
+    model.off("change:strokes", follow);
+    model.off("change:digit", follow);
+  };
+}
+
+export default { render };
