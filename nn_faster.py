@@ -31,7 +31,7 @@ LARGEST_TABLE = 2**25  # inner products; with more of them, training is the plai
 CHUNK = 100  # updates that the test set follows together
 FOLLOWERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, beside the training
 ROOM = 3  # chunks that may wait for them
-IMAGES = 400  # of the test set in a block: what belongs to it stays in the cache
+IMAGES = 1024  # of the test set in a block: what belongs to it stays in the cache
 LARGEST_BLOCK = 2**20  # numbers in the largest array of finite differences
 
 
@@ -103,8 +103,8 @@ def train(
             progress=progress,
         )
     inked = np.any(X, axis=0)
+    X = X if inked.all() else np.compress(inked, X, axis=1)
     blocks = _blocks(X, test_set, W, inked)
-    X = X if inked.all() else X[:, inked]
     batches = plain.mini_batches(len(X), batch_size, num_epochs, check.generator(rng))
     done = [W[inked], *later], bs, 0
     chunks = _chunks(X, y, *done[:2], batches, float(step_size), blocks)
@@ -142,13 +142,13 @@ def _blocks(
 ) -> list[_Block]:
     """Return the test set in blocks, for training on X from a first layer W.
 
-    inked (d,) says which pixels have ink in some image of X (N, d).
+    inked (d,) says which pixels of an image are among the columns of X.
     """
     blocks, m = [], len(test_set[0])
     for start in range(0, m, IMAGES):
         images, labels = (a[start:start + IMAGES].T for a in test_set)
-        unchanged = W[~inked].T @ images[~inked]
-        blocks.append(_Block(images[inked], unchanged, labels, X @ images, m))
+        unchanged, images = W[~inked].T @ images[~inked], images[inked]
+        blocks.append(_Block(images, unchanged, labels, X @ images, m))
     return blocks
 
 
