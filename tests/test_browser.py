@@ -600,6 +600,8 @@ def test_let_a_button_draw(q, truth):
 def test_draw_with_a_finger_undo_and_erase(q):
     viewer = q.viewer(DRAWING)
     empty(viewer)
+    draw(viewer, [CURLED])
+    empty(viewer)
     touch(viewer, [LOOP, TAIL])
     has_ink(viewer, [NINE])
     answers(viewer, [NINE])
@@ -620,9 +622,13 @@ def test_draw_with_a_finger_undo_and_erase(q):
     draw(viewer, [thin])
     has_ink(viewer, [LOOP, rubber, thin])
     width.fill("22")
-    for _ in range(4):  # the thin stroke, the rubber, the loop, and Clear
+    for _ in range(3):  # the thin stroke, the rubber and the loop
         undo.click()
     expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
+    has_ink(viewer, [])
+    undo.click()  # Clear
+    has_ink(viewer, [CURLED])
+    answers(viewer, [CURLED])
 
 
 def test_the_mouse_and_the_keyboard_are_not_trapped(q):
