@@ -119,10 +119,10 @@ def test_nothing_from_outside_gets_in(folder, tmp_path):
 
 def test_the_repository_is_the_notebooks_own(folder, tmp_path):
     with pytest.raises(ValueError, match=OUTSIDE):
-        found("../shared.png", folder, {})
-    Image.new("RGB", (9, 9)).save(folder.parent / "shared.png")
+        found("../common.png", folder, {})
+    Image.new("RGB", (9, 9)).save(folder.parent / "common.png")
     (folder.parent / ".git").mkdir()
-    assert found("../shared.png", folder, {})
+    assert found("../common.png", folder, {})
     with pytest.raises(ValueError, match=OUTSIDE):
         found("../../secret.png", folder, {})
 
