@@ -28,9 +28,17 @@ function finish(viewer) {
   }
 }
 
+// Keep off Jupyter's shortcuts of one key, such as the arrows in Notebook 7, or d twice,
+// which deletes the cell. The attribute must be there before a key is pressed.
+function keep_keys({ target, ctrlKey, metaKey, shiftKey, altKey }) {
+  target.toggleAttribute("data-lm-suppress-shortcuts",
+    !(ctrlKey || metaKey || shiftKey || altKey));
+}
+
 function render({ el }) {
   el.className += " unseen";
   el.setAttribute("role", "status");
+  const over = new AbortController();
   let observer, timer;
 
   function begin() {
@@ -50,6 +58,8 @@ function render({ el }) {
       timer = setTimeout(say, REST);
     });
     finish(viewer);
+    for (const kind of ["focusin", "keydown", "keyup"])
+      viewer.addEventListener(kind, keep_keys, { signal: over.signal });
     observer.observe(viewer, {
       subtree: true, childList: true, characterData: true,
       attributes: true, attributeFilter: ["aria-valuenow", "title"],
@@ -61,6 +71,7 @@ function render({ el }) {
     cancelAnimationFrame(timer);
     clearTimeout(timer);
     observer?.disconnect();
+    over.abort();
   };
 }
 

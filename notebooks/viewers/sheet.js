@@ -50,7 +50,6 @@ function render({ model, el }) {
   const tools = add(el, "div", { className: "tools" });
   const said = add(el, "div", { className: "unseen" });
   el.classList.add("sheet");
-  el.dataset.lmSuppressShortcuts = "true";  // JupyterLab's own keys
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-label", HOW);
   said.setAttribute("role", "status");
