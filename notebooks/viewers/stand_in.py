@@ -36,11 +36,11 @@ def show(
     what the viewer shows at these of its places. While the viewer is alive, the
     stand-in is hidden.
     """
+    page = stand_in(widget, instead, dial, places)  # while nobody sees the dial move
     widget.children = (*widget.children, Names())
     widget.add_class("viewer")
     view = {**widget._repr_mimebundle_(), "text/plain": ""}
     display(view, raw=True, metadata={"role": "view"})
-    page = stand_in(widget, instead, dial, places)
     display({"text/html": page, "text/plain": instead}, raw=True,
             metadata={"role": "widget"})
 
