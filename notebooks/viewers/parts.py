@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
-from traitlets import Any, Unicode
+from traitlets import Any, Bool, Unicode
 
 HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
@@ -172,14 +172,21 @@ def number_box(label: str, largest: int) -> Dial:
     return Dial(label, [], 0, whole(0, largest))
 
 
-def player(label: str, dial: Dial, interval: int) -> widgets.Play:
+class Player(widgets.Play):
+    """Buttons that play in the window where they are pressed, not in others, too."""
+
+    playing = Bool().tag(sync=True, echo_update=False)
+
+
+def player(label: str, dial: Dial, interval: int) -> Player:
     """Return buttons that move dial from place to place, one each interval in ms.
 
     label says what it is that plays.
     """
-    play = widgets.Play(interval=interval, min=0, max=max(0, len(dial.places) - 1))
+    play = Player(interval=interval, min=0, max=max(0, len(dial.places) - 1))
     play.tooltip = f"Play {label}"
-    widgets.jslink((play, "value"), (dial.slider, "index"))
+    # Not jslink: two windows of one kernel would each send back what the other sent.
+    widgets.link((dial.slider, "index"), (play, "value"))
     return play
 
 
@@ -192,9 +199,7 @@ def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
     """
     image = Picture(
         format="png", width=width, height=height,
-        layout=widgets.Layout(width=f"{width}px", max_width="100%", height="auto",
-                              margin="0"),
-    )
+        layout=widgets.Layout(width=f"{width}px", max_width="100%", height="auto"))
     for class_name in [name, *["pixels"] * pixels]:
         image.add_class(class_name)
     return image
