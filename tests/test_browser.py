@@ -1,4 +1,4 @@
-"""The viewers in a real browser: JupyterLab, Chromium, a mouse and a keyboard."""
+"""The viewers in a real browser: JupyterLab and others, a mouse and a keyboard."""
 
 import base64
 import io
@@ -174,13 +174,15 @@ def as_text(frame):
 
 
 class Notebook:
-    """A notebook open in JupyterLab, and all complaints heard from it.
+    """A notebook open in a browser, and all complaints heard from it.
 
-    Heard are the browser's console, errors in its scripts, and what the kernel sends:
-    an error, or a word on stderr, be it from a cell or from a widget's callback.
+    path is where the server shows it: for JupyterLab in a workspace of its own, or one
+    page would take over the other's tabs. Heard are the browser's console, errors in
+    its scripts, and what the kernel sends: an error, or a word on stderr, be it from a
+    cell or from a widget's callback.
     """
 
-    def __init__(self, browser, lab, name):
+    def __init__(self, browser, lab, path):
         address, token = lab
         self.complaints, self.greetings, self.unanswered = [], set(), set()
         self.page = browser.new_page(viewport={"width": 1366, "height": 768})
@@ -188,10 +190,7 @@ class Notebook:
         self.page.on("console", self._hear_console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("websocket", self._listen)
-        # A workspace for each, or one page would take over the other's tabs.
-        self.page.goto(f"{address}/lab/workspaces/{name[0]}/tree/{name}.ipynb"
-                       f"?token={token}")
-        expect(self.page.get_by_text("(ipykernel) | Idle")).to_be_visible()
+        self.page.goto(f"{address}/{path}?token={token}")
 
     def _hear_console(self, message):
         if message.type in ("error", "warning"):
@@ -237,7 +236,12 @@ class Notebook:
         wait_for(lambda: (quiet() and quiet()) or None,
                  "a kernel that has heard all")
 
+    def wait_until_idle(self):
+        indicator = self.page.locator(".jp-Notebook-ExecutionIndicator")
+        expect(indicator).to_have_attribute("data-status", "idle")
+
     def run_all(self):
+        self.wait_until_idle()
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
@@ -245,6 +249,7 @@ class Notebook:
         def saved(response):
             return response.request.method == "PUT" and "/api/contents" in response.url
 
+        self.wait_until_idle()
         with self.page.expect_response(saved):
             self.page.locator(".jp-InputPrompt").first.click()
             self.page.keyboard.press("Control+s")
@@ -261,7 +266,7 @@ class Notebook:
 @pytest.fixture(scope="module")
 def opened(browser, lab):
     """The quick notebook, opened and told to run all cells."""
-    notebook = Notebook(browser, lab, "q_quick")
+    notebook = Notebook(browser, lab, "lab/workspaces/q/tree/q_quick.ipynb")
     notebook.run_all()
     return notebook
 
@@ -501,6 +506,7 @@ def test_both_viewers_show_the_same_digit(q, truth):
 
 SHEET = "canvas[aria-label^='A sheet']"
 DRAWING = "button:has-text('Draw a 9 with a curled tail')"
+PARTS = ["img.secant", "select", "img.curves", DRAWING, "img.run-curves"]
 
 
 def on_sheet(viewer, points):
@@ -788,6 +794,107 @@ def test_a_cell_that_is_run_again_ends_the_training_it_began(q):
     expect(stop).to_be_disabled()
 
 
+# ---- other pages, other windows ------------------------------------------------------
+
+def use_every_viewer(place, truth, hand, *others):
+    """Use every viewer in the window hand, and see each answer there and in the others.
+
+    The sliders go to a place, and what is drawn and trained depends on it.
+    """
+    def told(part, selector, words, label=None, position=None):
+        for window in (hand, *others):
+            viewer = window.viewer(part)
+            expect(viewer.locator(selector)).to_contain_text(words)
+            if label:
+                expect(slider(viewer, label)).to_have_attribute(
+                    "aria-valuetext", position)
+
+    def go(part, label):
+        press(hand.viewer(part), label, "Home")
+        press(hand.viewer(part), label, "ArrowRight", times=place)
+
+    go("img.secant", "step")
+    step = f"{10 ** (-place / 5):.1e}"
+    told("img.secant", ".epsilon", f"Step {step}:", "step", step)
+    go("select", "which of them")
+    k = truth.groups["all mistakes"][place]
+    told("select", ".digit-caption", f"Image {k}:", "which of them", str(place + 1))
+    go("img.curves", "timestep")
+    told("img.curves", ".now", f"Timestep {5 * place}:", "timestep", str(5 * place))
+    type_in(hand.viewer("img.run-curves"), "hidden units", str(place))
+    told("img.run-curves", ".status",
+         f"hidden {place}, batch 100, epochs 5, seed 0: finished.")
+    empty(hand.viewer(DRAWING))
+    drawn = [LOOP, TAIL][: place % 2 + 1]
+    draw(hand.viewer(DRAWING), drawn)
+    for window in (hand, *others):
+        answers(window.viewer(DRAWING), drawn)
+        has_ink(window.viewer(DRAWING), drawn)
+
+
+def test_every_viewer_survives_a_reload(q, truth):
+    use_every_viewer(4, truth, q)
+    training = q.viewer("img.run-curves")
+    type_in(training, "batch size", "1")
+    expect(training.locator(".status")).to_contain_text("Training: ")
+    q.save()
+    q.page.reload()
+    for part, label, position in [
+        ("img.secant", "step", "1.6e-01"), ("select", "which of them", "5"),
+        ("img.curves", "timestep", "20"),
+        ("img.run-curves", "batch size", "1"),
+    ]:
+        handle = slider(q.viewer(part), label)
+        expect(handle).to_have_attribute("aria-valuetext", position)
+    has_ink(q.viewer(DRAWING), [LOOP])
+    training = q.viewer("img.run-curves")
+    expect(training.locator(".status")).to_contain_text("batch 1, epochs 5")
+    type_in(training, "batch size", "100")
+    use_every_viewer(5, truth, q)
+
+
+def test_a_second_window_follows_and_may_be_closed(q, browser, lab, truth):
+    q.save()
+    second = Notebook(browser, lab, "lab/workspaces/second/tree/q_quick.ipynb")
+    use_every_viewer(6, truth, second, q)
+    q.page.bring_to_front()
+    q.viewer("img.curves").get_by_role(
+        "button", name="Play the training", exact=True).click()
+    for window in (q, second):
+        now = window.viewer("img.curves").locator(".now")
+        expect(now).to_contain_text("Timestep 100")
+    hears_nothing(second)
+    second.page.close()
+    use_every_viewer(7, truth, q)
+
+
+def test_notebook_7(q, browser, lab, truth):
+    seven = Notebook(browser, lab, "notebooks/q_quick.ipynb")
+    seven.wait_until_idle()
+    seven.complaints.clear()  # its own, as it starts
+    seven.run_all()
+    use_every_viewer(3, truth, seven)
+    cells = seven.page.locator(".jp-Cell")
+    before = cells.count()
+    slider(seven.viewer("img.secant"), "step").focus()
+    for key in "bdd":  # shortcuts that add a cell, and delete one
+        seven.page.keyboard.press(key)
+    assert cells.count() == before
+    hears_nothing(seven)
+    seven.page.close()
+    q.page.bring_to_front()
+
+
+def test_voila(browser, lab, truth):
+    voila = Notebook(browser, lab, "voila/render/q_quick.ipynb")
+    voila.viewer("img.run-curves")
+    voila.complaints.clear()  # its own, as it starts: it asks for fonts elsewhere
+    use_every_viewer(3, truth, voila)
+    expect(voila.page.locator(".stand-in:visible")).to_have_count(0)
+    assert voila.complaints == []
+    voila.page.close()
+
+
 # ---- small and enlarged pages --------------------------------------------------------
 
 TOO_WIDE = """viewer => {
@@ -809,8 +916,7 @@ def test_nothing_is_cut_off_at_800_pixels_and_enlarged(q):
     try:
         for width in (800, 910):  # 1366 pixels at 150 %
             q.page.set_viewport_size({"width": width, "height": 700})
-            for part in ["img.secant", "select", "img.curves", DRAWING,
-                         "img.run-curves"]:
+            for part in PARTS:
                 fits(q.viewer(part))
     finally:
         q.page.set_viewport_size(usual)
@@ -882,7 +988,7 @@ def test_every_control_and_picture_has_a_name(q):
     """As a screen reader tells them: a role, then a name that is more than an icon."""
     kinds = "slider|button|combobox|spinbutton|textbox|img|progressbar"
     told = []
-    for part in ["img.secant", "select", "img.curves", DRAWING, "img.run-curves"]:
+    for part in PARTS:
         told += q.viewer(part).aria_snapshot().splitlines()
         targets = q.viewer(part).locator("button, [role=slider], input, select")
         for target in targets.all():
@@ -895,8 +1001,7 @@ def test_every_control_and_picture_has_a_name(q):
 
 
 def hears_nothing(notebook):
-    indicator = notebook.page.locator(".jp-Notebook-ExecutionIndicator")
-    expect(indicator).to_have_attribute("data-status", "idle")
+    notebook.wait_until_idle()
     assert notebook.greetings  # so something was heard
     assert notebook.complaints == []
 
@@ -910,7 +1015,7 @@ def test_nobody_complained(q):
     ("e_training", ["select", "img.curves", DRAWING, "img.run-curves"]),
 ])
 def test_the_viewers_of_the_real_notebooks_are_alive(browser, lab, name, parts):
-    notebook = Notebook(browser, lab, name)
+    notebook = Notebook(browser, lab, f"lab/workspaces/{name[0]}/tree/{name}.ipynb")
     notebook.run_all()
     for part in parts:
         viewer = notebook.viewer(part)
