@@ -177,7 +177,7 @@ def go_to(box, place):
 
 def places(box):
     """Return how many places the slider has."""
-    return len(find(box, "which of them").places)
+    return len(find(box, "which of them").slider.options)
 
 
 def members(box, group):

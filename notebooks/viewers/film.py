@@ -13,6 +13,7 @@ from page import GREY, NINE, THREE
 from .mistakes import name_of
 from .parts import (
     Dial,
+    Picture,
     chooser,
     find,
     number_box,
@@ -22,10 +23,19 @@ from .parts import (
     swatch,
     text,
 )
-from .pictures import SHARP, digit_png, mosaic, mosaic_png, painter, rgb
+from .pictures import (
+    WIDE,
+    digit_png,
+    log_percents,
+    mosaic,
+    mosaic_png,
+    painter,
+    rgb,
+    strip,
+)
 from .stand_in import show
 
-WIDE, HIGH = 780, 230  # the curves, in the browser's pixels
+HIGH = 230  # the curves, in the browser's pixels
 ROW = 8  # hidden units on show for each digit
 
 
@@ -61,6 +71,11 @@ def strongest_units(network: tuple, count: int) -> tuple[np.ndarray, np.ndarray]
     units = np.concatenate([order[say[order] > 0][:count],
                             order[say[order] <= 0][:count]])
     return units, np.where(say[units] > 0, 1, -1)
+
+
+def mosaic_picture(name: str) -> Picture:
+    """Return an empty picture for the tiles of hidden units."""
+    return picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
 
 
 def unit_tiles(
@@ -154,7 +169,7 @@ def spells(right: np.ndarray, times: np.ndarray) -> str:
     return f"It got this digit right at timesteps {', '.join(parts)}, {end}"
 
 
-class TimeLine:
+class TimeLine(widgets.VBox):
     """The viewer of through_time: what it shows, and where its controls stand.
 
     The arguments are those of through_time; number is the box that chooses the digit.
@@ -166,28 +181,20 @@ class TimeLine:
         history: dict[str, np.ndarray],
         images: np.ndarray,
         y: np.ndarray,
-        number: Dial,
+        number: Dial | None = None,
     ):
         self.film, self.history, self.images, self.y = film, history, images, y
         self.times = np.array([t for t, _ in film])
         self.tiles, self.largest = unit_tiles(film)
         self.paint, self.set_digit, self.set_cursor = _film_strip(history, self.times)
 
-        self.number = number
+        self.number = number or number_box("image", len(images) - 1)
         self.place = chooser("timestep", [str(t) for t in self.times], index=0)
-        self.play = player("the training", self.place, 150)
         self.digit = picture("followed", 84, 84)
         self.curves = picture("curves", WIDE, HIGH, pixels=False)
-        self.weights = picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+        self.weights = mosaic_picture("weights")
         self.now = text("now", WIDE - 110, 2, said=True)
         self.fate = text("fate", WIDE - 110, 2)
-
-        self.choose_digit()
-        self.place.observe(self.choose_moment, names="value")
-        self.number.observe(self.choose_digit, names="value")
-
-    def box(self) -> widgets.VBox:
-        """Return all widgets, laid out."""
         heading = text("weights-heading", WIDE, 2)
         heading.value = (
             f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
@@ -195,9 +202,14 @@ class TimeLine:
             f"{swatch(THREE)} it lowers it.")
         words = widgets.VBox(
             [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
-        return widgets.VBox([
-            row(self.place, self.play, self.number), row(self.digit, words),
-            self.curves, heading, self.weights])
+        play = player("the training", self.place, 150)
+        super().__init__([
+            row(self.place, play, self.number), row(self.digit, words), self.curves,
+            heading, self.weights])
+
+        self.choose_digit()
+        self.place.observe(self.choose_moment, names="value")
+        self.number.observe(self.choose_digit, names="value")
 
     def choose_digit(self, _change: object = None) -> None:
         """Show another digit: its picture, its fate and the curve of that."""
@@ -240,22 +252,12 @@ def through_time(
     or (n, 784) have labels y (n,). The box "image" chooses the digit. With follow, a
     viewer made by look_into, it is that viewer's box: both show the same digit.
     """
-    if follow is None:
-        number = number_box("image", len(images) - 1)
-    else:
-        number = find(follow, "image")
-    line = TimeLine(film, history, images, y, number)
-    viewer = line.box()
-    count = len(film)
-    show(viewer, f"Here a slider goes through the training, {count} moments of it.",
-         line.place, moments(count))
-    return viewer
-
-
-def moments(count: int) -> list[int]:
-    """Return some 16 of so many moments, most of them early, where most happens."""
-    places = (count - 1) * np.linspace(0, 1, 16) ** 2
-    return sorted(set(np.rint(places).astype(int).tolist()))
+    line = TimeLine(film, history, images, y, follow and find(follow, "image"))
+    last = len(film) - 1
+    early = np.unique(np.rint(last * np.linspace(0, 1, 16) ** 2).astype(int)).tolist()
+    show(line, f"Here a slider goes through the training, {last + 1} moments of it.",
+         line.place, early)
+    return line
 
 
 def _numbers_at(history: dict[str, np.ndarray], t: int) -> str:
@@ -270,8 +272,8 @@ def _numbers_at(history: dict[str, np.ndarray], t: int) -> str:
 
 def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
     """Return (paint, set_digit, set_cursor) for a figure of the three curves."""
-    fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
-    (loss, hits, digit) = fig.subplots(1, 3)
+    fig = strip(HIGH)
+    loss, hits, digit = fig.subplots(1, 3)
     for ax, kind in [(loss, "loss"), (hits, "accuracy")]:
         for part, name, colour, width in [
             ("train", "mini-batch", NINE, 0.7), ("test", "test set", THREE, 1.4)
@@ -282,8 +284,8 @@ def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
                     label=name)
         ax.set(yscale="log", title=kind)
     loss.legend(loc="lower left")
-    hits.set(title="share of mistakes", ylim=(0.007, 0.7))
-    hits.set_yticks([0.01, 0.02, 0.05, 0.1, 0.5], ["1%", "2%", "5%", "10%", "50%"])
+    hits.set(title="share of mistakes")
+    log_percents(hits)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
     (line,) = digit.plot(times, np.zeros(len(times)), ".-", color="k", lw=0.9, ms=2.5)

@@ -72,7 +72,12 @@ class Explainer:
         _fill(self.digit, digit_png(x), f"The digit. {words}", words)
         self._show_pushes(x, g)
         for name, one, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
-            self._show_neighbour(one, name, k, distance)
+            near, where, caption = np.zeros(784), "none", "none"
+            if k >= 0:
+                near = self.X_train[k]
+                where = f"training digit {k}, distance {distance:.2f}"
+                caption = f"digit {k}<br>distance {distance:.2f}"
+            _fill(one, digit_png(near), f"The nearest {name}: {where}.", caption)
 
     def _show_pushes(self, x: np.ndarray, g: float) -> None:
         pushed, rest = pushes(self.network, x)
@@ -91,17 +96,6 @@ class Explainer:
                    f"biases: {rest:+.2f}<br>sum, the logit: <b>{logit:+.2f}</b>, "
                    f"so {name_of(g)}")
         _fill(self.pushes, signed_png(pushed, abs(pushed).max()), alt, caption)
-
-    def _show_neighbour(
-        self, one: widgets.Box, name: str, k: int, distance: float
-    ) -> None:
-        if k < 0:
-            image, where, caption = np.zeros(784), "none", "none"
-        else:
-            image = self.X_train[k]
-            where = f"training digit {k}, distance {distance:.2f}"
-            caption = f"digit {k}<br>distance {distance:.2f}"
-        _fill(one, digit_png(image), f"The nearest {name}: {where}.", caption)
 
 
 def _fill(of_one: widgets.Box, png: bytes, alt: str, caption: str) -> None:
@@ -153,7 +147,7 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-class Pager:
+class Pager(widgets.VBox):
     """The viewer of look_into: pages through groups of digits, explains, and edits.
 
     The arguments are those of look_into.
@@ -177,31 +171,27 @@ class Pager:
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
         self.answers = row(*(widgets.Button(description=part) for part in PARTS))
-
-        for button in self.answers.children:
-            button.on_click(self.judge)
-        self.number.observe(self.look, names="value")
-        self.place.observe(self.step, names="value")
-        self.menu.observe(self.choose, names="value")
-        self.edit.observe(self.look, names="value")
-        self.guess.observe(self.look, names="value")
-        self.sheet.observe(self.explain, names=["strokes", "digit"])
-        self.choose()
-        self.look()
-
-    def box(self) -> widgets.VBox:
-        """Return all widgets, laid out."""
-        return widgets.VBox([
+        super().__init__([
             row(self.menu, self.number), row(self.place, self.play), self.message,
             row(self.edit, self.guess), self.answers, self.judged,
             row(self.sheet, *self.explainer.panels)])
 
+        for button in self.answers.children:
+            button.on_click(self.judge)
+        self.place.observe(self.step, names="value")
+        self.menu.observe(self.choose, names="value")
+        for control in (self.number, self.edit, self.guess):
+            control.observe(self.look, names="value")
+        self.sheet.observe(self.explain, names=["strokes", "digit"])
+        self.choose()
+        self.look()
+
     def choose(self, _change: object = None) -> None:
         """Show the first digit of the group that the menu names."""
-        found = [int(k) for k in self.groups[self.menu.value]]
+        found = self.groups[self.menu.value].tolist()
         places = [(str(n), k) for n, k in enumerate(found, start=1)]
-        self.place.lay_out(places or [("–", None)], found[0] if found else None)
-        self.play.max, self.play.value = max(0, len(found) - 1), 0
+        self.place.lay_out(places, found[0] if found else None)
+        self.play.max = max(0, len(found) - 1)
         self.play.disabled = len(found) < 2
         self.place.disable(len(found) < 2)
         self.message.value = "" if found else (
@@ -262,11 +252,8 @@ def look_into(
     y_train. A menu chooses a group, a slider the digit in it, and the box "image"
     takes any other index. One can guess before the reasons are shown, and edit a digit.
     """
-    pager = Pager(network, images, y, X_train, y_train)
-    viewer, found = pager.box(), pager.groups["all mistakes"]
+    viewer = Pager(network, images, y, X_train, y_train)
+    found = viewer.groups["all mistakes"].tolist()
     sentence = f"Here a slider pages through the misclassified digits ({len(found)})."
-    if len(found):
-        show(viewer, sentence, pager.place, found.tolist())
-    else:
-        show(viewer, sentence)
+    show(viewer, sentence, viewer.place if found else None, found)
     return viewer

@@ -67,32 +67,30 @@ class Dial(widgets.HBox):
         value: object,
         read: Callable[[str], object] | None = None,
     ):
-        self.description, self.read, self.following = label, read, False
+        self.description, self.read = label, read
         self.slider = widgets.SelectionSlider(
             options=[""], description=label, tooltip=HOW, style=LABEL,
             layout=widgets.Layout(width="400px", max_width="100%"))
-        if not places:
-            self.slider.layout.display = "none"
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
-            description="" if places else label,
-            layout=widgets.Layout(width="84px" if places else "170px"))
+            layout=widgets.Layout(width="84px"))
+        if not places:
+            self.slider.layout.display = "none"
+            self.box.description, self.box.layout.width = label, "170px"
         self.box.add_class("dial-value")
         self.note = widgets.HTML()
         self.note.add_class("refusal")
         super().__init__([self.slider, self.box, self.note])
         self.layout = widgets.Layout(flex_flow="row wrap", max_width="100%")
+        self.lay_out(places, value)
         self.observe(self._show, names="value")
         self.slider.observe(self._slid, names="index")
         self.box.observe(self._typed, names="value")
-        self.lay_out(places, value)
 
     def lay_out(self, places: Sequence[Place], value: object) -> None:
         """Give the slider these places, and show value."""
         self.places = list(places)
-        self.following = True  # the slider goes to its start, which means nothing
-        self.slider.options = [text for text, _ in self.places] or [""]
-        self.following = False
+        self.slider.options = [text for text, _ in self.places] or ["–"]
         self.value = value
         self._show()
 
@@ -100,17 +98,20 @@ class Dial(widgets.HBox):
         """Take away, or give back, slider and box."""
         self.slider.disabled = self.box.disabled = disabled
 
-    def _show(self, _change: object = None) -> None:
-        """Put slider and box where value is; between two places the slider is near."""
+    def _near(self) -> int:
+        """Return the slider's place for value; between two places it is the first."""
         values = [value for _, value in self.places]
-        self.note.value = ""
-        self.following = True
         if self.value in values:
-            self.slider.index = values.index(self.value)
-        elif self.value is not None and values:
-            near = [k for k, value in enumerate(values) if value <= self.value]
-            self.slider.index = near[-1] if near else 0
-        self.following = False
+            return values.index(self.value)
+        if self.value is None:
+            return -1
+        return max(0, sum(value <= self.value for value in values) - 1)
+
+    def _show(self, _change: object = None) -> None:
+        """Put slider and box where value is; without a value the slider stays."""
+        self.note.value = ""
+        if self._near() >= 0:
+            self.slider.index = self._near()
         self.box.value = self.text
 
     @property
@@ -121,8 +122,8 @@ class Dial(widgets.HBox):
         texts = [text for text, value in self.places if value == self.value]
         return texts[0] if texts else f"{self.value:g}"
 
-    def _slid(self, change: object) -> None:
-        if not self.following:
+    def _slid(self, _change: object) -> None:
+        if self.slider.index != self._near():  # else it has only followed
             self.value = self.places[self.slider.index][1]
 
     def _typed(self, _change: object) -> None:

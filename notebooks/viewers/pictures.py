@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ from PIL import Image
 
 from page import GREY, NINE, THREE
 
+WIDE = 780  # a figure that moves, in the browser's pixels
 SHARP = 1.5  # a figure has this many pixels for each of the browser's
 
 # Of runs: colours that colour-blind readers tell apart (Okabe and Ito).
@@ -113,6 +115,18 @@ def mosaic(values: np.ndarray, largest: float, columns: int) -> np.ndarray:
     tiles[:n, :28, :28] = signed_indices(values.reshape(n, 28, 28), largest)
     whole = tiles.reshape(rows, columns, 29, 29).swapaxes(1, 2)
     return whole.reshape(rows * 29, -1)[:-1, :-1]
+
+
+def strip(high: int) -> Figure:
+    """Return an empty figure, WIDE and so high, that painter can make sharp."""
+    return Figure(figsize=(WIDE / 96, high / 96), dpi=96 * SHARP, layout="constrained")
+
+
+def log_percents(ax: Axes) -> None:
+    """Give axes of shares a logarithmic scale that reads in per cent."""
+    ax.set(yscale="log", ylim=(0.007, 0.7))
+    ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.5], ["1%", "2%", "5%", "10%", "50%"])
+    ax.minorticks_off()
 
 
 def painter(fig: Figure, moving: Sequence[Artist]) -> Callable[[], bytes]:

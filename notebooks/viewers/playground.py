@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
 
 from nn_helpers import (
     create_bias_vectors,
@@ -20,14 +19,14 @@ from nn_helpers import (
 )
 from page import GREY, NINE, THREE
 
-from .film import ROW, TimeLine, unit_tiles
+from .film import ROW, TimeLine, mosaic_picture, unit_tiles
 from .mistakes import Pager
-from .parts import LABEL, Dial, number_box, picture, row, swatch, text, whole
-from .pictures import RUNS, SHARP, mosaic_png, painter
+from .parts import LABEL, Dial, picture, row, swatch, text, whole
+from .pictures import RUNS, WIDE, log_percents, mosaic_png, painter, strip
 from .reasons import probabilities
 from .stand_in import show
 
-WIDE, HIGH = 780, 250  # the curves, in the browser's pixels
+HIGH = 250  # the curves, in the browser's pixels
 
 STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)] + [100.0]
 HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
@@ -42,7 +41,7 @@ BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """What is told of one training."""
 
@@ -50,62 +49,8 @@ class Run:
     name: str
     outcome: str = "training"
     losses: list[float] = field(default_factory=list)
-    film: list[tuple[int, tuple]] = field(default_factory=list)
-    newest: tuple = ()  # (timestep, parameters)
-    network: tuple = ()
-    wrong: int | None = None  # test digits
-
-
-class Data:
-    """The arrays of train_yourself, and X in single precision without blank pixels."""
-
-    def __init__(self, X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
-                 y_test: np.ndarray):
-        self.X_train, self.y_train = X_train, y_train
-        self.X_test, self.y_test = X_test, y_test
-        self.inked = np.any(X_train, axis=0)
-        self.X = X_train[:, self.inked].astype(np.float32)
-
-    def start(self, settings: dict) -> tuple:
-        """Return (weights, biases, rng): as the same seed gives them elsewhere."""
-        rng = np.random.default_rng(settings["seed"])
-        layer_dims = [self.X_train.shape[1], settings["hidden"], 1]
-        weights = create_weight_matrices(layer_dims, rng)
-        biases = create_bias_vectors(layer_dims)
-        return ([W.astype(np.float32) for W in weights],
-                [b.astype(np.float32) for b in biases], rng)
-
-    def training(self, settings: dict) -> Iterator[tuple]:
-        """Yield (loss, (weights, biases)) at each update, leaving out blank pixels.
-
-        The first is from before all updates and has no loss.
-        """
-        (W, *later), b, rng = self.start(settings)
-        Ws = [W[self.inked], *later]
-        options = {k: settings[k] for k in ("step_size", "batch_size", "num_epochs")}
-        yield np.nan, (Ws, b)
-        steps = sgd(self.X, self.y_train, Ws, b, ACTIVATIONS, rng=rng, **options)
-        for weights, biases, loss, _ in steps:
-            yield loss, (weights, biases)
-
-    def network(self, settings: dict, parameters: tuple) -> tuple:
-        """Return the network of what training yields, with all pixels' weights."""
-        (W, *later), biases = parameters
-        first = self.start(settings)[0][0]
-        first[self.inked] = W
-        return [first, *later], biases, ACTIVATIONS
-
-
-def updates_of(settings: dict, N: int) -> int:
-    """Return how many updates N training examples make of these settings."""
-    return settings["num_epochs"] * -(-N // settings["batch_size"])
-
-
-def name_for(settings: dict, N: int) -> str:
-    """Return the settings as a name, for N training examples."""
-    batch = "all" if settings["batch_size"] == N else settings["batch_size"]
-    return (f"step size {settings['step_size']:g}, hidden {settings['hidden']}, "
-            f"batch {batch}, epochs {settings['num_epochs']}, seed {settings['seed']}")
+    film: list[tuple[int, tuple]] = field(default_factory=list)  # ends at the newest
+    wrong: int = 0  # test digits
 
 
 def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -117,23 +62,22 @@ def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
     return starts + (sizes - 1) / 2, np.add.reduceat(losses, starts - 1) / sizes
 
 
-def curves(longest: int, m: int) -> Callable[..., bytes]:
-    """Return paint(runs, chances), which draws the runs as a PNG.
+def curves(longest: int) -> Callable[..., bytes]:
+    """Return paint(runs, places, chances), which draws the runs as a PNG.
 
-    longest is how many updates there is room for, m how many test digits there are.
-    chances are the probabilities that the last run's network gives to the true digits
-    of the mistakes of the first.
+    longest is how many updates there is room for. places are (step size, share of test
+    digits wrong) of all runs; chances are the probabilities that the last run's network
+    gives to the true digits of the mistakes of the first.
     """
-    fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
+    fig = strip(HIGH)
     loss, ends, sure = fig.subplots(1, 3)
     loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
              xlim=(0.9, longest * 1.1), ylim=(0.003, 40))
     loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
-    ends.set(title="test digits wrong", xlabel="step size", xscale="log", yscale="log",
-             xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5), ylim=(m / 120, m * 0.7))
-    ticks = [m / 100, m / 50, m / 20, m / 10, m / 2]
-    ends.set_yticks(ticks, ["1%", "2%", "5%", "10%", "50%"])
-    ends.minorticks_off()
+    ends.set(title="test digits wrong", xlabel="step size", xscale="log",
+             xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
+    log_percents(ends)
+    ends.set(ylim=(1 / 120, 0.7))
     sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03), xlim=(-0.5, 1),
              xlabel="each mistake", ylabel="probability of its digit", xticks=[])
     sure.axhline(0.5, color=GREY, lw=0.9)
@@ -145,7 +89,7 @@ def curves(longest: int, m: int) -> Callable[..., bytes]:
 
     def draw(runs: list[Run], places: list, chances: np.ndarray) -> bytes:
         for line, run in zip_longest(lines, runs):
-            line.set_data(*(binned(run.losses) if run else ([], [])))
+            line.set_data(*binned(run.losses if run else []))
         tried.set_data(*np.reshape(places, (-1, 2)).T)
         here.set_data(*np.reshape(places[-1:], (-1, 2)).T)
         dots.set_data(np.linspace(-0.45, 0.95, len(chances)), chances)
@@ -180,56 +124,65 @@ def _positive(typed: str) -> float:
     return value
 
 
-class Trainer:
+class Trainer(widgets.VBox):
     """The viewer of train_yourself: its widgets, its runs, and the training under way.
 
-    networks collects the network of each run on show under the run's name.
+    The first arguments are those of train_yourself; networks collects the network of
+    each run on show under the run's name.
     """
 
     latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
 
-    def __init__(self, data: Data, networks: dict[str, tuple]):
-        self.data, self.networks = data, networks
+    def __init__(self, X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
+                 y_test: np.ndarray, networks: dict[str, tuple]):
+        self.X_train, self.y_train = X_train.astype(np.float32), y_train
+        self.X_test, self.y_test, self.networks = X_test, y_test, networks
         Trainer.latest = None  # a cell that is run again ends the run it began
         self.runs: list[Run] = []
-        self.places: list[tuple[float, int]] = []  # (step size, wrong) of all runs
+        self.places: list[tuple[float, float]] = []  # (step size, wrong) of all runs
         self.mistakes = np.array([], int)  # of the first network
         self.room = 0
-        self.dials = setting_dials(len(data.X))
+        self.dials = setting_dials(len(X_train))
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
 
-        self.stop_button = widgets.Button(
-            description="Stop", icon="stop", disabled=True)
-        self.pager_button = widgets.Button(description="Look into its mistakes")
-        self.film_button = widgets.Button(description="Go through its training")
-        self.stop_button.on_click(self.stop)
-        self.pager_button.on_click(self.open_mistakes)
-        self.film_button.on_click(self.open_film)
-        for button in (self.pager_button, self.film_button):
-            button.layout.width, button.disabled = "auto", True
+        wide = widgets.Layout(width="auto")
+        self.buttons = [
+            widgets.Button(description="Stop", icon="stop"),
+            widgets.Button(description="Look into its mistakes", layout=wide),
+            widgets.Button(description="Go through its training", layout=wide)]
+        for button, press in zip(
+            self.buttons, [self.stop, self.open_mistakes, self.open_film]
+        ):
+            button.disabled = True
+            button.on_click(press)
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
             layout=widgets.Layout(width="400px", max_width="100%"))
-        self.status, self.table = text("status", WIDE, said=True), text("runs", WIDE)
-        self.view = picture("run-curves", WIDE, HIGH, pixels=False)
-        self.weights = picture("run-weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
-        self.below = widgets.VBox()
+        self.status = text("status", WIDE, said=True)
         self.status.value = "Move a slider: the network is trained anew at each place."
+        self.table = text("runs", WIDE)
+        self.view = picture("run-curves", WIDE, HIGH, pixels=False)
+        self.weights = mosaic_picture("run-weights")
+        self.below = widgets.VBox()
+        super().__init__([*self.dials.values(), self.bar, self.status,
+                          row(*self.buttons), self.view, self.weights, self.table,
+                          self.below])
         self.draw(np.array([]))
 
-    def box(self) -> widgets.VBox:
-        """Return all widgets, laid out."""
-        buttons = row(self.stop_button, self.pager_button, self.film_button)
-        return widgets.VBox([*self.dials.values(), self.bar, self.status, buttons,
-                             self.view, self.weights, self.table, self.below])
+    def chosen(self) -> dict:
+        """Return the settings at which the sliders stand."""
+        return {name: dial.value for name, dial in self.dials.items()}
 
     def start(self, _change: object = None) -> None:
         """Train with the chosen settings; a run under way is overtaken."""
-        settings = {name: dial.value for name, dial in self.dials.items()}
-        run = Run(settings, name_for(settings, len(self.data.X)))
-        Trainer.latest = run
-        self.stop_button.disabled = False
+        chosen = self.chosen()
+        batch, all_of_them = chosen["batch_size"], len(self.X_train)
+        run = Trainer.latest = Run(chosen, (
+            f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, "
+            f"batch {'all' if batch == all_of_them else batch}, "
+            f"epochs {chosen['num_epochs']}, seed {chosen['seed']}"))
+        self.buttons[0].disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
         self.task = asyncio.get_running_loop().create_task(self.train(run))
 
@@ -256,13 +209,21 @@ class Trainer:
 
     def slices(self, run: Run) -> Iterator[float]:
         """Train, and yield after each slice what share is done."""
-        total = updates_of(run.settings, len(self.data.X))
+        options = dict(run.settings)  # what sgd does not take is popped
+        rng = np.random.default_rng(options.pop("seed"))
+        dims = [self.X_train.shape[1], options.pop("hidden"), 1]
+        weights = [W.astype(np.float32) for W in create_weight_matrices(dims, rng)]
+        biases = [b.astype(np.float32) for b in create_bias_vectors(dims)]
+        run.film.append((0, (weights, biases, ACTIVATIONS)))
+        total = options["num_epochs"] * -(-len(self.X_train) // options["batch_size"])
         every, end = -(-total // MOMENTS), 0.0
-        for t, (loss, parameters) in enumerate(self.data.training(run.settings)):
-            run.newest = t, parameters
-            run.losses += [loss] * (t > 0)
-            if t % every == 0:
-                run.film.append(run.newest)
+        steps = sgd(self.X_train, self.y_train, weights, biases, ACTIVATIONS,
+                    rng=rng, **options)
+        for t, (weights, biases, loss, _) in enumerate(steps, start=1):
+            run.losses.append(loss)
+            if run.film[-1][0] % every:
+                run.film.pop()
+            run.film.append((t, (weights, biases, ACTIVATIONS)))
             if t == total or time.perf_counter() >= end:
                 yield t / total
                 end = time.perf_counter() + SLICE
@@ -270,18 +231,15 @@ class Trainer:
     def finish(self, run: Run) -> None:
         """Show what has come of a run."""
         Trainer.latest = None
-        self.stop_button.disabled = True
+        self.buttons[0].disabled = True
         self.status.value = f"{run.name}: {run.outcome}."
-        if run.newest:
-            if run.film[-1][0] != run.newest[0]:
-                run.film.append(run.newest)
-            run.network = self.data.network(run.settings, run.newest[1])
+        if run.film:
             self.add(run)
 
     def add(self, run: Run) -> None:
         """Show the network of a run, its place among the others, and keep it."""
-        g = probabilities(run.network, self.data.X_test)
-        wrong = (g > 0.5) != (self.data.y_test > 0.5)
+        g = probabilities(run.film[-1][1], self.X_test)
+        wrong = (g > 0.5) != (self.y_test > 0.5)
         run.wrong = int(wrong.sum())
         self.status.value += (f" Test accuracy {1 - wrong.mean():.2%}: "
                               f"{run.wrong:,} of {len(wrong):,} digits are wrong.")
@@ -289,28 +247,28 @@ class Trainer:
             self.mistakes = np.flatnonzero(wrong)
         self.runs = [r for r in self.runs if r.name != run.name][-len(RUNS) + 1:]
         self.runs.append(run)
-        self.places.append((run.settings["step_size"], max(run.wrong, 1)))
+        self.places.append(
+            (run.settings["step_size"], max(run.wrong, 1) / len(wrong)))
         self.networks.clear()
-        self.networks.update({r.name: r.network for r in self.runs})
-        for button in (self.pager_button, self.film_button):
-            button.disabled = False
-        self.film_button.disabled = not run.film
+        self.networks.update({r.name: r.film[-1][1] for r in self.runs})
+        _, look, go = self.buttons
+        look.disabled, go.disabled = False, len(run.film) < 2
         self.below.children = ()
-        y = self.data.y_test[self.mistakes]
-        self.draw(np.where(y > 0.5, g[self.mistakes], 1 - g[self.mistakes]))
+        chances = np.where(self.y_test > 0.5, g, 1 - g)
+        self.draw(chances[self.mistakes])
 
     def draw(self, chances: np.ndarray) -> None:
         """Show the runs: their curves, the newest one's hidden units, and the table."""
         longest = max((len(run.losses) for run in self.runs), default=1000)
         if longest > self.room:
             self.room = max(1000, 2 * longest)
-            self.paint = curves(self.room, len(self.data.y_test))
+            self.paint = curves(self.room)
         self.view.value = self.paint(self.runs, self.places, chances)
-        self.table.value = runs_table(self.runs, len(self.data.y_test))
+        self.table.value = runs_table(self.runs, len(self.y_test))
         if not self.runs:
             return
         newest = self.runs[-1]
-        tiles, largest = unit_tiles([(0, newest.network)])
+        tiles, largest = unit_tiles(newest.film[-1:])
         self.weights.value = mosaic_png(tiles(0), largest, ROW)
         self.view.tooltip = (f"Loss, mistakes, certainty of {len(self.runs)} runs; the "
                              f"newest has {newest.wrong} digits wrong.")
@@ -318,21 +276,17 @@ class Trainer:
 
     def open_mistakes(self, _button: widgets.Button) -> None:
         """Look into the digits that the newest network gets wrong."""
-        data = self.data
-        pager = Pager(self.runs[-1].network, data.X_test, data.y_test, data.X_train,
-                      data.y_train)
-        self.below.children = [pager.box()]
+        _, network = self.runs[-1].film[-1]
+        self.below.children = [
+            Pager(network, self.X_test, self.y_test, self.X_train, self.y_train)]
 
     def open_film(self, _button: widgets.Button) -> None:
         """Go back and forth in the newest run."""
-        run, data = self.runs[-1], self.data
-        film = [(t, data.network(run.settings, parameters))
-                for t, parameters in run.film]
+        run = self.runs[-1]
         history = {"train_loss": np.array(run.losses)}
-        line = TimeLine(film, history, data.X_test, data.y_test,
-                        number_box("image", len(data.y_test) - 1))
+        line = TimeLine(run.film, history, self.X_test, self.y_test)
         line.number.value = int(next(iter(self.mistakes), 0))
-        self.below.children = [line.box()]
+        self.below.children = [line]
 
 
 def runs_table(runs: list[Run], m: int) -> str:
@@ -340,15 +294,12 @@ def runs_table(runs: list[Run], m: int) -> str:
 
     m is how many test digits there are.
     """
-    def cells(k, run):
-        accuracy = f"{1 - run.wrong / m:.2%}"
-        return (f"<tr><td>{swatch(RUNS[k])}</td><td>{run.name}</td>"
-                f"<td>{run.outcome}</td><td>{accuracy}</td></tr>")
-
     head = ("<tr><th>curve</th><th>settings</th><th>outcome</th>"
             "<th>test accuracy</th></tr>")
-    body = "".join(cells(k, run) for k, run in reversed(list(enumerate(runs))))
-    return f'<table class="runs" style="border-spacing:8px 1px">{head}{body}</table>'
+    body = [f"<tr><td>{swatch(colour)}</td><td>{run.name}</td><td>{run.outcome}</td>"
+            f"<td>{1 - run.wrong / m:.2%}</td></tr>" for colour, run in zip(RUNS, runs)]
+    return (f'<table class="runs" style="border-spacing:8px 1px">{head}'
+            f'{"".join(reversed(body))}</table>')
 
 
 def train_yourself(
@@ -368,13 +319,12 @@ def train_yourself(
     dictionary networks, each under the name of its run. The training itself happens
     between the kernel's other work, in slices: see SLICE.
     """
-    data = Data(X_train, y_train, X_test, y_test)
-    trainer = Trainer(data, {} if networks is None else networks)
+    viewer = Trainer(
+        X_train, y_train, X_test, y_test, {} if networks is None else networks)
     if network is not None:
-        settings = {name: dial.value for name, dial in trainer.dials.items()}
         losses = [] if history is None else list(history["train_loss"])
-        trainer.status.value = "The run above."
-        trainer.add(Run(settings, "the run above", "finished", losses, [], (), network))
-    viewer = trainer.box()
+        viewer.status.value = "The run above."
+        viewer.add(Run(viewer.chosen(), "the run above", "finished", losses,
+                       [(len(losses), network)]))
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

@@ -4,16 +4,15 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
 
 from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
 from .parts import chooser, picture, text
-from .pictures import SHARP, painter
+from .pictures import WIDE, painter, strip
 from .stand_in import show
 
-WIDE, HIGH = 780, 250  # the figure, in the browser's pixels
+HIGH = 250  # the figure, in the browser's pixels
 
 
 def move_epsilon(
@@ -68,7 +67,7 @@ def _three_views(f, a, epsilons, found, errors):
     place_at(k) moves it to the k-th of the steps epsilons (n,), where the slopes found
     (n,) have these errors (n,).
     """
-    fig = Figure(figsize=(WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
+    fig = strip(HIGH)
     curve, microscope, error = fig.subplots(1, 3)
     offsets, multiples = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
 
