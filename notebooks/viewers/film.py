@@ -27,7 +27,6 @@ from .pictures import (
     WIDE,
     digit_png,
     log_percents,
-    mosaic,
     mosaic_png,
     painter,
     rgb,
@@ -58,21 +57,6 @@ def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, t
     return film
 
 
-def strongest_units(network: tuple, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (units, signs): the hidden units with the most say, and for which side.
-
-    Units that push towards 9 (sign 1) come first, then those that push towards 3
-    (sign -1), each side strongest first and at most count of them.
-    """
-    first, *later = network[0]
-    say = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
-    strength = abs(say) * np.linalg.norm(first, axis=0)
-    order = np.argsort(-strength)
-    units = np.concatenate([order[say[order] > 0][:count],
-                            order[say[order] <= 0][:count]])
-    return units, np.where(say[units] > 0, 1, -1)
-
-
 def mosaic_picture(name: str) -> Picture:
     """Return an empty picture for the tiles of hidden units."""
     return picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
@@ -84,17 +68,20 @@ def unit_tiles(
     """Return (tiles, largest): tiles(index) is what hidden units look for at a moment.
 
     That is (2 ROW, 784): a row of units that push towards 9, then one of those that
-    push towards 3, signed so that ink on a positive pixel raises the logit. Units are
-    chosen at the end and keep their places; largest is where their colours end.
+    push towards 3, signed so that ink on a positive pixel raises the logit. Those with
+    the most say at the end are chosen, the strongest first, and keep their places;
+    largest is where their colours end.
     """
-    units, signs = strongest_units(film[-1][1], ROW)
-    places = np.where(signs > 0, 0, ROW) + np.concatenate(
-        [np.arange((signs > 0).sum()), np.arange((signs < 0).sum())])
+    first, *later = film[-1][1][0]
+    say = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
+    order = np.argsort(-abs(say) * np.linalg.norm(first, axis=0))
+    up, down = order[say[order] > 0][:ROW], order[say[order] <= 0][:ROW]
 
     def tiles(index: int) -> np.ndarray:
-        first = film[index][1][0][0]
-        filled = np.zeros((2 * ROW, len(first)))
-        filled[places] = first[:, units].T * signs[:, np.newaxis]
+        first = film[index][1][0][0].T
+        filled = np.zeros((2 * ROW, first.shape[1]))
+        filled[:len(up)] = first[up]
+        filled[ROW:ROW + len(down)] = -first[down]
         return filled
 
     return tiles, float(np.quantile(abs(tiles(-1)), 0.995))
@@ -134,7 +121,7 @@ def film_figure(
     fig, axes = page.subplots(len(moments) + 1, height=1.3 * len(moments) + 1.8,
                               height_ratios=[1.35] * len(moments) + [1.7])
     for ax, index in zip(axes, moments):
-        ax.imshow(rgb(mosaic(tiles(index), largest, ROW)), interpolation="nearest")
+        ax.imshow(rgb(mosaic_png(tiles(index), largest, ROW)))
         ax.set(xticks=[], yticks=[])
         ax.set_ylabel(f"timestep {film[index][0]}", rotation=0, ha="right", va="center")
         ax.grid(False)

@@ -8,7 +8,7 @@ import page
 from page import NINE, THREE
 
 from .parts import LABEL, Dial, number_box, panel, player, row, swatch, text
-from .pictures import digit_png, rgb, signed_indices, signed_png
+from .pictures import digit_png, rgb, signed_png
 from .reasons import nearest_finder, probabilities, pushes
 from .sheet import Sheet
 from .stand_in import show
@@ -116,8 +116,7 @@ def reasons_figure(
     for column, image in zip(axes.T, images):
         pushed, _ = pushes(network, image.ravel())
         page.show_digit(column[0], image)
-        shown = rgb(signed_indices(pushed.reshape(28, 28), abs(pushed).max()))
-        column[1].imshow(shown, interpolation="nearest")
+        column[1].imshow(rgb(signed_png(pushed, abs(pushed).max())))
         page.frame(column[1])
         for ax, (k, _) in zip(column[2:], nearest(image)):
             page.show_digit(ax, X_train[k])

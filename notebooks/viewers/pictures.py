@@ -1,7 +1,7 @@
 """Pictures fast enough to follow a slider: arrays in, PNG files out.
 
-Nothing here knows of widgets. A picture of pixels has one for each, and the page shows
-them as squares; a figure that moves is drawn once, and then only what moves.
+A picture of pixels has one for each, and the page shows them as squares; a figure that
+moves is drawn once, and then only what moves.
 """
 
 import io
@@ -27,16 +27,16 @@ RUNS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
 MIDDLE, GAP = 127, 255
 
 
-def _palette(low: str, middle: str, high: str, gap: str) -> list[int]:
-    """Return 256 colours as a flat list: low to middle to high, then gap."""
-    stops = 255 * np.array([to_rgb(colour) for colour in (low, middle, high)])
+def _palette(*colours: str) -> list[int]:
+    """Return 256 colours as a flat list: through these three, then one for the gaps."""
+    stops = 255 * np.array([to_rgb(colour) for colour in colours])
     inks = [np.interp(np.arange(255), [0, MIDDLE, 254], stop) for stop in stops.T]
-    last = 255 * np.array(to_rgb(gap))
-    return np.rint(np.vstack([np.transpose(inks), last])).astype(int).ravel().tolist()
+    flat = np.rint(np.transpose(inks)).astype(int).ravel().tolist()
+    return [*flat, 0xD9, 0xD9, 0xD9]
 
 
-PAPER_TO_INK = _palette("white", "#808080", "black", "#d9d9d9")
-THREE_TO_NINE = _palette(THREE, "white", NINE, "#d9d9d9")
+PAPER_TO_INK = _palette("white", "#808080", "black")
+THREE_TO_NINE = _palette(THREE, "white", NINE)
 
 
 def indexed_png(indices: np.ndarray, palette: list[int]) -> bytes:
@@ -84,37 +84,29 @@ def digit_png(image: np.ndarray) -> bytes:
     return indexed_png(ink, PAPER_TO_INK)
 
 
-def signed_indices(values: np.ndarray, largest: float) -> np.ndarray:
-    """Return palette indices for values: -largest is 0, 0 is MIDDLE, largest is 254."""
-    share = np.clip(values / largest, -1, 1) if largest > 0 else np.zeros_like(values)
-    return MIDDLE + np.rint(MIDDLE * share)
-
-
 def signed_png(values: np.ndarray, largest: float) -> bytes:
     """Return signed values, (28, 28) or (784,), as a PNG: blue below 0, orange above.
     """
-    indices = signed_indices(values.reshape(28, 28), largest)
-    return indexed_png(indices, THREE_TO_NINE)
-
-
-def rgb(indices: np.ndarray) -> np.ndarray:
-    """Return palette indices of any shape as RGB colours, for a figure."""
-    return np.array(THREE_TO_NINE, np.uint8).reshape(256, 3)[indices.astype(int)]
+    return mosaic_png(values.reshape(1, 784), largest, 1)
 
 
 def mosaic_png(values: np.ndarray, largest: float, columns: int) -> bytes:
-    """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG."""
-    return indexed_png(mosaic(values, largest, columns), THREE_TO_NINE)
+    """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG.
 
-
-def mosaic(values: np.ndarray, largest: float, columns: int) -> np.ndarray:
-    """Return signed pictures (n, 784) side by side as one of palette indices."""
+    Where a value is -largest the palette's first ink is, MIDDLE at 0, 254 at largest.
+    """
     n = len(values)
     rows = -(-n // columns)
+    share = np.clip(values / largest, -1, 1) if largest > 0 else np.zeros_like(values)
     tiles = np.full((rows * columns, 29, 29), GAP)
-    tiles[:n, :28, :28] = signed_indices(values.reshape(n, 28, 28), largest)
+    tiles[:n, :28, :28] = MIDDLE + np.rint(MIDDLE * share).reshape(n, 28, 28)
     whole = tiles.reshape(rows, columns, 29, 29).swapaxes(1, 2)
-    return whole.reshape(rows * 29, -1)[:-1, :-1]
+    return indexed_png(whole.reshape(rows * 29, -1)[:-1, :-1], THREE_TO_NINE)
+
+
+def rgb(png: bytes) -> Image.Image:
+    """Return a PNG as an image in RGB, for a figure."""
+    return Image.open(io.BytesIO(png)).convert("RGB")
 
 
 def strip(high: int) -> Figure:
