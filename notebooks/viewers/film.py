@@ -182,11 +182,10 @@ class TimeLine(widgets.VBox):
         self.weights = mosaic_picture("weights")
         self.now = text("now", WIDE - 110, 2, said=True)
         self.fate = text("fate", WIDE - 110, 2)
-        heading = text("weights-heading", WIDE, 2)
-        heading.value = (
+        heading = text("weights-heading", WIDE, 2, (
             f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
             f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
-            f"{swatch(THREE)} it lowers it.")
+            f"{swatch(THREE)} it lowers it."))
         words = widgets.VBox(
             [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
         play = player("the training", self.place, 150)

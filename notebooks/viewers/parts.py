@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
+import numpy as np
 from traitlets import Any, Bool, Unicode
 
 HERE = Path(__file__).parent
@@ -139,26 +140,29 @@ class Dial(widgets.HBox):
     def _read(self, typed: str) -> object:
         """Return the value that a text stands for, among the places or beside them."""
         for text, value in self.places:
-            if typed == text or _is_same_number(typed, text):
+            if typed == text or _number(typed) == _number(text):
                 return value
         if self.read is None:
             raise ValueError("the slider has no such place.")
         return self.read(typed)
 
 
-def _is_same_number(one: str, other: str) -> bool:
+def _number(typed: str) -> float:
+    """Return the number that is typed; what is none is equal to nothing."""
     try:
-        return float(one) == float(other)
+        return float(typed)
     except ValueError:
-        return False
+        return np.nan
 
 
-def whole(smallest: int, largest: int) -> Callable[[str], int]:
-    """Return a function that reads a whole number within these bounds."""
-    def read(typed: str) -> int:
-        if not typed.isdecimal() or not smallest <= int(typed) <= largest:
-            raise ValueError(f"a whole number from {smallest} to {largest} is.")
-        return int(typed)
+def reader(kind: type, low: float, high: float) -> Callable[[str], float]:
+    """Return a function that reads a number of this kind, int or float, in bounds."""
+    def read(typed: str) -> float:
+        value = _number(typed)
+        if not (low <= value <= high and value == kind(value)):
+            whole = "whole " if kind is int else ""
+            raise ValueError(f"a {whole}number from {low} to {high} is.")
+        return kind(value)
 
     return read
 
@@ -170,7 +174,7 @@ def chooser(label: str, texts: Sequence[str], index: int = 0) -> Dial:
 
 def number_box(label: str, largest: int) -> Dial:
     """Return a box for a whole number from 0 to largest."""
-    return Dial(label, [], 0, whole(0, largest))
+    return Dial(label, [], 0, reader(int, 0, largest))
 
 
 class Player(widgets.Play):
@@ -206,9 +210,11 @@ def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
     return image
 
 
-def text(name: str, width: int, lines: float = 1, said: bool = False) -> widgets.HTML:
-    """Return an empty text with room for so many lines; said aloud as it changes."""
-    words = widgets.HTML(layout=widgets.Layout(
+def text(
+    name: str, width: int, lines: float = 1, value: str = "", said: bool = False
+) -> widgets.HTML:
+    """Return a text with room for so many lines; said aloud as it changes."""
+    words = widgets.HTML(value, layout=widgets.Layout(
         width=f"{width}px", max_width="100%", min_height=f"{1.45 * lines:.2f}em",
         margin="0"))
     for class_name in [name, *["said"] * said]:
@@ -220,10 +226,9 @@ def panel(
     name: str, heading: str, width: int, lines: int, said: bool = False
 ) -> widgets.VBox:
     """Return a square picture between its heading and room for its caption."""
-    title = text(f"{name}-heading", width)
-    title.value = f"<b>{heading}</b>"
-    caption = text(f"{name}-caption", width, lines, said)
-    parts = [title, picture(name, width, width), caption]
+    parts = [text(f"{name}-heading", width, value=f"<b>{heading}</b>"),
+             picture(name, width, width),
+             text(f"{name}-caption", width, lines, said=said)]
     return widgets.VBox(parts, layout=widgets.Layout(margin="0 14px 0 0"))
 
 

@@ -21,7 +21,7 @@ from page import GREY, NINE, THREE
 
 from .film import ROW, TimeLine, mosaic_picture, unit_tiles
 from .mistakes import Pager
-from .parts import LABEL, Dial, picture, row, swatch, text, whole
+from .parts import LABEL, Dial, picture, reader, row, swatch, text
 from .pictures import RUNS, WIDE, log_percents, mosaic_png, painter, strip
 from .reasons import probabilities
 from .stand_in import show
@@ -105,23 +105,13 @@ def setting_dials(N: int) -> dict[str, Dial]:
 
     sizes = numbers([n for n in BATCH_SIZES if n < N]) + [(f"all {N}", N)]
     return {
-        "step_size": Dial("step size", numbers(STEP_SIZES), 0.1, _positive),
-        "hidden": Dial("hidden units", numbers(HIDDEN), 200, whole(1, 2000)),
-        "num_epochs": Dial("epochs", numbers(EPOCHS), 5, whole(1, 100)),
-        "batch_size": Dial("batch size", sizes, min(100, N), whole(1, N)),
-        "seed": Dial("seed", numbers(range(21)), 0, whole(0, 10**6)),
+        "step_size": Dial("step size", numbers(STEP_SIZES), 0.1,
+                          reader(float, 1e-6, 1000)),
+        "hidden": Dial("hidden units", numbers(HIDDEN), 200, reader(int, 1, 2000)),
+        "num_epochs": Dial("epochs", numbers(EPOCHS), 5, reader(int, 1, 100)),
+        "batch_size": Dial("batch size", sizes, min(100, N), reader(int, 1, N)),
+        "seed": Dial("seed", numbers(range(21)), 0, reader(int, 0, 10**6)),
     }
-
-
-def _positive(typed: str) -> float:
-    """Return the number that is typed, if it can be a step size."""
-    try:
-        value = float(typed)
-    except ValueError:
-        value = np.nan
-    if not 1e-6 <= value <= 1000:
-        raise ValueError("a number from 0.000001 to 1000 is.")
-    return value
 
 
 class Trainer(widgets.VBox):
@@ -159,8 +149,8 @@ class Trainer(widgets.VBox):
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
             layout=widgets.Layout(width="400px", max_width="100%"))
-        self.status = text("status", WIDE, said=True)
-        self.status.value = "Move a slider: the network is trained anew at each place."
+        self.status = text("status", WIDE, said=True, value=(
+            "Move a slider: the network is trained anew at each place."))
         self.table = text("runs", WIDE)
         self.view = picture("run-curves", WIDE, HIGH, pixels=False)
         self.weights = mosaic_picture("run-weights")
