@@ -7,11 +7,9 @@
     move_epsilon     move the step of a finite difference
     draw_a_digit     draw a 3 or a 9 and watch the network's answer
 
-Each shows its widgets and returns the box that holds them; find(box, label) gives one
-of them. A slider sends the kernel only its newest position: those passed over while a
-picture was being made are dropped, so a fast hand never waits for old pictures.
-
-reasons_figure, film_figure and drawings_figure draw the same for those who only read.
+Each shows its widgets and returns the box that holds them; find(box, label) gives one.
+A slider sends the kernel only its newest position, so a fast hand never waits for old
+pictures. The functions named figure draw the same for those who only read.
 """
 
 from .drawing import EXAMPLES, draw_a_digit, drawings_figure

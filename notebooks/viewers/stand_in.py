@@ -28,13 +28,13 @@ def show(
     widget: widgets.Box,
     instead: str,
     dial: Dial | None = None,
-    places: Sequence | None = None,
+    places: Sequence = (),
 ) -> None:
     """Display a viewer, and what stands in for it where there is no kernel.
 
-    That is the sentence instead, the viewer's pictures, and with a dial a slider over
-    what the viewer shows at these of its places. While the viewer is alive, the
-    stand-in is hidden.
+    That is HTML that needs nothing but itself: the sentence instead and the viewer as
+    it is now. With a dial, stand_in.js makes a slider of what the viewer shows as the
+    dial goes to each of places.
     """
     page = stand_in(widget, instead, dial, places)  # while nobody sees the dial move
     widget.children = (*widget.children, Names())
@@ -46,20 +46,15 @@ def show(
 
 
 def stand_in(
-    box: widgets.Box, instead: str, dial: Dial | None, places: Sequence | None
+    box: widgets.Box, instead: str, dial: Dial | None, places: Sequence
 ) -> str:
-    """Return HTML that needs nothing but itself: see parts.show.
-
-    Without scripts it is the viewer as it is now. With a dial, stand_in.js makes a
-    slider of what the viewer shows as the dial goes to each of places.
-    """
+    """Return the HTML of what stands in for a viewer: see show."""
     leaves = [leaf for leaf in walk(box) if isinstance(leaf, (Picture, widgets.HTML))
               and (leaf.value or dial) and "refusal" not in leaf._dom_classes]
-    numbers = {leaf.model_id: k for k, leaf in enumerate(leaves)}
-    body = f"<p>{html.escape(instead)} {AGAIN}</p>{_tree(box, numbers)}"
+    body = f"<p>{html.escape(instead)} {AGAIN}</p>{_tree(box, leaves)}"
     script = ""
     if dial is not None:
-        frames = _frames(leaves, dial, places or [])
+        frames = _frames(leaves, dial, places)
         data = json.dumps([dial.description, frames], separators=(",", ":"))
         function = (HERE / "stand_in.js").read_text(encoding="utf-8")
         call = "(document.currentScript.parentElement, ..." + data.replace("</", "<\\/")
@@ -70,12 +65,9 @@ def stand_in(
 def _content(leaf: widgets.Widget) -> list[str]:
     """Return what a leaf shows: a text, or a picture and what it says."""
     if isinstance(leaf, Picture):
-        return [_data(small(bytes(leaf.value))), leaf.tooltip or ""]
+        data = base64.b64encode(small(bytes(leaf.value))).decode()
+        return [f"data:image/png;base64,{data}", leaf.tooltip or ""]
     return [leaf.value]
-
-
-def _data(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _frames(leaves: list, dial: Dial, places: Sequence) -> list:
@@ -92,18 +84,18 @@ def _frames(leaves: list, dial: Dial, places: Sequence) -> list:
             for text, now in frames]
 
 
-def _tree(widget: widgets.Widget, numbers: dict[str, int]) -> str:
+def _tree(widget: widgets.Widget, leaves: list) -> str:
     """Return the HTML of what is seen in a widget, laid out alike."""
     if widget.layout.display == "none":
         return ""
     if isinstance(widget, widgets.Box):
-        inner = "".join(_tree(child, numbers) for child in widget.children)
+        inner = "".join(_tree(child, leaves) for child in widget.children)
         wide = isinstance(widget, widgets.HBox)
         style = "display:flex;flex-wrap:wrap;gap:0 14px" if wide else ""
         return f'<div style="{style}">{inner}</div>' if inner else ""
-    if widget.model_id not in numbers:
+    if widget not in leaves:
         return ""
-    part = f'data-part="{numbers[widget.model_id]}"'
+    part = f'data-part="{leaves.index(widget)}"'
     if not isinstance(widget, Picture):
         width = widget.layout.width
         return f'<div {part} style="width:{width};max-width:100%">{widget.value}</div>'
