@@ -59,16 +59,12 @@ def draw_a_digit(
     """
     explainer = Explainer(network, X_train, y_train)
     explainer.resize(168)
-    hint = text("hint", 700)
-
-    sheet = Sheet()
-    sheet.add_class("sheet")
+    hint, sheet = text("hint", 700), Sheet()
 
     def answer(_change: object = None) -> None:
         image = sheet.image
-        empty = not image.any()
-        hint.value = "The sheet is empty: draw a 3 or a 9 on it." if empty else ""
-        explainer.explain(image, "An empty sheet. " if empty else "")
+        hint.value = "" if image.any() else "The sheet is empty: draw a 3 or a 9 on it."
+        explainer.explain(image, "" if image.any() else "An empty sheet. ")
 
     sheet.observe(answer, names=["strokes", "digit"])
     answer()

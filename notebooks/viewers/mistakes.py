@@ -24,13 +24,11 @@ def verdict(g: float, label: float | None = None) -> str:
     answer = f"{name_of(g)} with probability {max(g, 1 - g):.3f}"
     if label is None:
         return f"The network says {answer}"
-    if name_of(g) == name_of(label):
-        return f"a {name_of(label)}, rightly taken for a {answer}"
-    return f"a {name_of(label)}, taken for a {answer}"
+    rightly = "rightly " if name_of(g) == name_of(label) else ""
+    return f"a {name_of(label)}, {rightly}taken for a {answer}"
 
 
-PARTS = {"upper left": (0, 0), "upper right": (0, 1),
-         "lower left": (1, 0), "lower right": (1, 1)}
+PARTS = ["upper left", "upper right", "lower left", "lower right"]
 
 
 class Explainer:
@@ -46,11 +44,11 @@ class Explainer:
         self.covered = False
         self.digit = panel("digit", "What it is shown", 224, 3, said=True)
         self.pushes = panel("pushes", "What pushed", 224, 4)
-        self.means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
+        means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
-        beside = widgets.VBox([row(*self.means), row(*self.neighbours)])
+        beside = widgets.VBox([row(*means), row(*self.neighbours)])
         self.panels = [self.digit, self.pushes, beside]
-        for label, (name, one) in enumerate(zip("39", self.means)):
+        for label, (name, one) in enumerate(zip("39", means)):
             of_class = X_train[y_train == label].reshape(-1, 784)
             mean = of_class.mean(axis=0) if len(of_class) else np.zeros(784)
             _fill(one, digit_png(mean), f"The mean of all training {name}s.", "")

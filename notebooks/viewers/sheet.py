@@ -27,24 +27,17 @@ def ink(
     Later strokes lie over earlier ones, all of them over below (rows, columns).
     """
     left, top, right, bottom = box
-    if below is None:
-        size = round((right - left) * zoom), round((bottom - top) * zoom)
-        sheet = Image.new("L", size)
-    else:
-        sheet = Image.fromarray(below)
+    size = round((right - left) * zoom), round((bottom - top) * zoom)
+    sheet = Image.new("L", size) if below is None else Image.fromarray(below)
     pen = ImageDraw.Draw(sheet)
     for stroke in strokes:
         points = (np.array(stroke["points"], float) - (left, top)) * zoom
-        _draw(pen, points, stroke["width"] * zoom, 0 if stroke["erase"] else 255)
+        width, grey = stroke["width"] * zoom, 0 if stroke["erase"] else 255
+        for start, end in zip(points[:-1], points[1:]):
+            pen.line([*start, *end], fill=grey, width=max(1, round(width)))
+        for point in points:  # round ends and corners
+            pen.circle(tuple(point), width / 2, fill=grey)
     return np.asarray(sheet)
-
-
-def _draw(pen: ImageDraw.ImageDraw, points: np.ndarray, width: float, grey: int):
-    """Draw a line through points (n, 2), with round ends and corners."""
-    for start, end in zip(points[:-1], points[1:]):
-        pen.line([*start, *end], fill=grey, width=max(1, round(width)))
-    for point in points:
-        pen.circle(tuple(point), width / 2, fill=grey)
 
 
 def seen(strokes: list[Stroke], digit: list[int] | None = None) -> np.ndarray:
