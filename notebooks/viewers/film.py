@@ -23,15 +23,7 @@ from .parts import (
     swatch,
     text,
 )
-from .pictures import (
-    WIDE,
-    digit_png,
-    log_percents,
-    mosaic_png,
-    painter,
-    rgb,
-    strip,
-)
+from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, rgb, strip
 from .stand_in import show
 
 HIGH = 230  # the curves, in the browser's pixels
@@ -44,16 +36,16 @@ def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, t
     steps is what sgd yields and network what it started from, which is timestep 0.
     Kept are every so many timesteps and the last one, in float32 to halve the memory.
     """
-    def compact(weight_matrices, biases):
+    def compact(weight_matrices, biases, *_):
         return ([W.astype(np.float32) for W in weight_matrices],
                 [b.astype(np.float32) for b in biases], network[2])
 
-    film, t = [(0, compact(*network[:2]))], 0
-    for t, (weight_matrices, biases, *_) in enumerate(steps, start=1):
+    film, t = [(0, compact(*network))], 0
+    for t, step in enumerate(steps, start=1):
         if t % every == 0:
-            film.append((t, compact(weight_matrices, biases)))
+            film.append((t, compact(*step)))
     if t > film[-1][0]:
-        film.append((t, compact(weight_matrices, biases)))
+        film.append((t, compact(*step)))
     return film
 
 
@@ -282,7 +274,6 @@ def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
         marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
-    hits.minorticks_off()
     paint = painter(fig, [line, *cursors])
 
     def set_cursor(t: int) -> None:

@@ -158,7 +158,7 @@ class Pager(widgets.VBox):
         names = [(f"{name} ({len(k)})", name) for name, k in self.groups.items()]
         self.menu = widgets.Dropdown(
             options=names, description="show", style=LABEL,
-            layout=widgets.Layout(width="330px", max_width="100%"))
+            layout=widgets.Layout(width="330px"))
         self.place = Dial("which of them", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
         self.number = number_box("image", len(images) - 1)

@@ -71,7 +71,7 @@ class Dial(widgets.HBox):
         self.description, self.read = label, read
         self.slider = widgets.SelectionSlider(
             options=[""], description=label, tooltip=HOW, style=LABEL,
-            layout=widgets.Layout(width="400px", max_width="100%"))
+            layout=widgets.Layout(width="400px"))
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
             layout=widgets.Layout(width="84px"))
@@ -82,7 +82,7 @@ class Dial(widgets.HBox):
         self.note = widgets.HTML()
         self.note.add_class("refusal")
         super().__init__([self.slider, self.box, self.note])
-        self.layout = widgets.Layout(flex_flow="row wrap", max_width="100%")
+        self.layout.flex_flow = "row wrap"
         self.lay_out(places, value)
         self.observe(self._show, names="value")
         self.slider.observe(self._slid, names="index")
@@ -204,7 +204,7 @@ def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
     """
     image = Picture(
         format="png", width=width, height=height,
-        layout=widgets.Layout(width=f"{width}px", max_width="100%", height="auto"))
+        layout=widgets.Layout(width=f"{width}px", height="auto"))
     for class_name in [name, *["pixels"] * pixels]:
         image.add_class(class_name)
     return image
@@ -215,8 +215,7 @@ def text(
 ) -> widgets.HTML:
     """Return a text with room for so many lines; said aloud as it changes."""
     words = widgets.HTML(value, layout=widgets.Layout(
-        width=f"{width}px", max_width="100%", min_height=f"{1.45 * lines:.2f}em",
-        margin="0"))
+        width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"))
     for class_name in [name, *["said"] * said]:
         words.add_class(class_name)
     return words

@@ -136,19 +136,18 @@ class Trainer(widgets.VBox):
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
 
-        wide = widgets.Layout(width="auto")
-        self.buttons = [
-            widgets.Button(description="Stop", icon="stop"),
-            widgets.Button(description="Look into its mistakes", layout=wide),
-            widgets.Button(description="Go through its training", layout=wide)]
-        for button, press in zip(
-            self.buttons, [self.stop, self.open_mistakes, self.open_film]
-        ):
-            button.disabled = True
+        self.buttons = []
+        for name, press in [("Stop", self.stop),
+                            ("Look into its mistakes", self.open_mistakes),
+                            ("Go through its training", self.open_film)]:
+            button = widgets.Button(description=name, disabled=True)
+            button.layout.width = "auto"
             button.on_click(press)
+            self.buttons.append(button)
+        self.buttons[0].icon = "stop"
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
-            layout=widgets.Layout(width="400px", max_width="100%"))
+            layout=widgets.Layout(width="400px"))
         self.status = text("status", WIDE, said=True, value=(
             "Move a slider: the network is trained anew at each place."))
         self.table = text("runs", WIDE)

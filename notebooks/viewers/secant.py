@@ -15,9 +15,7 @@ from .stand_in import show
 HIGH = 250  # the figure, in the browser's pixels
 
 
-def move_epsilon(
-    f: Callable, slope: float, a: float = 1.0
-) -> widgets.Widget:
+def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     """Show a slider for the step of the centred difference of f at a.
 
     f takes numbers or arrays; slope is its true derivative at a. On the left is the
