@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import viewers
@@ -379,6 +380,24 @@ def test_what_stands_in_shows_what_the_viewer_shows_at_each_place(network, data,
     before_script, _ = page.split("<script>")
     for number, part in frames[0][1].items():
         assert f'data-part="{number}"' in before_script and part[0] in before_script
+
+
+def test_a_slider_stands_still_once_it_is_shown(monkeypatch):
+    """It has been through all places before, for the stand-in."""
+    moves, watched = [], []
+
+    def display(bundle, metadata, **_):
+        if metadata["role"] == "view":
+            view = bundle["application/vnd.jupyter.widget-view+json"]
+            box = _instances[view["model_id"]]
+            find(box, "step").observe(moves.append, names="value")
+            watched.append(box)
+
+    monkeypatch.setattr(stand_in, "display", display)
+    box = viewers.move_epsilon(np.sin, np.cos(1.0))
+    assert watched == [box] and moves == []
+    find(box, "step").value = 3
+    assert len(moves) == 1
 
 
 def test_find_names_what_it_does_not_find(network, data):
