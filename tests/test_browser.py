@@ -837,8 +837,8 @@ def use_every_viewer(place, truth, hand, *others):
 
 
 def drawn_at(place):
-    """A line, the steeper the higher the place."""
-    return [{**TAIL, "points": [[60, 60], [200, 60 + 20 * place]]}]
+    """A loop at even places, and a 9 at odd ones."""
+    return [LOOP, TAIL][:place % 2 + 1]
 
 
 def test_every_viewer_survives_a_reload(q, truth):
