@@ -246,6 +246,8 @@ class Notebook:
                  "a kernel that has heard all")
 
     def wait_until_idle(self):
+        if "/lab/" in self.page.url:  # which alone says in words that it is connected
+            expect(self.page.get_by_text("(ipykernel) | Idle")).to_be_visible()
         indicator = self.page.locator(".jp-Notebook-ExecutionIndicator")
         expect(indicator).to_have_attribute("data-status", "idle")
 
