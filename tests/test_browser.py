@@ -126,6 +126,8 @@ def lab(chromium, tmp_path_factory):
     environment = {k: v for k, v in os.environ.items()
                    if not k.startswith(("JUPYTER", "COVERAGE"))}
     environment |= {"HOME": str(home), "OPENBLAS_NUM_THREADS": "1", **folders}
+    # A kernel's debugger warns, at times on stderr, that Python is not made for it.
+    environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     runtime = Path(folders["JUPYTER_RUNTIME_DIR"])
     with open(home / "server.log", "w") as log:
         server = subprocess.Popen(
