@@ -31,7 +31,7 @@ LARGEST_TABLE = 2**25  # inner products; with more of them, training is the plai
 CHUNK = 100  # updates that the test set follows together
 FOLLOWERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, beside the training
 ROOM = 3  # chunks that may wait for them
-IMAGES = 1024  # of the test set in a block: what belongs to it stays in the cache
+IMAGES = 505  # of the test set in a block: a fourth, and what belongs to it is cached
 LARGEST_BLOCK = 2**20  # numbers in the largest array of finite differences
 
 
@@ -52,11 +52,12 @@ def _are_relus_and_a_sigmoid(activations: Sequence[Activation]) -> bool:
 #
 # where + 1, to each inner product, is the bias's part. The first layer's inputs never
 # change, so that X_test x^T can be had in advance, for the whole training set. Once in
-# a hundred updates S is computed in full; each update costs n / d of that.
+# a hundred updates S is computed in full; each of the others costs n / d of that. Where
+# these products do not pay, as with very large batches, S is always computed in full.
 #
-# Nor need training wait for the test set. One thread trains and hands on, for each
-# update, the mini-batch, its step delta and the later layers. The others bring S up to
-# date, one block of test images at a time, and when training is over all of them do.
+# Nor need training wait for the test set. One thread trains and hands on each update's
+# mini-batch, step delta and later layers. The others bring S up to date, one block of
+# test images at a time, and when training is over all of them do.
 #
 # A pixel without ink in any training image never moves its weights, and is left out of
 # what is repeated: of 784, 623 remain.
@@ -81,10 +82,8 @@ def train(
 
     Only roundings differ: in float64 the history is the same to a relative 1e-9. An
     interrupt loses the last timesteps, a few hundred at most, weights and record alike.
-
-    Where there is nothing to gain nn_helpers.train itself runs: if the activations are
-    not ReLUs and then one sigmoid, if images, weights and biases differ in dtype, or if
-    the inner products do not fit or do not pay, as with very large batches.
+    If the activations are not ReLUs and then one sigmoid, or if images, weights and
+    biases differ in dtype, nn_helpers.train itself runs.
     """
     plain.sgd(X_train, y_train, weight_matrices, biases, activations,
               batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,
@@ -95,19 +94,17 @@ def train(
     bs = [check.floats("b", b).copy() for b in biases]
     batch_size, T = int(batch_size), int(num_epochs) * -(-len(X) // int(batch_size))
     dtypes = {a.dtype for a in (X, test_set[0], W, *later, *bs)}
-    pays = _pays(X, test_set[0], W, min(batch_size, len(X)), T)
-    if not pays or len(dtypes) > 1 or not _are_relus_and_a_sigmoid(activations):
-        return plain.train(
-            X_train, y_train, X_test, y_test, weight_matrices, biases, activations,
-            batch_size=batch_size, step_size=step_size, num_epochs=num_epochs, rng=rng,
-            progress=progress,
-        )
+    if len(dtypes) > 1 or not _are_relus_and_a_sigmoid(activations):
+        return plain.train(X_train, y_train, X_test, y_test, weight_matrices, biases,
+                           activations, batch_size=batch_size, step_size=step_size,
+                           num_epochs=num_epochs, rng=rng, progress=progress)
     inked = np.any(X, axis=0)
     X = X if inked.all() else np.compress(inked, X, axis=1)
-    blocks = _blocks(X, test_set, W, inked)
+    pays = _products_pay(X, test_set[0], W, min(batch_size, len(X)), T)
+    blocks = _blocks(X, test_set, W, inked, pays)
     batches = plain.mini_batches(len(X), batch_size, num_epochs, check.generator(rng))
     done = [W[inked], *later], bs, 0
-    chunks = _chunks(X, y, *done[:2], batches, float(step_size), blocks)
+    chunks = _chunks(X, y, *done[:2], batches, float(step_size), blocks, pays)
     rows: list[Array] = []
     hidden = not progress or "TQDM_DISABLE" in os.environ
     try:
@@ -122,7 +119,7 @@ def train(
     return [W, *later], bs, plain.as_history(rows[:timesteps])
 
 
-def _pays(X: Array, X_test: Array, W: Array, n: int, T: int) -> bool:
+def _products_pay(X: Array, X_test: Array, W: Array, n: int, T: int) -> bool:
     """Return whether all products, and T times n of them, cost less than T passes."""
     (N, d), h = X.shape, W.shape[1]
     return N * d + T * n * h <= T * d * h and len(X_test) * N <= LARGEST_TABLE
@@ -132,50 +129,52 @@ class _Block(NamedTuple):  # of test images, as columns: what is used lies in ro
     images: Array  # (inked pixels, B)
     unchanged: Array  # (h, B), what the other pixels add to the first layer's s
     labels: Array  # (B,)
-    products: Array  # (N, B), with all training images
-    m: int  # images in all of the test set
+    products: Array  # (N, B), with all training images, where they pay
 
 
 @quietly()
 def _blocks(
-    X: Array, test_set: tuple[Array, Array], W: Array, inked: Array
+    X: Array, test_set: tuple[Array, Array], W: Array, inked: Array, pays: bool
 ) -> list[_Block]:
-    """Return the test set in blocks, for training on X from a first layer W.
-
-    inked (d,) says which pixels of an image are among the columns of X.
-    """
-    blocks, m = [], len(test_set[0])
-    for start in range(0, m, IMAGES):
+    """Return the test set in blocks; inked (d,) says which pixels X has as columns."""
+    blocks = []
+    for start in range(0, len(test_set[0]), IMAGES):
         images, labels = (a[start:start + IMAGES].T for a in test_set)
         unchanged, images = W[~inked].T @ images[~inked], images[inked]
-        blocks.append(_Block(images, unchanged, labels, X @ images, m))
+        products = X @ images if pays else images[:0]
+        blocks.append(_Block(images, unchanged, labels, products))
     return blocks
 
 
 def _chunks(
     X: Array, y: Array, Ws: list[Array], bs: list[Array], batches: Iterator[Array],
-    step_size: float, blocks: list[_Block],
+    step_size: float, blocks: list[_Block], pays: bool,
 ) -> Iterator[tuple[list[Array], list[Array], Array]]:
     """Yield (weight_matrices, biases, rows), the rows of history, chunk after chunk."""
     def next_chunk():
         Ws, bs, rows, jobs = waiting.popleft()
-        # From the other end, this thread makes the calls that no other has begun.
-        parts = [_follow(*c) if j.cancel() else j.result() for c, j in jobs[::-1]]
-        return Ws, bs, np.hstack([rows, sum(parts) / blocks[0].m]) if parts else rows
+        # Beginning with the last, this thread makes the calls that no other has begun.
+        parts = [j.result() if j and not j.cancel() else _follow(*c) for c, j in jobs]
+        return Ws, bs, np.hstack([rows, sum(parts) / m]) if parts else rows
 
     waiting: deque = deque()
+    m = sum(len(block.labels) for block in blocks)
     pool = ThreadPoolExecutor(FOLLOWERS)
-    with _one_thread_each():
+    with _one_thread_each(pays):
         try:
-            while chunk := list(itertools.islice(batches, CHUNK)):
-                W, b, rows, steps = Ws[0], bs[0], [], []
-                for batch in chunk:
+            while chunk := list(itertools.islice(batches, CHUNK if pays else 1)):
+                rows, steps = [], []
+                for k, batch in enumerate(chunk):
                     Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
                     rows.append(_sums(g, y[batch], 1)[0] / len(batch))
-                    steps.append((batch, step_delta, Ws[1:], bs[1:]))
+                    if k > 0:
+                        change = np.vstack([step_delta.sum(axis=0), step_delta]).T
+                    else:  # S will be computed in full
+                        W, b, change = Ws[0], bs[0], None
+                    steps.append((batch, change, Ws[1:], bs[1:]))
                 calls = [(block, W, b, steps) for block in blocks]
-                jobs = [(call, pool.submit(_follow, *call)) for call in calls]
-                waiting.append((Ws, bs, rows, jobs))
+                jobs = [(c, pool.submit(_follow, *c) if pays else None) for c in calls]
+                waiting.append((Ws, bs, rows, jobs[::-1]))
                 if len(waiting) > ROOM or not blocks:
                     yield next_chunk()
             while waiting:
@@ -198,8 +197,7 @@ def _update(
     g, _ = plain.sigmoid_activation((inputs[-1] @ Ws[-1] + bs[-1])[:, 0])
 
     # dL/dg times the sigmoid's derivative is g - y.
-    step_delta = (g - y[batch].astype(g.dtype)) * (step_size / len(batch))
-    step_delta = step_delta[:, np.newaxis]
+    step_delta = step_size / len(batch) * (g - y[batch].astype(g.dtype))[:, np.newaxis]
     Ws, bs = list(Ws), list(bs)
     for k in reversed(range(len(Ws))):
         x, W = inputs[k], Ws[k]
@@ -213,31 +211,34 @@ def _update(
     return Ws, bs, g, step_delta
 
 
+@quietly()
 def _follow(block: _Block, W: Array, b: Array, steps: list[tuple]) -> Array:
     """Return the sums of losses and of right answers after each of K steps, (K, 2).
 
-    W and b are the first layer before them. A step is a batch, its step_delta (n, h),
-    which is step_size times dJ/ds of the first layer, and the later layers after it.
+    W and b are the first layer after the first step. A step is a batch, the change of S
+    for a 1 and for each product with its images, (h, n + 1), and the later Ws and bs.
     """
-    h, B = block.unchanged.shape
-    n = max(len(batch) for batch, *_ in steps)
-    rows = np.ones((n + 1, B), W.dtype)  # of products; the last is for the bias
-    logits, moved = np.empty((len(steps), B), W.dtype), np.empty((h, B), W.dtype)
-    with quietly():  # here, because it holds for one thread
-        S = W.T @ block.images
-        S += block.unchanged + b.T
-        for k, (batch, step_delta, Ws, bs) in enumerate(steps):
-            start = n - len(batch)
+    (h, B), dtype = block.unchanged.shape, W.dtype
+    n = max((len(batch) for batch, *_ in steps[1:]), default=0)
+    rows = np.ones((n + 1, B), dtype)  # the first for the bias, then products
+    # The maximum with an array of zeros takes NumPy half the time of that with 0.
+    moved, zeros = np.empty((h, B), dtype), np.zeros((h, B), dtype)
+    logits = np.empty((len(steps), B), dtype)
+    S = W.T @ block.images
+    S += block.unchanged + b.T
+    for k, (batch, change, Ws, bs) in enumerate(steps):
+        if k > 0:
+            used = rows[:len(batch) + 1]
             # Without clip, which has nothing to clip here, take makes a copy first.
-            np.take(block.products, batch, axis=0, out=rows[start:-1], mode="clip")
-            step_delta = np.vstack([step_delta, step_delta.sum(axis=0)])
-            S -= np.matmul(step_delta.T, rows[start:], out=moved)
-            s = S
-            for layer, (W, b) in enumerate(zip(Ws, bs), 1):
-                s = W.T @ np.maximum(s, 0, out=moved if s is S else None) + b.T
-                check.floats(f"layer {layer}: s", s)
-            logits[k] = s[0]
-        check.floats("layer 0: s", S)  # once infinite, it stays so
+            np.take(block.products, batch, axis=0, out=used[1:], mode="clip")
+            S -= np.matmul(change, used, out=moved)
+        s = S
+        for layer, (W, b) in enumerate(zip(Ws, bs), 1):
+            a = np.maximum(s, zeros, out=moved) if s is S else np.maximum(s, 0)
+            s = W.T @ a + b.T
+            check.floats(f"layer {layer}: s", s)
+        logits[k] = s[0]
+    check.floats("layer 0: s", S)  # once infinite, it stays so
     g, _ = plain.sigmoid_activation(logits)
     return _sums(g.ravel(), np.tile(block.labels, len(steps)), len(steps))
 
@@ -253,16 +254,15 @@ _limiting = threading.Lock()
 
 
 @contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
+def _one_thread_each(wanted: bool) -> Iterator[None]:
     """Give matrix products one thread each; of runs at once, the first one does it."""
-    if not _limiting.acquire(blocking=False):
-        yield
-        return
+    first = wanted and _limiting.acquire(blocking=False)
     try:
-        with threadpool_limits(limits=1, user_api="blas"):
+        with threadpool_limits(1, "blas") if first else contextlib.nullcontext():
             yield
     finally:
-        _limiting.release()
+        if first:
+            _limiting.release()
 
 
 # ---- Finite differences --------------------------------------------------------------

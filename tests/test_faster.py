@@ -49,7 +49,7 @@ def assert_same(run, plain_run):
 @pytest.fixture
 def pays(monkeypatch):
     """Let the test set follow even where that means more to multiply."""
-    monkeypatch.setattr(nn_faster, "_pays", lambda *arguments: True)
+    monkeypatch.setattr(nn_faster, "_products_pay", lambda *arguments: True)
 
 
 @pytest.mark.e
@@ -67,6 +67,9 @@ def test_the_whole_history_is_the_plain_one(
     for chunk, images in ((1, 400), (10, 7), (100, 25), (100, 1)):
         monkeypatch.setattr(nn_faster, "CHUNK", chunk)
         monkeypatch.setattr(nn_faster, "IMAGES", images)
+        assert_same(train(*arguments, **options), plain)
+    with monkeypatch.context() as patch:
+        patch.setattr(nn_faster, "_products_pay", lambda *arguments: False)
         assert_same(train(*arguments, **options), plain)
     arguments = *arguments[:2], None, None, *arguments[4:]
     assert_same(train(*arguments, **options), nn_helpers.train(*arguments, **options))
@@ -157,6 +160,15 @@ class Bar:
 
 
 @pytest.mark.e
+def test_passes_in_full_leave_the_products_their_threads(monkeypatch, two_threads):
+    during = []
+    monkeypatch.setattr(nn_faster, "tqdm", Bar(lambda: during.append(blas_threads())))
+    monkeypatch.setattr(nn_faster, "_products_pay", lambda *arguments: False)
+    train(*data_and_network((40, 6, 1), 0), batch_size=30, num_epochs=2, rng=0)
+    assert during == [[2] * len(blas_threads())] * 4
+
+
+@pytest.mark.e
 @pytest.mark.parametrize("strike", [None, KeyboardInterrupt, ValueError])
 def test_products_take_one_thread_for_as_long_as_it_runs(
     monkeypatch, pays, strike, two_threads
@@ -218,32 +230,32 @@ def test_after_two_runs_at_once_the_threads_are_as_before(
 
 @pytest.mark.e
 @pytest.mark.parametrize(
-    "change, followed",
+    "change, way",
     [
-        ({}, True),
+        ({}, "products"),
         # 6 * 4 + T * 2 * 3 <= T * 4 * 3 from T = 4 on, and an epoch has 3 timesteps
-        ({"num_epochs": 1}, False),
-        ({"num_epochs": 0}, False),
-        ({"batch_size": 3, "num_epochs": 3}, False),  # 24 + 6 * 9 > 6 * 12
-        ({"batch_size": 3, "num_epochs": 4}, True),
-        ({"batch_size": 4, "num_epochs": 99}, False),
-        ({"batch_size": 99, "num_epochs": 99}, False),
+        ({"num_epochs": 1}, "full"),
+        ({"num_epochs": 0}, "full"),
+        ({"batch_size": 3, "num_epochs": 3}, "full"),  # 24 + 6 * 9 > 6 * 12
+        ({"batch_size": 3, "num_epochs": 4}, "products"),
+        ({"batch_size": 4, "num_epochs": 99}, "full"),
+        ({"batch_size": 99, "num_epochs": 99}, "full"),
         # An epoch of 3, the last one shorter: 20 + 3 * 8 < 3 * 16, but not with 2.5.
-        ({"layer_dims": (4, 4, 1), "N": 5, "num_epochs": 1}, True),
-        ({"LARGEST_TABLE": 6 * 5}, True),
-        ({"LARGEST_TABLE": 6 * 5 - 1}, False),
-        ({"activations": [sigmoid_activation, sigmoid_activation]}, False),
-        ({"activations": [relu_activation, relu_activation]}, False),
-        ({"single": ["X", "X_test", "weights", "biases"]}, True),
-        ({"single": ["X", "weights", "biases"]}, False),
-        ({"single": ["X_test"]}, False),
-        ({"single": ["X", "X_test", "weights"]}, False),
-        ({"single": ["X", "X_test", "biases"]}, False),
-        ({"single": ["X_test", "weights", "biases"]}, False),
+        ({"layer_dims": (4, 4, 1), "N": 5, "num_epochs": 1}, "products"),
+        ({"LARGEST_TABLE": 6 * 5}, "products"),
+        ({"LARGEST_TABLE": 6 * 5 - 1}, "full"),
+        ({"activations": [sigmoid_activation, sigmoid_activation]}, "plain"),
+        ({"activations": [relu_activation, relu_activation]}, "plain"),
+        ({"single": ["X", "X_test", "weights", "biases"]}, "products"),
+        ({"single": ["X", "weights", "biases"]}, "plain"),
+        ({"single": ["X_test"]}, "plain"),
+        ({"single": ["X", "X_test", "weights"]}, "plain"),
+        ({"single": ["X", "X_test", "biases"]}, "plain"),
+        ({"single": ["X_test", "weights", "biases"]}, "plain"),
     ],
 )
-def test_the_plain_training_runs_where_nothing_is_gained(
-    monkeypatch, change, followed
+def test_inner_products_where_they_pay_and_the_plain_training_where_it_must(
+    monkeypatch, change, way
 ):
     options = {"batch_size": 2, "num_epochs": 2, "rng": 0} | change
     names = ("X", "y", "X_test", "y_test", "weights", "biases", "activations")
@@ -262,18 +274,25 @@ def test_the_plain_training_runs_where_nothing_is_gained(
         data["weights"] = [0 * W for W in data["weights"]]
         data["biases"] = [0 * b + 0.5 for b in data["biases"]]
         options["step_size"] = 1e-9
-    seen, real = [], nn_helpers.train
+    seen, tables, real, follow = [], set(), nn_helpers.train, nn_faster._follow
 
     def noting(*arguments, **options):
         seen.append(options)
         return real(*arguments, **options)
 
+    def noting_its_table(block, *arguments):
+        tables.add(len(block.products))
+        return follow(block, *arguments)
+
     options = {"step_size": 0.3} | options
     plain = real(*data.values(), **options)
     monkeypatch.setattr(nn_helpers, "train", noting)
+    monkeypatch.setattr(nn_faster, "_follow", noting_its_table)
     run = train(*data.values(), **options, progress=False)
-    assert seen == [options | {"progress": False}] * (not followed)
-    if followed and "single" in change:
+    assert seen == [options | {"progress": False}] * (way == "plain")
+    expected = {"products": {len(data["X"])}, "full": {0}, "plain": set()}[way]
+    assert tables == (expected if options["num_epochs"] else set())
+    if way == "products" and "single" in change:
         for name in CURVES:
             assert np.allclose(run[2][name], plain[2][name], rtol=1e-5, atol=1e-12)
     else:

@@ -34,7 +34,7 @@ CURVES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 @pytest.fixture(params=[nn_helpers.train, nn_faster.train], ids=["plain", "fast"])
 def train(request, monkeypatch):
     """Return either function; the fast one leaves nothing to the plain one."""
-    monkeypatch.setattr(nn_faster, "_pays", lambda *arguments: True)
+    monkeypatch.setattr(nn_faster, "_products_pay", lambda *arguments: True)
     return request.param
 
 
