@@ -14,8 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 from IPython.utils.capture import capture_output
+from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -32,7 +34,8 @@ def set_up() -> None:
     plt.rcdefaults()
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
     # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG.
-    set_matplotlib_formats("retina", "pdf", "svg")
+    # Each is as large as its figure says, for which nothing need be drawn beforehand.
+    set_matplotlib_formats("retina", "pdf", "svg", bbox_inches=None)
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # no picture bears a date
     plt.rcParams.update({
         "svg.hashsalt": "page",  # the same names inside the SVG at every run
@@ -64,9 +67,23 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options)
 
     pyplot does not know of it, so it appears where figure() shows it and nowhere else.
     """
-    engine = ConstrainedLayoutEngine(wspace=0.05 if columns in (2, 3) else 0.02)
+    engine = _Once(wspace=0.05 if columns in (2, 3) else 0.02)
     fig = Figure(figsize=(WIDTH, height), layout=engine)
-    return fig, fig.subplots(rows, columns, **options)
+    axes = fig.subplots(rows, columns, **options)
+    for ax in fig.axes:  # plain numbers: those set as formulas take ten times as long
+        ax.ticklabel_format(useMathText=False)
+    return fig, axes
+
+
+class _Once(ConstrainedLayoutEngine):
+    """Lays a figure out when it is first drawn, and not for each format anew."""
+
+    done = False
+
+    def execute(self, fig: Figure) -> None:
+        if not self.done:
+            super().execute(fig)
+        self.done = True
 
 
 def figure(fig: Figure, caption: str, alt: str, label: str = "") -> None:
@@ -194,22 +211,34 @@ def frame(axes: plt.Axes) -> None:
 
 
 def digit_grid(
-    images: np.ndarray,
+    images: Sequence[np.ndarray],
     titles: Sequence[str],
     columns: int = 10,
     title_size: float = 8,
+    names: Sequence[str] = (),
 ) -> Figure:
-    """Return a figure of digits (n, 28, 28) or (n, 784), each under its title."""
+    """Return a figure of digits (28, 28) or (784,), each under its title.
+
+    Those of colours are (28, 28, 3). Each row may have a name, at its left. All share
+    one pair of axes, in which a digit is 1 wide: a pair for each takes longer to draw.
+    """
     rows = max(1, -(-len(images) // columns))
     lines = 1 + max((title.count("\n") for title in titles), default=0)
-    height = rows * (WIDTH / columns + 0.018 * title_size * lines)
-    fig, axes = subplots(rows, columns, height=height, squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, image, title in zip(axes.flat, images, titles):
-        ax.axis("on")
-        show_digit(ax, image)
-        ax.set_title(title, fontsize=title_size, pad=2)
+    side = (WIDTH - 0.9 * bool(names)) / columns  # inches
+    step = 1 + 0.018 * title_size * lines * any(titles) / side + 0.06
+    fig, ax = subplots(height=rows * step * side + 0.05)
+    frames = []
+    for k, (image, title) in enumerate(zip(images, titles)):
+        x, y = k % columns, (k // columns + 1) * step - 1
+        pixels = image if image.ndim == 3 else image.reshape(28, 28)
+        ax.imshow(pixels, extent=(x + 0.03, x + 0.97, y + 0.94, y), vmin=0, vmax=1)
+        ax.text(x + 0.5, y - 0.04, title, ha="center", va="bottom", fontsize=title_size)
+        frames.append(Rectangle((x + 0.03, y), 0.94, 0.94))
+    for k, name in enumerate(names):
+        ax.text(-0.1, (k + 1) * step - 0.53, name, ha="right", va="center")
+    ax.add_collection(PatchCollection(frames, fc="none", ec=GREY, lw=0.4))
+    ax.set(xlim=(0, columns), ylim=(rows * step, 0), anchor="E")
+    ax.axis("off")
     return fig
 
 

@@ -209,11 +209,46 @@ def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
 def test_digit_grid_shows_each_image_under_its_title(n, rows):
     images = np.random.default_rng(0).random((n, 28, 28))
     fig = page.digit_grid(images, [f"title {k}" for k in range(n)])
-    drawn = [ax for ax in fig.axes if ax.images]
-    assert len(fig.axes) == 10 * rows and len(drawn) == n
-    for k, ax in enumerate(drawn):
-        assert ax.get_title() == f"title {k}"
-        assert np.array_equal(ax.images[0].get_array(), images[k])
+    [ax] = fig.axes
+    assert len(ax.images) == len(ax.texts) == n
+    bottom, top = ax.get_ylim()
+    assert ax.get_xlim() == (0, 10) and bottom > rows and top == 0
+    for k, (image, title) in enumerate(zip(ax.images, ax.texts)):
+        assert title.get_text() == f"title {k}"
+        assert np.array_equal(image.get_array(), images[k])
+        left, right, under, over = image.get_extent()
+        row = bottom / rows
+        assert k % 10 < left < right < k % 10 + 1
+        assert right - left == pytest.approx(under - over)
+        assert k // 10 * row < title.get_position()[1] < over < under
+        assert under < (k // 10 + 1) * row
+        assert title.get_position()[0] == k % 10 + 0.5
+
+
+def test_digit_grid_takes_colours_and_names_of_rows():
+    colours = np.random.default_rng(0).integers(0, 256, (28, 28, 3))
+    fig = page.digit_grid([np.zeros(784), colours], ["", ""], 1, names=["one", "two"])
+    grey, coloured = fig.axes[0].images
+    assert grey.get_array().shape == (28, 28)
+    assert np.array_equal(coloured.get_array(), colours)
+    names = [text for text in fig.axes[0].texts if text.get_text()]
+    assert [name.get_text() for name in names] == ["one", "two"]
+    for name, image in zip(names, (grey, coloured)):
+        left, _, under, over = image.get_extent()
+        x, y = name.get_position()
+        assert x < left and over < y < under
+
+
+def test_a_figure_is_laid_out_once_and_has_plain_numbers():
+    fig, ax = page.subplots()
+    places = [ax.get_position().bounds]
+    for label in ("", "a label\nthat takes\nroom"):
+        ax.set_ylabel(label)
+        fig.draw_without_rendering()
+        places.append(ax.get_position().bounds)
+    assert places[0] != places[1] == places[2]
+    numbers = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert "0.2" in numbers and not any("$" in number for number in numbers)
 
 
 def test_figures_stay_out_of_pyplot():

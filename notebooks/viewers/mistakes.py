@@ -110,18 +110,15 @@ def reasons_figure(
     From above: the image, the pixels' pushes, the nearest training 3 and 9.
     """
     nearest = nearest_finder(X_train, y_train)
-    fig, axes = page.subplots(4, len(images), height=4.1, squeeze=False)
-    for column, image in zip(axes.T, images):
+    columns = []
+    for image in images:
         pushed, _ = pushes(network, image.ravel())
-        page.show_digit(column[0], image)
-        column[1].imshow(rgb(signed_png(pushed, abs(pushed).max())))
-        page.frame(column[1])
-        for ax, (k, _) in zip(column[2:], nearest(image)):
-            page.show_digit(ax, X_train[k])
-    names = ["digit", "pushes", "nearest 3", "nearest 9"]
-    for ax, name in zip(axes[:, 0], names):
-        ax.set_ylabel(name, rotation=0, ha="right", va="center")
-    return fig
+        colours = rgb(signed_png(pushed, abs(pushed).max()))
+        alike = [X_train[k] for k, _ in nearest(image)]
+        columns.append([image, colours, *alike])
+    shown = [picture for row in zip(*columns) for picture in row]
+    return page.digit_grid(shown, [""] * len(shown), columns=len(images),
+                           names=["digit", "pushes", "nearest 3", "nearest 9"])
 
 
 NEARLY = 30  # how many of the digits that are only just right
