@@ -38,7 +38,7 @@ EXAMPLES = {
 def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:
     """Return a figure of drawings, each as drawn, as MNIST has it, and with its answer.
     """
-    fig, axes = page.subplots(1, 2 * len(drawings), height=1.5)
+    fig, axes = page.subplots(1, 2 * len(drawings), height=1.3)
     for (name, strokes), drawn, shown in zip(drawings.items(), axes[::2], axes[1::2]):
         drawn.imshow(ink(strokes))
         page.frame(drawn)

@@ -75,7 +75,7 @@ def small(png: bytes) -> bytes:
         palette_of_few.putpalette(colours)
         picture = picture.resize((width, height), Image.Resampling.BOX).quantize(
             palette=palette_of_few, dither=Image.Dither.NONE)
-    return _encoded(picture, compress_level=9, bits=4)
+    return _encoded(picture, compress_level=7, bits=4)
 
 
 def digit_png(image: np.ndarray) -> bytes:
