@@ -33,7 +33,10 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     else:
         say(f"Running {len(paths)} notebooks")
         before = {path: _content(path) for path in paths}
-        notebooks = execute_notebooks(paths, timeout=options.timeout, on_done=_progress)
+        only_for_pdf = {} if options.refresh else {"FIGURES": "svg"}
+        notebooks = execute_notebooks(
+            paths, timeout=options.timeout, on_done=_progress, settings=only_for_pdf
+        )
         if options.refresh:
             _refresh(before, notebooks)
     start = time.perf_counter()

@@ -8,9 +8,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from types import MappingProxyType
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
@@ -45,6 +46,7 @@ def execute_notebooks(
     *,
     timeout: float = 600,
     on_done: Callable[[Path, float], None] = lambda path, seconds: None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> list[NotebookNode]:
     """Execute each notebook in a fresh kernel and return them in the same order.
 
@@ -53,6 +55,7 @@ def execute_notebooks(
 
     timeout -- seconds that one cell may take
     on_done -- called with path and seconds as each notebook finishes
+    settings -- more environment variables for the kernels
 
     Raises ExportError at the first failure, after ending all kernels.
     """
@@ -69,7 +72,7 @@ def execute_notebooks(
     ]
     longest_first = runs[::-1]  # later questions tend to take longer
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
-        environment = _environment(scratch)
+        environment = _environment(scratch) | dict(settings)
         with ThreadPoolExecutor(workers) as pool:
             try:
                 futures = [

@@ -33,9 +33,10 @@ def set_up() -> None:
     """
     plt.rcdefaults()
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
-    # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG.
-    # Each is as large as its figure says, for which nothing need be drawn beforehand.
-    set_matplotlib_formats("retina", "pdf", "svg", bbox_inches=None)
+    # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG. Each is as large
+    # as its figure says, for which nothing need be drawn beforehand.
+    formats = os.environ.get("FIGURES", "retina pdf svg").split()
+    set_matplotlib_formats(*formats, bbox_inches=None)
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # no picture bears a date
     plt.rcParams.update({
         "svg.hashsalt": "page",  # the same names inside the SVG at every run

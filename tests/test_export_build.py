@@ -198,6 +198,16 @@ def test_a_question_of_several_pages_is_a_range(signed, capsys):
     assert ["A", "3-5"] in rows and ["B", "6"] in rows
 
 
+def test_figures_are_drawn_for_the_pdf_alone_unless_outputs_are_kept(folder):
+    """The PDF takes one of page.py's three formats; the two others take more time."""
+    ask = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'))"
+    save(folder / "a.ipynb", "# A", code(ask))
+    for option, drawn in (("--refresh", "all"), ("--keep-typst", "svg")):
+        assert main(command(folder, option, notebooks=("a.ipynb",))) == 0
+        pages = PdfReader(folder / "w.pdf").pages
+        assert any(f"drawn are {drawn}" in page.extract_text() for page in pages)
+
+
 def test_refreshing_keeps_who_may_read_a_notebook(signed):
     (signed / "a.ipynb").chmod(0o600)
     assert main(command(signed, "--refresh")) == 0

@@ -177,6 +177,19 @@ def test_figure_opens_lines_under_one_another(shown):
     assert (heights() > before).tolist() == [True, False]
 
 
+def test_set_up_draws_all_formats_or_those_that_are_asked_for(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(
+        page, "set_matplotlib_formats", lambda *formats, **_: chosen.append(formats))
+    monkeypatch.setattr(page.plt, "rcParams", {})
+    monkeypatch.setattr(page.plt, "rcdefaults", lambda: None)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    page.set_up()
+    monkeypatch.setenv("FIGURES", "svg")
+    page.set_up()
+    assert chosen == [("retina", "pdf", "svg"), ("svg",)]
+
+
 def test_a_few_panels_stand_apart_and_many_digits_close():
     wide = [
         page.subplots(1, columns)[0].get_layout_engine().get()["wspace"] > 0.02
