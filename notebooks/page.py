@@ -200,15 +200,10 @@ def source(function: Callable, docstring: bool = True) -> None:
 def show_digit(axes: plt.Axes, image: np.ndarray, title: str = "", **style) -> None:
     """Draw a digit, (28, 28) or (784,), on axes without ticks, under a short title."""
     axes.imshow(image.reshape(28, 28), **{"vmin": 0, "vmax": 1, **style})
-    frame(axes)
-    axes.set_title(title, pad=3)
-
-
-def frame(axes: plt.Axes) -> None:
-    """Put a thin frame, without ticks or grid, around a picture on axes."""
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     axes.spines[:].set(visible=True, linewidth=0.4, color=GREY)
+    axes.set_title(title, pad=3)
 
 
 def digit_grid(
@@ -218,10 +213,10 @@ def digit_grid(
     title_size: float = 8,
     names: Sequence[str] = (),
 ) -> Figure:
-    """Return a figure of digits (28, 28) or (784,), each under its title.
+    """Return a figure of square pictures or digits (784,), each under its title.
 
-    Those of colours are (28, 28, 3). Each row may have a name, at its left. All share
-    one pair of axes, in which a digit is 1 wide: a pair for each takes longer to draw.
+    Each row may have a name, at its left. All share one pair of axes, in which a
+    picture is 1 wide: a pair for each takes longer to draw.
     """
     rows = max(1, -(-len(images) // columns))
     lines = 1 + max((title.count("\n") for title in titles), default=0)
@@ -231,7 +226,7 @@ def digit_grid(
     frames = []
     for k, (image, title) in enumerate(zip(images, titles)):
         x, y = k % columns, (k // columns + 1) * step - 1
-        pixels = image if image.ndim == 3 else image.reshape(28, 28)
+        pixels = image.reshape(28, 28) if image.ndim == 1 else image
         ax.imshow(pixels, extent=(x + 0.03, x + 0.97, y + 0.94, y), vmin=0, vmax=1)
         ax.text(x + 0.5, y - 0.04, title, ha="center", va="bottom", fontsize=title_size)
         frames.append(Rectangle((x + 0.03, y), 0.94, 0.94))

@@ -816,12 +816,14 @@ def test_the_figure_of_a_film_has_its_moments_and_fates(run, data):
 
 def test_the_figure_of_drawings_has_two_pictures_for_each(network):
     fig = viewers.drawings_figure(network, viewers.EXAMPLES)
-    titles = [ax.get_title() for ax in fig.axes]
+    [ax] = fig.axes
+    titles = [text.get_text() for text in ax.texts]
     assert titles[::2] == list(viewers.EXAMPLES)
-    for strokes, title, shown in zip(
-        viewers.EXAMPLES.values(), titles[1::2], fig.axes[1::2]
+    for strokes, title, drawn, shown in zip(
+        viewers.EXAMPLES.values(), titles[1::2], ax.images[::2], ax.images[1::2]
     ):
+        assert np.array_equal(255 * drawn.get_array(), viewers.ink(strokes))
         image = viewers.seen(strokes)
-        assert np.array_equal(shown.images[0].get_array(), image)
+        assert np.array_equal(shown.get_array(), image)
         g = forward_pass(image.reshape(1, -1), *network)[0][0]
         assert title == f"{'9' if g > 0.5 else '3'}, {max(g, 1 - g):.3f}"

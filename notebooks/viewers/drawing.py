@@ -38,15 +38,13 @@ EXAMPLES = {
 def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:
     """Return a figure of drawings, each as drawn, as MNIST has it, and with its answer.
     """
-    fig, axes = page.subplots(1, 2 * len(drawings), height=1.3)
-    for (name, strokes), drawn, shown in zip(drawings.items(), axes[::2], axes[1::2]):
-        drawn.imshow(ink(strokes))
-        page.frame(drawn)
-        drawn.set_title(name, pad=3)
+    shown, titles = [], []
+    for name, strokes in drawings.items():
         image = seen(strokes)
         g = probabilities(network, image[np.newaxis])[0]
-        page.show_digit(shown, image, f"{name_of(g)}, {max(g, 1 - g):.3f}")
-    return fig
+        shown += [ink(strokes) / 255, image]
+        titles += [name, f"{name_of(g)}, {max(g, 1 - g):.3f}"]
+    return page.digit_grid(shown, titles, columns=len(shown))
 
 
 def draw_a_digit(
