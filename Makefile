@@ -4,6 +4,7 @@
 # make bench      time the training beside PyTorch and others, and the viewers
 # make versions   run the tests under other versions of Python and NumPy
 # make mutate     change the network in one place, see a test fail, 2,600 times over
+# make ua         have veraPDF check that the PDF is PDF/UA-1, where it is installed
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
 # make lock       pin anew what the pinned packages need, in requirements.lock
@@ -13,7 +14,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab test lint bench versions mutate lock clean anew
+.PHONY: write-up notebooks lab test lint bench versions mutate ua lock clean anew
 
 write-up: .venv/ready
 	@$(BIN)/python -m export --strict
@@ -45,6 +46,10 @@ versions:
 mutate: .venv/ready-for-tests
 	@$(INSTALL) -r tests/mutate-requirements.txt
 	@$(BIN)/python tests/mutate.py
+
+ua:
+	@if command -v verapdf >/dev/null; then verapdf --flavour ua1 export/write-up.pdf; \
+	else echo "veraPDF is not installed; the tests check the tags as far as they can."; fi
 
 # The stamps are made last, so that an interrupted installation is taken up again. An
 # environment that was copied or moved, or has lost its Python, is built anew.

@@ -1,4 +1,4 @@
-"""The Makefile: when the environment is built anew."""
+"""The Makefile: when the environment is built anew, and what checks the PDF."""
 
 import os
 import shutil
@@ -74,3 +74,26 @@ def test_settings_for_pip_do_not_lead_elsewhere(folder):
     lines = done.stdout.splitlines()
     assert "PIP_USER=0" in lines
     assert not [line for line in lines if line.startswith(("PIP_TARGET", "PIP_PREFIX"))]
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_verapdf_judges_the_pdf(folder, code):
+    verapdf = folder / "verapdf"
+    verapdf.write_text(f'#!/bin/sh\necho "asked: $*"\nexit {code}\n')
+    verapdf.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(["make", "ua"], cwd=folder, capture_output=True, text=True,
+                          env=os.environ | {"PATH": path})
+    assert done.stdout == "asked: --flavour ua1 export/write-up.pdf\n"
+    assert (done.returncode == 0) == (code == 0)
+
+
+def test_without_verapdf_one_line_says_so(folder):
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("make", "sh", "cat", "pwd"):
+        (tools / name).symlink_to(shutil.which(name))
+    done = subprocess.run([tools / "make", "ua"], cwd=folder, capture_output=True,
+                          text=True, check=True, env={"PATH": str(tools)})
+    assert done.stdout == ("veraPDF is not installed; the tests check the tags as far "
+                           "as they can.\n")
