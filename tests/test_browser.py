@@ -17,6 +17,7 @@ import matplotlib
 import nbformat
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
@@ -994,6 +995,56 @@ def test_the_committed_notebooks_live_in_html_without_network(
         assert images.nth(k).bounding_box()["width"] > 20
     assert images.count() and not plain.locator(".stand-in input").count()
     plain.context.close()
+
+
+# ---- what an automatic check of accessibility finds ----------------------------------
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+def found(page, inside):
+    """Return the faults that axe-core finds inside what matches a selector.
+
+    Each is (rule, element). What lies outside is JupyterLab's or nbconvert's; so is how
+    a link in a text looks, which their style tells from the text by colour alone.
+    """
+    options = {"runOnly": {"type": "tag", "values": RULES},
+               "rules": {"link-in-text-block": {"enabled": False}}}
+    report = Axe().run(page, {"include": [[inside]]}, options).response
+    assert report["passes"]  # so something was looked at
+    return [(fault["id"], node["html"])
+            for fault in report["violations"] for node in fault["nodes"]]
+
+
+def test_nothing_is_found_in_the_viewers(q):
+    for part in PARTS:
+        q.viewer(part)
+    assert found(q.page, ".jp-OutputArea-output") == []
+
+
+def test_nothing_is_found_in_the_notebooks_html(browser, tmp_path):
+    notebooks = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir",
+                    tmp_path, *notebooks], check=True, capture_output=True)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    for notebook in notebooks:
+        page.goto((tmp_path / f"{notebook.stem}.html").as_uri(), wait_until="commit")
+        page.wait_for_load_state("domcontentloaded")
+        assert found(page, ".jp-OutputArea-output, .jp-MarkdownOutput") == []
+    context.close()
+
+
+def test_planted_faults_are_found(browser):
+    page = browser.new_page()
+    page.set_content("""<p style="color: #aaa; background: #fff">outside</p>
+        <div class="ours"><img src="data:,"><input type="range">
+        <table><tr><th></th></tr><tr><td>1</td></tr></table>
+        <p style="color: #aaa; background: #fff">pale</p></div>""")
+    assert sorted(rule for rule, _ in found(page, ".ours")) == [
+        "color-contrast", "empty-table-header", "image-alt", "label"]
+    page.close()
 
 
 # ---- all of them ---------------------------------------------------------------------
