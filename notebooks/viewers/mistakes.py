@@ -113,7 +113,7 @@ def reasons_figure(
     columns = []
     for image in images:
         pushed, _ = pushes(network, image.ravel())
-        colours = rgb(signed_png(pushed, abs(pushed).max()))
+        colours = np.asarray(rgb(signed_png(pushed, abs(pushed).max())))
         alike = [X_train[k] for k, _ in nearest(image)]
         columns.append([image, colours, *alike])
     shown = [picture for row in zip(*columns) for picture in row]
