@@ -212,9 +212,7 @@ class Typeset(Preprocessor):
         return {"kind": "printout", "text": plain}
 
     def _graph(self, output: NotebookNode, mimetype: str, plain: str) -> dict:
-        size: dict = {}
-        for kind in (mimetype, *IMAGES):  # a vector picture has the size of its PNG
-            size = size or output.metadata.get(kind, {})
+        size = output.metadata.get(mimetype, {})
         alt = _alt(output, self.cell)
         try:
             picture = self._picture(decoded(output.data[mimetype]))
@@ -315,7 +313,7 @@ def _sentence(plain: str) -> str:
 
 def _alt(output: NotebookNode, cell: NotebookNode) -> str | None:
     """A picture's description, from wherever people put it."""
-    places = [output.metadata.get(kind, {}) for kind in IMAGES if kind in output.data]
+    places = [output.metadata.get(kind, {}) for kind in IMAGES]
     places += [output.metadata, cell.metadata]
     found = [place["alt"] for place in places if isinstance(place.get("alt"), str)]
     comment = re.search(r"^#\| *fig-alt: *[\"']?(.+?)[\"']? *$", cell.source, re.M)

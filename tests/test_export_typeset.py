@@ -486,6 +486,22 @@ def test_pictures_are_as_large_as_on_the_screen(tmp_path):
     assert sizes(of(200, 100, "GIF")) == [(150, 75)]
 
 
+def test_a_picture_is_the_same_whichever_formats_came_with_it():
+    """Its description may lie with one that was not drawn, and its size is its own."""
+    def typst(*formats):
+        picture = figure()
+        picture.metadata["image/png"].update({"width": 400, "height": 150})
+        picture.data = {kind: picture.data[kind] for kind in formats}
+        assert warned(code("x", picture)) == []
+        source, resources = TypstExporter().from_notebook_node(
+            notebook(code("x", picture)))
+        return source, list(resources["outputs"].values())
+
+    all_of_them = typst("image/png", "application/pdf", "image/svg+xml")
+    assert typst("image/svg+xml") == all_of_them
+    assert "A line that falls." in all_of_them[0] and "300pt" not in all_of_them[0]
+
+
 def test_a_heading_begins_a_page_only_where_a_question_does(tmp_path):
     cells = [f"# Part {k}\n\nwords" for k in range(3)]
     pdf, _ = TypstPDFExporter().from_notebook_node(notebook("before", *cells))

@@ -12,9 +12,10 @@ import pytest
 from export.__main__ import main
 from export.check import ON_ITS_SIDE, Checked
 from export.cover import Cover
-from export.write_up import APPENDIX
+from export.write_up import APPENDIX, make_write_up
 from export_samples import (
     CELL,
+    SIGNED,
     STATEMENT,
     build,
     code,
@@ -26,6 +27,7 @@ from export_samples import (
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_page_one_is_the_cover_alone(built):
@@ -44,6 +46,23 @@ def test_the_sentence_is_the_courses_word_for_word():
         "not looked at another student's solutions. I have given credit to all "
         "external sources I consulted."
     )
+
+
+def test_our_notebooks_are_the_same_whether_figures_are_drawn_for_the_pdf_alone():
+    """As `make` draws them, and as `make notebooks` keeps them, three formats each."""
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    notebooks = [nbformat.read(path, 4) for path in paths]
+    kept = make_write_up(paths, notebooks, SIGNED, "w")
+    for notebook in notebooks:
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                if "image/svg+xml" in output.get("data", {}):
+                    del output.data["image/png"], output.data["application/pdf"]
+                    for size in ("width", "height"):
+                        output.metadata["image/png"].pop(size, None)
+    drawn = make_write_up(paths, notebooks, SIGNED, "w")
+    assert (drawn.source, drawn.warnings) == (kept.source, [])
+    assert drawn.files == kept.files and kept.warnings == []
 
 
 def test_contents_bookmarks_header_and_page_numbers(built):
