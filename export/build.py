@@ -45,7 +45,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
         write({output.parent / name: data for name, data in write_up.files.items()})
         write({output.with_suffix(".typ"): write_up.source.encode()})
     compiled = compile_with_fonts(write_up.source, write_up.files)
-    checked = Checked(compiled.pdf, compiled.pages, compiled.names)
+    checked = Checked(compiled.pdf, compiled.names)
     warnings = [*write_up.warnings, *compiled.warnings]
     warnings += checked.faults(write_up.expected)
     for warning in [] if options.strict else warnings:

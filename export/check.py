@@ -11,7 +11,7 @@ from typing import Any
 from pypdf import PageObject, PdfReader
 
 from export.errors import ExportError
-from export.pages import Page, read_pages
+from export.pages import read_pages
 
 # The left, right, lower and upper edge of the text in points on US Letter, upright and
 # on its side. Typst lets a hyphen or a comma at the end of a line hang over the right.
@@ -43,19 +43,11 @@ class Section:
 class Checked:
     """A PDF that has been read back."""
 
-    def __init__(
-        self,
-        pdf: bytes,
-        pages: list[Page] | None = None,
-        names: Mapping[str, str] | None = None,
-    ) -> None:
-        """`pages` are what stands on them, if they have been read already.
-
-        names -- of the characters that no font has, which stand in their place
-        """
+    def __init__(self, pdf: bytes, names: Mapping[str, str] | None = None) -> None:
+        """names -- of the characters that no font has, which stand in their place"""
         self.names = {ord(char): name for char, name in (names or {}).items()}
         self.reader = PdfReader(io.BytesIO(pdf))
-        self.pages = pages or read_pages(pdf)
+        self.pages = read_pages(pdf, self.reader)
         outline = self.reader.outline  # what is below an entry follows as a list
         entries: list[Any] = [e for e in outline if not isinstance(e, list)]
         page_of = self.reader.get_destination_page_number
@@ -68,7 +60,7 @@ class Checked:
 
     def text(self, page: int) -> str:
         """All that is printed on a page, counted from 1."""
-        return "".join(mark.text for mark in self.pages[page - 1])
+        return self.pages[page - 1].text
 
     def faults(self, expected: Expected) -> list[str]:
         """What is not as it must be: all of it, or the first eight faults."""
@@ -116,10 +108,9 @@ class Checked:
 
     def _starts(self) -> Iterator[str]:
         for section in self.sections:
-            page = self.pages[section.first - 1]
+            marks = self.pages[section.first - 1].marks
             *_, top = edges(self.reader.pages[section.first - 1])
-            above = [m for m in page if section.top < m.bottom < top and m.text.strip()]
-            if above:
+            if any(section.top < mark.bottom < top and mark.text for mark in marks):
                 yield f"{section.title!r} does not begin page {section.first}"
         for one, other in pairwise(self.sections):
             if one.first == other.first:
@@ -151,13 +142,13 @@ class Checked:
         headers = {"", *map(_squeezed, titles), *map(_squeezed, others)}
         for number, page in enumerate(self.pages, 1):
             left, right, bottom, top = edges(self.reader.pages[number - 1])
-            inside = [m for m in page if m.left >= left and m.right <= right]
-            for mark in page:
+            inside = [m for m in page.marks if m.left >= left and m.right <= right]
+            for mark in page.marks:
                 if mark.left < left or mark.right > right:
-                    what = repr(mark.text.strip()) if mark.text else "a picture"
+                    what = repr(mark.text) if mark.text else "a picture"
                     yield f"page {number}: {what} is outside the margins"
             footer = "".join(m.text for m in inside if m.bottom < bottom)
-            if footer not in ("", f"{number} of {len(self.pages)}"):
+            if footer not in ("", f"{number}of{len(self.pages)}"):
                 yield f"page {number}: {footer!r} is below the margin"
             header = _squeezed("".join(m.text for m in inside if m.bottom > top))
             if header not in headers:
@@ -166,7 +157,7 @@ class Checked:
     def _overlaps(self) -> Iterator[str]:
         """Words printed over each other, as those too long for the cell of a table."""
         for number, page in enumerate(self.pages, 1):
-            words = [mark for mark in page if any(map(str.isalnum, mark.text))]
+            words = [mark for mark in page.marks if any(map(str.isalnum, mark.text))]
             words.sort(key=lambda mark: (round(mark.bottom, 1), mark.left))
             for one, other in pairwise(words):
                 same_line = round(one.bottom, 1) == round(other.bottom, 1)

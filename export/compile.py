@@ -1,13 +1,12 @@
 """Typst source to PDF: fonts for every character, a way around all that it refuses."""
 
-import itertools
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ import typst  # noqa: F401 (needed by its process: if it is missing, better know
 
 from export.errors import ExportError, one_line
 from export.literals import typst_string
-from export.pages import Page, missing, read_pages
 
 UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
 PATIENCE = 600  # seconds
@@ -35,10 +33,9 @@ sys.stdout.buffer.write(pdf)
 
 
 class Compiled(NamedTuple):
-    """A PDF, what stands on its pages, and what could not be shown as it was meant."""
+    """A PDF, and what could not be shown as it was meant."""
 
     pdf: bytes
-    pages: list[Page]
     warnings: list[str]
     names: dict[str, str]  # of the characters that no font has
 
@@ -56,33 +53,55 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
     """
     warnings: list[str] = []
     names: dict[str, str] = {}
-    standards = [UNIVERSAL]
+    standards, system_fonts = [UNIVERSAL], False
+    lacking: set[str] = set()  # in the fonts that come with Typst
+    for _ in range(MOST_FAULTS):
+        try:
+            pdf = compile_typst(source, files, standards, system_fonts=system_fonts)
+            return Compiled(pdf, warnings, names)
+        except ExportError as error:
+            cells = _cells(source)
+            gone = _without_font(error) - set("".join(files))
+            if gone and not lacking:
+                lacking, system_fonts = gone, True
+            elif gone:
+                system_fonts = gone != lacking
+                names |= {char: _named(char) for char in sorted(gone)}
+                warnings += _signs(gone, names, cells)
+                source = source.translate({ord(c): name for c, name in names.items()})
+            elif "PDF/UA" in str(error) or "in this export mode" in str(error):
+                standards.clear()
+                warnings += _not_for_all(error.faults, cells)
+            else:
+                if number := _cell_at(error.line, cells):
+                    warnings.append(f"{cells[number]}: {one_line(error)}")
+                    shown = typst_string(cells[number + 1].strip())
+                    cells[number + 1] = f"#unset({shown})\n"
+                elif not _without_faults(files, cells, warnings):
+                    raise
+                pairs = zip(cells[1::2], cells[2::2])
+                texts = [f"// Cell: {where}\n{text}" for where, text in pairs]
+                source = cells[0] + "".join(texts)
+    raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
 
-    def compiled(system_fonts: bool) -> tuple[bytes, list[Page], list[str]]:
-        nonlocal source
-        source, pdf = _compile_what_can_be(
-            source, files, warnings, standards, system_fonts
-        )
-        pages = read_pages(pdf)
-        gone = missing(itertools.chain(*pages), source)
-        return pdf, pages, [char for char in gone if char not in "".join(files)]
 
-    pdf, pages, gone = compiled(False)
-    if lacking := gone:
-        pdf, pages, gone = compiled(True)
-    if gone:
-        names = {char: _named(char) for char in gone}
-        _, *cells = _cells(source)
-        for where, text in zip(cells[::2], cells[1::2]):
-            signs = [f"{char} {names[char]}".strip() for char in gone if char in text]
-            if signs:
-                more = f" and {len(signs) - 5} more" if len(signs) > 5 else ""
-                shown = ", ".join(signs[:5]) + more
-                place = where or "the appendix"
-                warnings.append(f"{place}: no font on this computer has {shown}")
-        source = source.translate({ord(char): name for char, name in names.items()})
-        pdf, pages, _ = compiled(gone != lacking)
-    return Compiled(pdf, pages, warnings, names)
+def _without_font(error: ExportError) -> set[str]:
+    """The characters that no font has, as Typst names them where it writes PDF/UA."""
+    words = [re.search('the text `"(.*)"` could not be displayed', what)
+             for what, _ in error.faults]  # fmt: skip
+    text = "".join(found[1] for found in words if found)
+    text = re.sub(r"\\u\{(\w+)\}", lambda match: chr(int(match[1], 16)), text)
+    return {char for char in text if char > "\x7f"}
+
+
+def _signs(gone: set[str], names: Mapping[str, str], cells: list[str]) -> Iterator[str]:
+    """A warning for each cell with characters that no font has."""
+    for where, text in zip(cells[1::2], cells[2::2]):
+        signs = [f"{c} {names[c]}".strip() for c in dict.fromkeys(text) if c in gone]
+        if signs:
+            more = f" and {len(signs) - 5} more" if len(signs) > 5 else ""
+            place = where or "the appendix"
+            yield f"{place}: no font on this computer has {', '.join(signs[:5])}{more}"
 
 
 def _named(char: str) -> str:
@@ -90,34 +109,6 @@ def _named(char: str) -> str:
     if unicodedata.category(char) in ("Cf", "Cc", "Co") or "\ufe00" <= char <= "\ufe0f":
         return ""
     return f"‹{unicodedata.name(char, f'U+{ord(char):04X}').lower()}›"
-
-
-def _compile_what_can_be(
-    source: str, files: Mapping[str, bytes], warnings: list[str],
-    standards: list[str], system_fonts: bool,
-) -> tuple[str, bytes]:
-    """The source without what Typst refuses of it, and its PDF."""
-    for _ in range(MOST_FAULTS):
-        try:
-            return source, compile_typst(
-                source, files, standards, system_fonts=system_fonts
-            )
-        except ExportError as error:
-            cells = _cells(source)
-            if "PDF/UA" in str(error) or "in this export mode" in str(error):
-                standards.clear()
-                warnings += _not_for_all(error.faults, cells)
-                continue
-            if number := _cell_at(error.line, cells):
-                warnings.append(f"{cells[number]}: {one_line(error)}")
-                shown = typst_string(cells[number + 1].strip())
-                cells[number + 1] = f"#unset({shown})\n"
-            elif not _without_faults(files, cells, warnings):
-                raise
-            pairs = zip(cells[1::2], cells[2::2])
-            texts = [f"// Cell: {where}\n{text}" for where, text in pairs]
-            source = cells[0] + "".join(texts)
-    raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
 
 
 def _not_for_all(faults: list[tuple[str, int]], cells: list[str]) -> list[str]:

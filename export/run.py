@@ -171,7 +171,7 @@ class _Run:
             store_widget_state=False,
             coalesce_streams=True,
             shutdown_kernel="immediate",
-            shell_timeout_interval=1,  # seconds until a kernel that died early is missed
+            shell_timeout_interval=1,  # seconds until the death of one is noticed
             resources={"metadata": {"path": str(self.path.parent.resolve())}},
             on_cell_start=self._remember,
         )

@@ -24,7 +24,7 @@ from export.compile import compile_with_fonts
 from export.cover import Cover, read_cover
 from export.exporter import TypstExporter, TypstPDFExporter
 from export.markup import Piece, convert
-from export.pages import Mark
+from export.pages import Mark, Page, read_pages
 from export.write_up import WriteUp, make_write_up
 
 STATEMENT = read_cover(Path(export.__file__).with_name("cover.toml")).statement
@@ -135,10 +135,14 @@ def alternatives(reader: PdfReader) -> set[str]:
 
 
 def text_marks(*cells) -> list[Mark]:
-    """What stands on the pages of the PDF of one notebook with these cells."""
+    """The words and pictures in the PDF of one notebook with these cells."""
     source, resources = TypstExporter().from_notebook_node(notebook(*cells))
-    pages = compile_with_fonts(source, resources["outputs"]).pages
-    return [mark for page in pages for mark in page]
+    pdf = compile_with_fonts(source, resources["outputs"]).pdf
+    return [mark for page in pages_of(pdf) for mark in page.marks]
+
+
+def pages_of(pdf: bytes) -> list[Page]:
+    return read_pages(pdf, PdfReader(io.BytesIO(pdf)))
 
 
 def pieces_of(*texts: str, mimetype: str = "text/markdown") -> list[Piece]:

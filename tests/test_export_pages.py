@@ -17,7 +17,7 @@ def test_brackets_however_deep_are_read_back(tmp_path):
 def test_pages_are_read_as_pypdf_reads_them(built):
     _, _, checked = built
     for number, page in enumerate(checked.reader.pages, 1):
-        pictures = sum(not mark.text for mark in checked.pages[number - 1])
+        pictures = sum(not mark.text for mark in checked.pages[number - 1].marks)
         ours, theirs = squeezed(checked.text(number)), squeezed(page.extract_text())
         if not pictures:
             assert sorted(ours) == sorted(theirs)

@@ -9,8 +9,8 @@ from pypdf import PdfReader
 from export.compile import compile_typst
 from export.literals import typst_string
 from export.markup import Piece, convert
-from export.pages import read_pages
 from export_samples import (
+    pages_of,
     pieces_of,
     typst_of,
     unspoken,
@@ -38,9 +38,9 @@ def test_the_corpus_is_converted_as_when_it_was_looked_at():
 
 def test_the_corpus_compiles_and_no_formula_is_lost():
     document = "\n\n#pagebreak()\n".join(CORPUS.values())
-    pages = read_pages(compile_typst(document, {}))
+    pages = pages_of(compile_typst(document, {}))
     assert len(pages) == len(CORPUS)
-    assert all(any(mark.text.strip() for mark in page) for page in pages)
+    assert all(page.text.strip() for page in pages)
 
 
 REFUSED = {
@@ -117,11 +117,11 @@ def test_macros_hold_from_where_they_are_defined_and_in_their_notebook_only():
     assert pieces[2].warnings
 
 
-def advance(typst: str) -> float:
-    """How far apart, in em, a formula sets its a and its b."""
+def width_of(typst: str) -> float:
+    """How wide a formula is, in em."""
     pdf = compile_typst(f"#set text(size: 10pt)\n{typst}", {})
-    letters = {m.text: m for m in read_pages(pdf)[0]}
-    return (letters["\U0001d44f"].left - letters["\U0001d44e"].left) / 10
+    marks = pages_of(pdf)[0].marks
+    return (max(m.right for m in marks) - min(m.left for m in marks)) / 10
 
 
 @pytest.mark.parametrize(
@@ -133,20 +133,21 @@ def advance(typst: str) -> float:
 )  # fmt: skip
 def test_spaces_are_as_wide_as_in_tex(space, width):
     tight, spaced = typst_of(r"$a\,b$", f"$a{space} b$")
-    assert advance(spaced) - advance(tight) == pytest.approx(width - 3 / 18, abs=0.003)
+    wider = width_of(spaced) - width_of(tight)
+    assert wider == pytest.approx(width - 3 / 18, abs=0.003)
 
 
 def test_words_in_a_formula_have_no_space_but_their_own():
-    for tex, words in [(r"$n\text{th}$", "th"), (r"$\text{ReLU}(x)$", "ReLU")]:
+    for tex, words in [(r"$n\text{th}$", "𝑛th"), (r"$\text{ReLU}(x)$", "ReLU(𝑥)")]:
         pdf = compile_typst(f"#set text(size: 10pt)\n{typst_of(tex)[0]}", {})
-        line = sorted(read_pages(pdf)[0], key=lambda m: m.left)
+        line = sorted(pages_of(pdf)[0].marks, key=lambda m: m.left)
         assert words in [mark.text for mark in line]
         assert all(b.left - a.right < 0.8 for a, b in zip(line, line[1:]))
 
 
 def test_the_second_exponent_stands_beside_the_first():
     pdf = compile_typst(typst_of(r"${w^{(2)}}^\top$")[0], {})
-    *_, inner, outer = read_pages(pdf)[0]
+    *_, inner, outer = pages_of(pdf)[0].marks
     assert (inner.text[-1], outer.text) == (")", "⊤")
     assert outer.left >= inner.right - 0.1
     assert outer.top - outer.bottom == pytest.approx(inner.top - inner.bottom)

@@ -86,7 +86,7 @@ def left(inches: float) -> NotebookNode:
 def page_of(checked: Checked, word: str) -> int:
     """The one page of a question that has this word."""
     pages = checked.pages[2 : checked.sections[-1].first - 1]
-    printed = [" ".join(mark.text for mark in page).split() for page in pages]
+    printed = [[mark.text for mark in page.marks] for page in pages]
     [number] = [n for n, words in enumerate(printed, 3) if word in words]
     return number
 
@@ -176,7 +176,7 @@ def test_images_of_markdown(tmp_path):
     (tmp_path / "p.png").write_bytes(base64.b64decode(data))
     path = save(tmp_path / "a.ipynb", "# A\n\n![some words](p.png)")
     write_up, _, checked = build(path)
-    assert any(not mark.text for mark in checked.pages[2])
+    assert any(not mark.text for mark in checked.pages[2].marks)
     assert "some words" in alternatives(checked.reader)
     text = "![x](http://nowhere.example/y.png) ![](z)"
     path = save(tmp_path / "b.ipynb", "# B", text)
@@ -191,7 +191,7 @@ def test_images_of_markdown(tmp_path):
 
 
 def size_of(checked: Checked, words: str) -> float:
-    [mark] = [m for page in checked.pages for m in page if m.text.strip() == words]
+    [mark] = [m for page in checked.pages for m in page.marks if m.text == words]
     return mark.top - mark.bottom
 
 
@@ -214,7 +214,7 @@ def test_a_table_with_many_columns_is_set_smaller(tmp_path):
     _, _, checked = build(path)
     sizes = {
         round(mark.top - mark.bottom, 1)
-        for mark in checked.pages[2]
+        for mark in checked.pages[2].marks
         if mark.text.strip() == "column_3"
     }
     assert len(sizes) == 2 and min(sizes) > 0.45 * max(sizes)
@@ -237,14 +237,14 @@ def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
     many = "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(70))
     _, _, long = build(save(tmp_path / "b.ipynb", "# B", many))
     assert "row0" in long.text(3) and "row69" in long.text(4)
-    pictures = [any(not m.text for m in page) for page in checked.pages]
+    pictures = [any(not m.text for m in page.marks) for page in checked.pages]
     assert sum(pictures) == 1 and pictures[page_of(checked, "second()") - 1]
 
 
 def test_a_table_with_very_many_columns_becomes_several(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A", code("x", frame(52)))
     _, _, checked = build(path)
-    words = [mark.text.strip() for mark in checked.pages[2]]
+    words = [mark.text.strip() for mark in checked.pages[2].marks]
     assert [w for w in words if w.startswith("column_")] == [
         f"column_{k}" for k in range(52)
     ]
@@ -262,7 +262,7 @@ def test_a_heading_in_an_output_begins_no_question(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A", code("x", *outputs))
     _, _, checked = build(path)
     assert [section.title for section in checked.sections] == ["A", APPENDIX]
-    assert {"One", "Two"} <= {mark.text for mark in checked.pages[2]}
+    assert {"One", "Two"} <= {mark.text for mark in checked.pages[2].marks}
 
 
 def test_blank_printouts_leave_no_box_and_links_no_escapes():
@@ -467,7 +467,8 @@ def test_pictures_are_as_large_as_on_the_screen(tmp_path):
         data = base64.b64encode(file.getvalue()).decode()
         mimetype = f"image/{kind.lower()}"
         more = {mimetype: metadata} if metadata else {}
-        return new_output("display_data", data={mimetype: data}, metadata=more)
+        return new_output("display_data", data={mimetype: data},
+                          metadata=more | {"alt": "a"})
 
     def sizes(*outputs):
         marks = text_marks(code("x", *outputs))
@@ -477,7 +478,7 @@ def test_pictures_are_as_large_as_on_the_screen(tmp_path):
     assert sizes(of(200, 100)) == [(150, 75)]
     assert sizes(of(200, 100, width=100)) == [(75, 38)]
     assert sizes(of(200, 100, height=50)) == [(75, 38)]
-    assert sizes(of(200, 100, width=100, height=100, alt="a")) == [(75, 75)]
+    assert sizes(of(200, 100, width=100, height=100)) == [(75, 75)]
     assert sizes(of(200, 100, width="12px")) == [(150, 75)]
     [(width, height)] = sizes(of(300, 3000))
     assert height <= 8 * 72 and width == pytest.approx(height / 10, abs=1)
