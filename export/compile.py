@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import typst  # noqa: F401 (needed by its process: if it is missing, better known here)
 
-from export.errors import ExportError, one_line
+from export.errors import ExportError, bounded, one_line
 from export.literals import typst_string
 
 UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
@@ -75,8 +75,7 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             else:
                 if number := _cell_at(error.line, cells):
                     warnings.append(f"{cells[number]}: {one_line(error)}")
-                    shown = typst_string(cells[number + 1].strip())
-                    cells[number + 1] = f"#unset({shown})\n"
+                    cells[number + 1] = _unset(cells[number + 1])
                 elif not _without_faults(files, cells, warnings):
                     raise
                 pairs = zip(cells[1::2], cells[2::2])
@@ -148,18 +147,24 @@ def _without_faults(
     A picture makes way for a placeholder, a cell for its Typst as code.
     """
     before = len(warnings)
+    numbers = [n for n in range(2, len(cells), 2) if cells[n - 1]]  # of the notebooks'
     for name, content in files.items():
         literal = typst_string(name)
-        if error := _refusal(f"#image({literal})", {name: content}):
-            for number in range(2, len(cells), 2):
-                if literal in cells[number]:
-                    cells[number] = cells[number].replace(literal, "none")
-                    warnings.append(f"{cells[number - 1]}: a picture: {error}")
-    for number in range(2, len(cells) if len(warnings) == before else 0, 2):
+        users = [number for number in numbers if literal in cells[number]]
+        if users and (error := _refusal(f"#image({literal})", {name: content})):
+            for number in users:
+                cells[number] = cells[number].replace(literal, "none")
+                warnings.append(f"{cells[number - 1]}: a picture: {error}")
+    for number in numbers if len(warnings) == before else []:
         if error := _refusal(cells[0] + cells[number], files):
-            cells[number] = f"#unset({typst_string(cells[number].strip())})\n"
+            cells[number] = _unset(cells[number])
             warnings.append(f"{cells[number - 1]}: {one_line(error)}")
     return len(warnings) > before
+
+
+def _unset(typst: str) -> str:
+    """The Typst that shows some other Typst as code."""
+    return f"#unset({typst_string(bounded(typst.strip())[0])})\n"
 
 
 def _refusal(source: str, files: Mapping[str, bytes]) -> ExportError | None:

@@ -71,6 +71,17 @@ def test_what_typst_refuses_without_a_place_is_found_by_trying(monkeypatch):
     assert line.startswith("cell 2: typst: maximum show rule depth exceeded")
 
 
+def test_what_is_tried_leaves_the_appendix_as_it_is(tmp_path):
+    """Its attachments are no pictures, and it is in no cell."""
+    picture = figure()
+    path = save(tmp_path / "a.ipynb", "# A", ">" * 500 + " deep", code("x", picture))
+    write_up = make_write_up([path], [nbformat.read(path, 4)], Cover(), "w")
+    compiled = compile_with_fonts(write_up.source, write_up.files)
+    [line] = compiled.warnings
+    assert line.startswith(f"{path}, cell 2: typst: maximum show rule depth exceeded")
+    assert Checked(compiled.pdf).faults(write_up.expected) == []
+
+
 def test_a_damaged_picture_is_named_with_its_cell():
     data = figure().data["image/png"]
     cut = base64.b64encode(base64.b64decode(data)[:400]).decode()

@@ -460,6 +460,12 @@ def test_latex_goes_before_a_bitmap_of_it_and_errors_and_captions_lose_nothing()
         assert words in text
 
 
+def test_a_table_may_bring_its_own_caption():
+    table = "<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr></table>"
+    shown = code("x", display("text/html", table))
+    assert warned(shown) == [] and text_of(shown).startswith("xOftwo12")
+
+
 def test_pictures_are_as_large_as_on_the_screen(tmp_path):
     def of(wide, high, kind="PNG", **metadata):
         file = io.BytesIO()
