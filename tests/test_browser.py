@@ -931,7 +931,7 @@ def fits(viewer):
 def test_nothing_is_cut_off_at_800_pixels_and_enlarged(q):
     usual = q.page.viewport_size
     try:
-        for width in (800, 910):  # 1366 pixels at 150 %
+        for width in (640, 800, 910):  # 1280 pixels at 200 %; 1366 at 150 %
             q.page.set_viewport_size({"width": width, "height": 700})
             for part in PARTS:
                 fits(q.viewer(part))
@@ -1018,10 +1018,28 @@ def found(page, inside):
             for fault in report["violations"] for node in fault["nodes"]]
 
 
-def test_nothing_is_found_in_the_viewers(q):
-    for part in PARTS:
-        q.viewer(part)
-    assert found(q.page, ".jp-OutputArea-output") == []
+def set_theme(notebook, lab, name):
+    address, token = lab
+    answer = notebook.page.request.put(
+        f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
+        headers={"Authorization": f"token {token}"},
+        data=json.dumps({"raw": json.dumps({"theme": f"JupyterLab {name}"})}))
+    assert answer.ok
+    notebook.save()
+    notebook.page.reload()
+    light = str(name == "Light").lower()
+    expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+
+
+def test_nothing_is_found_in_the_viewers_in_light_and_dark(q, lab):
+    try:
+        for theme in ("Dark", "Light"):
+            set_theme(q, lab, theme)
+            for part in PARTS:
+                q.viewer(part)
+            assert found(q.page, ".jp-OutputArea-output") == []
+    finally:
+        set_theme(q, lab, "Light")
 
 
 def test_nothing_is_found_in_the_notebooks_html(browser, tmp_path):
@@ -1047,6 +1065,66 @@ def test_planted_faults_are_found(browser):
     assert sorted(rule for rule, _ in found(page, ".ours")) == [
         "color-contrast", "empty-table-header", "image-alt", "label"]
     page.close()
+
+
+# ---- what only a person finds, or a test made for it ---------------------------------
+
+LOOK = """() => {
+    const { outline, boxShadow, border, background } =
+        getComputedStyle(document.activeElement);
+    return [document.activeElement.closest(".viewer") !== null,
+            [outline, boxShadow, border, background].join()];
+}"""
+
+
+def test_the_keyboard_reaches_every_control_and_its_focus_is_seen(q):
+    for part in PARTS:
+        viewer = q.viewer(part)
+        shown = [one for one in viewer.locator(
+            "button, [role=slider], input, select, canvas[tabindex]").all()
+                 if one.is_visible() and one.is_enabled()]
+        shown[0].focus()
+        q.page.keyboard.press("Tab")  # and back: a focus by keyboard is shown
+        q.page.keyboard.press("Shift+Tab")
+        for number, control in enumerate(shown):
+            expect(control).to_be_focused()
+            inside, focused = q.page.evaluate(LOOK)
+            q.page.evaluate("window.left = document.activeElement; left.blur()")
+            away = q.page.evaluate("() => { const { outline, boxShadow, border, "
+                "background } = getComputedStyle(left); return "
+                "[outline, boxShadow, border, background].join() }")
+            assert inside and focused != away, (part, number)
+            control.focus()
+            q.page.keyboard.press("Tab")
+
+
+def test_what_changes_is_said_once_the_hand_rests(q):
+    viewer = q.viewer("img.secant")
+    status = viewer.locator(".unseen[role=status]")
+    press(viewer, "step", "Home")
+    expect(status).to_contain_text("Step 1.0e+00")
+    status.evaluate("""status => {
+        window.said = [];
+        new MutationObserver(() => said.push(status.textContent)).observe(
+            status, { subtree: true, childList: true, characterData: true });
+    }""")
+    press(viewer, "step", "ArrowRight", times=12)
+    expect(status).to_contain_text("Step 4.0e-03")
+    said = q.page.evaluate("window.said")
+    assert len(set(said)) == 1
+
+
+def test_nothing_moves_by_itself(q):
+    q.page.emulate_media(reduced_motion="reduce")
+    for part in PARTS:
+        viewer = q.viewer(part)
+        q.page.mouse.move(2, 2)
+        q.page.wait_for_timeout(300)
+        before = viewer.screenshot()
+        assert not viewer.evaluate("viewer => viewer.getAnimations({subtree: true})")
+        q.page.wait_for_timeout(1000)
+        assert viewer.screenshot() == before
+    q.page.emulate_media(reduced_motion="no-preference")
 
 
 # ---- all of them ---------------------------------------------------------------------
