@@ -147,6 +147,18 @@ def test_toy_network_is_smooth_within_reach():
     assert nearest_corner(X, weights, biases) > 100 * 1e-5 * max(1, abs(X).max())
 
 
+def test_the_checker_works_in_double_precision_whatever_it_is_given():
+    X, y, weights, biases = load_toy()
+    low = [[a.astype(np.float32) for a in part] for part in (weights, biases)]
+    high = [[a.astype(np.float64) for a in part] for part in low]
+    activations = activations_for(weights)
+    for a, b in zip(*(
+        sum(nn_finite_difference_checker(X, y, *each, activations), [])
+        for each in (low, high)
+    )):
+        assert np.allclose(a, b, rtol=0, atol=1e-9)
+
+
 def test_checker_knows_nothing_of_derivatives(monkeypatch):
     """It must not use backward_pass, nor the activations' or the loss's derivatives."""
     import nn_helpers

@@ -319,12 +319,19 @@ def test_a_saturated_and_wrong_network_still_gets_a_gradient():
             "first",
             r"layer_caches\[0\] must hold .*\(4, 1\).* got .*\(4, 2\)",
         ),
+        (
+            np.ones(2),
+            "two outputs",
+            r"layer_caches\[1\] must hold .*\(2, 1\).* got .*\(2, 2\)",
+        ),
     ],
 )
 def test_backward_refuses(dL_dg, caches, message):
     X, _, weights, biases = load_toy()
     _, all_caches = forward_pass(X, weights, biases, activations_for(weights))
-    chosen = {"all": all_caches, "none": [], "first": all_caches[:1]}[caches]
+    wide = [all_caches[0], (all_caches[1][0], np.ones((2, 2)), np.ones((2, 2)))]
+    chosen = {"all": all_caches, "none": [], "first": all_caches[:1],
+              "two outputs": wide}[caches]
     with pytest.raises(ValueError, match=message):
         backward_pass(dL_dg, chosen)
 
@@ -434,3 +441,15 @@ def test_true_is_no_count(count):
     ]:
         with pytest.raises(ValueError, match=f"{name} must be a whole number.*True"):
             call()
+
+
+def test_a_star_imports_the_questions_functions_and_no_others():
+    names = {}
+    exec("from nn_helpers import *", names)
+    assert names.keys() - {"__builtins__"} == {
+        "PROJECT", "accuracy", "backward_pass", "create_bias_vectors",
+        "create_weight_matrices", "display_image", "finite_difference_gradient",
+        "forward_pass", "get_mnist_threes_nines", "layer_forward", "logistic_loss",
+        "nn_finite_difference_checker", "relu_activation", "sgd", "sigmoid_activation",
+        "train",
+    }  # fmt: skip

@@ -4,6 +4,7 @@ What train promises is asked of both, the plain one and the one of nn_faster.
 """
 
 import sys
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -232,13 +233,26 @@ def bar(monkeypatch):
     return Bar
 
 
+class NobodyElse:
+    """A pool that begins nothing, so that each run strikes the same lines in turn."""
+
+    def __init__(self, workers):
+        pass
+
+    def submit(self, function, *arguments):
+        return Future()
+
+    def shutdown(self, cancel_futures):
+        pass
+
+
 @pytest.mark.parametrize("with_test_set", [True, False])
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
     train, monkeypatch, with_test_set
 ):
     """Strike at each line that runs from the first update on."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
-    monkeypatch.setattr(nn_faster, "FOLLOWERS", 1)
+    monkeypatch.setattr(nn_faster, "ThreadPoolExecutor", NobodyElse)
     X, y, X_test, y_test, weights, biases = network()
     test_set = (X_test, y_test) if with_test_set else (None, None)
     arguments = X, y, *test_set, weights, biases, ACTIVATIONS
@@ -330,6 +344,7 @@ def test_progress_shows_a_bar(train, capsys, monkeypatch):
         ({"step_size": 0}, "step_size must be positive and finite, got 0"),
         ({"step_size": np.inf}, "step_size must be positive and finite"),
         ({"step_size": np.nan}, "step_size must be positive and finite"),
+        ({"step_size": True}, "step_size must be positive and finite, got True"),
         (
             {"X_train": np.ones((23, 2, 3))},
             r"X_train must be two-dimensional, got shape \(23, 2, 3\)",
