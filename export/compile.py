@@ -162,9 +162,9 @@ def _without_faults(
     return len(warnings) > before
 
 
-def _unset(typst: str) -> str:
+def _unset(source: str) -> str:
     """The Typst that shows some other Typst as code."""
-    return f"#unset({typst_string(bounded(typst.strip())[0])})\n"
+    return f"#unset({typst_string(bounded(source.strip())[0])})\n"
 
 
 def _refusal(source: str, files: Mapping[str, bytes]) -> ExportError | None:

@@ -1027,8 +1027,8 @@ def set_theme(notebook, lab, name):
     assert answer.ok
     notebook.save()
     notebook.page.reload()
-    light = str(name == "Light").lower()
-    expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+    body, light = notebook.page.locator("body"), str(name == "Light").lower()
+    expect(body).to_have_attribute("data-jp-theme-light", light)
 
 
 def test_nothing_is_found_in_the_viewers_in_light_and_dark(q, lab):
