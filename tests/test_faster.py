@@ -3,6 +3,7 @@
 What train promises by itself is asked of both functions in test_training.py.
 """
 
+import inspect
 import threading
 import tracemalloc
 
@@ -632,3 +633,9 @@ def test_lists_of_numbers_go_in_blocks_too():
     for a, b, c in zip(*(Ws + bs for Ws, bs in (arrays, as_lists, in_single))):
         assert np.array_equal(a, b) and a.dtype == b.dtype == c.dtype == np.float64
         assert np.allclose(a, c, rtol=0, atol=1e-5)
+
+
+def test_the_signatures_are_the_plain_ones():
+    for name in ("train", "nn_finite_difference_checker"):
+        fast, plain = getattr(nn_faster, name), getattr(nn_helpers, name)
+        assert inspect.signature(fast) == inspect.signature(plain)
