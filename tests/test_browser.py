@@ -966,19 +966,27 @@ def test_a_restarted_kernel_leaves_the_pictures_and_says_what_to_do(q):
     q.complaints[:] = [c for c in q.complaints if "model not found" not in c]
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The notebooks as stock nbconvert's HTML."""
+    folder = tmp_path_factory.mktemp("html")
+    notebooks = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir",
+                    folder, *notebooks], check=True, capture_output=True)
+    return [folder / f"{notebook.stem}.html" for notebook in notebooks]
+
+
 @pytest.mark.parametrize("name, sliders", [
     ("a_finite_differences", ["step"]), ("e_training", ["which of them", "timestep"])])
 def test_the_committed_notebooks_live_in_html_without_network(
-    browser, tmp_path, name, sliders
+    browser, pages, name, sliders
 ):
-    notebook = PROJECT / "notebooks" / f"{name}.ipynb"
-    assert notebook.stat().st_size < 3e6
-    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir",
-                    str(tmp_path), str(notebook)], check=True, capture_output=True)
+    assert (PROJECT / "notebooks" / f"{name}.ipynb").stat().st_size < 3e6
+    [address] = [path.as_uri() for path in pages if path.stem == name]
     context = browser.new_context(offline=True)
     page = context.new_page()
     page.set_default_timeout(1000 * PATIENCE)
-    page.goto((tmp_path / f"{name}.html").as_uri(), wait_until="commit")
+    page.goto(address, wait_until="commit")
     for label in sliders:
         slider = page.get_by_role("slider", name=label, exact=True)
         stand_in = page.locator(".stand-in").filter(has=slider)
@@ -991,7 +999,7 @@ def test_the_committed_notebooks_live_in_html_without_network(
         assert len(seen) == 3
     context.close()
     plain = browser.new_context(offline=True, java_script_enabled=False).new_page()
-    plain.goto((tmp_path / f"{name}.html").as_uri(), wait_until="commit")
+    plain.goto(address, wait_until="commit")
     images = plain.locator(".stand-in img")
     for k in range(images.count()):
         assert images.nth(k).bounding_box()["width"] > 20
@@ -1042,15 +1050,12 @@ def test_nothing_is_found_in_the_viewers_in_light_and_dark(q, lab):
         set_theme(q, lab, "Light")
 
 
-def test_nothing_is_found_in_the_notebooks_html(browser, tmp_path):
-    notebooks = sorted((PROJECT / "notebooks").glob("*.ipynb"))
-    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir",
-                    tmp_path, *notebooks], check=True, capture_output=True)
+def test_nothing_is_found_in_the_notebooks_html(browser, pages):
     context = browser.new_context(offline=True)
     page = context.new_page()
     page.set_default_timeout(1000 * PATIENCE)
-    for notebook in notebooks:
-        page.goto((tmp_path / f"{notebook.stem}.html").as_uri(), wait_until="commit")
+    for path in pages:
+        page.goto(path.as_uri(), wait_until="commit")
         page.wait_for_load_state("domcontentloaded")
         assert found(page, ".jp-OutputArea-output, .jp-MarkdownOutput") == []
     context.close()
