@@ -13,6 +13,8 @@ already, in a scratch copy, until the first test fails.
 
 Not mutated are annotations and types, docstrings, and the texts of error messages: what
 a message says about its values is mutated, and so is whether and where it is raised.
+Nor are the sizes by which nn_faster divides its work: how long it takes depends on
+them, but not what comes of it.
 
 Survivors are listed in tests/mutants.md, with the reason. The command fails if one is
 not listed, if one that is listed is killed or no longer there, or if fewer than 95 % of
@@ -57,6 +59,9 @@ BEST = {
     "_copies": "training", "_descend": "training", "train": "training",
     "as_history": "training", "one_value": "finite_differences",
 }  # fmt: skip
+# The tests, beside its own, in which nn_faster is called.
+OF_FASTER = ["training", "finite_differences", "checks"]
+SIZES = ["LARGEST_TABLE", "CHUNK", "FOLLOWERS", "ROOM", "IMAGES", "LARGEST_BLOCK"]
 SLOW = [
     "test_faster.py::test_an_epoch_on_the_digits",
     *(
@@ -159,6 +164,8 @@ class Places(cst.CSTVisitor):
     def on_visit(self, node):
         if isinstance(node, cst.Annotation) or is_type(node) or is_docstring(node):
             return False
+        if is_size(node):
+            return False
         if isinstance(node, cst.FunctionDef):
             self.functions.append(node.name.value)
         self.raising += isinstance(node, cst.Raise)
@@ -179,13 +186,24 @@ class Places(cst.CSTVisitor):
 
 
 def is_type(node):
-    """Say whether this is Name = Type[...], as Cache = tuple[Array, Array, Array]."""
+    """Say whether this is Name = Type[...] or Name = Type | None."""
     return (
         isinstance(node, cst.SimpleStatementLine)
         and isinstance(node.body[0], cst.Assign)
-        and isinstance(node.body[0].value, cst.Subscript)
-        and isinstance(node.body[0].value.value, cst.Name)
-        and node.body[0].value.value.value in ("Callable", "tuple")
+        and (
+            re.match(r"(Callable|tuple)\[", cst.Module([]).code_for_node(value))
+            if isinstance(value := node.body[0].value, cst.Subscript)
+            else isinstance(getattr(value, "operator", None), cst.BitOr)
+        )
+    )
+
+
+def is_size(node):
+    """Say whether this sets one of SIZES."""
+    return (
+        isinstance(node, cst.SimpleStatementLine)
+        and isinstance(node.body[0], cst.Assign)
+        and getattr(node.body[0].targets[0].target, "value", "") in SIZES
     )
 
 
@@ -275,7 +293,8 @@ def start(folder, key, source, seconds):
         best = BEST.get(function.partition(".")[0], BEST.get(file, "pieces"))
         if file == "nn_faster.py":
             best = "faster"
-        tests = [f"tests/test_{name}.py" for name in TESTS if name != best]
+        names = OF_FASTER if file == "nn_faster.py" else TESTS
+        tests = [f"tests/test_{name}.py" for name in names if name != best]
         if file == "nn_faster.py" and function in (
             "nn_finite_difference_checker", "_losses_moved"
         ):
