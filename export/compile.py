@@ -61,11 +61,11 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             return Compiled(pdf, warnings, names)
         except ExportError as error:
             cells = _cells(source)
-            gone = _without_font(error) - set("".join(files))
-            if gone and not lacking:
-                lacking, system_fonts = gone, True
-            elif gone:
-                system_fonts = gone != lacking
+            found = _without_font(error) - set("".join(files))
+            if found and not lacking:
+                lacking, system_fonts = found, True
+            elif gone := found & set(source):  # and not what has a name in Typst
+                system_fonts = found != lacking
                 names |= {char: _named(char) for char in sorted(gone)}
                 warnings += _signs(gone, names, cells)
                 source = source.translate({ord(c): name for c, name in names.items()})
@@ -113,13 +113,13 @@ def _named(char: str) -> str:
 def _not_for_all(faults: list[tuple[str, int]], cells: list[str]) -> list[str]:
     """What keeps the document from being PDF/UA, cell by cell.
 
-    Pictures without a description and signs without a font are named elsewhere.
+    Pictures without a description are named elsewhere.
     """
     found = {
         f"{cells[number]}: {message}"
         for message, line in faults
         if (number := _cell_at(line, cells)) and "PDF/UA" in message
-        if not re.search("alt text|could not be displayed", message)
+        if "alt text" not in message
     }
     return sorted(found)
 

@@ -59,6 +59,15 @@ def typst_cell(source: str) -> NotebookNode:
     return new_raw_cell(source, metadata={"raw_mimetype": "text/x-typst"})
 
 
+def test_a_sign_that_is_not_in_the_source_is_said_and_stops_nothing(monkeypatch):
+    def without_the_systems_fonts(source, files, standards, *, system_fonts):
+        return compile_typst(source, files, standards)
+
+    monkeypatch.setattr("export.compile.compile_typst", without_the_systems_fonts)
+    [warning] = warned("before", typst_cell(r'#"\u{1f40c}"'), "after")
+    assert warning.startswith("cell 2: PDF/UA-1 error: the text") and "🐌" in warning
+
+
 def test_a_mistake_in_typst_is_said_and_the_rest_is_set():
     cells = "before", typst_cell("#panic(1)"), "after"
     [warning] = warned(*cells)
