@@ -14,6 +14,7 @@ import typst  # noqa: F401 (needed by its process: if it is missing, better know
 
 from export.errors import ExportError, bounded, one_line
 from export.literals import typst_string
+from export.pages import read_text
 
 UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
 PATIENCE = 600  # seconds
@@ -56,32 +57,50 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
     standards, system_fonts = [UNIVERSAL], False
     lacking: set[str] = set()  # in the fonts that come with Typst
     for _ in range(MOST_FAULTS):
+        cells, error = _cells(source), None
         try:
             pdf = compile_typst(source, files, standards, system_fonts=system_fonts)
+            found = set() if standards else _not_printed(pdf, source)
+        except ExportError as refusal:
+            error, found = refusal, _without_font(refusal)
+        found -= set("".join(files))
+        if found and not lacking:
+            lacking, system_fonts = found, True
+        elif gone := found & set(source):  # and not what has a name in Typst
+            system_fonts = found != lacking
+            names |= {char: _named(char) for char in sorted(gone)}
+            warnings += _signs(gone, names, cells)
+            source = source.translate({ord(c): name for c, name in names.items()})
+        elif not error:
             return Compiled(pdf, warnings, names)
-        except ExportError as error:
-            cells = _cells(source)
-            found = _without_font(error) - set("".join(files))
-            if found and not lacking:
-                lacking, system_fonts = found, True
-            elif gone := found & set(source):  # and not what has a name in Typst
-                system_fonts = found != lacking
-                names |= {char: _named(char) for char in sorted(gone)}
-                warnings += _signs(gone, names, cells)
-                source = source.translate({ord(c): name for c, name in names.items()})
-            elif "PDF/UA" in str(error) or "in this export mode" in str(error):
-                standards.clear()
-                warnings += _not_for_all(error.faults, cells)
-            else:
-                if number := _cell_at(error.line, cells):
-                    warnings.append(f"{cells[number]}: {one_line(error)}")
-                    cells[number + 1] = _unset(cells[number + 1])
-                elif not _without_faults(files, cells, warnings):
-                    raise
-                pairs = zip(cells[1::2], cells[2::2])
-                texts = [f"// Cell: {where}\n{text}" for where, text in pairs]
-                source = cells[0] + "".join(texts)
+        elif "PDF/UA" in str(error) or "in this export mode" in str(error):
+            standards.clear()
+            warnings += _not_for_all(error.faults, cells)
+        else:
+            source = _without_refused(error, files, cells, warnings)
     raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
+
+
+def _without_refused(
+    error: ExportError, files: Mapping[str, bytes], cells: list[str],
+    warnings: list[str],
+) -> str:
+    """The source without what Typst refuses of it; raises the error if that is all."""
+    if number := _cell_at(error.line, cells):
+        warnings.append(f"{cells[number]}: {one_line(error)}")
+        cells[number + 1] = _unset(cells[number + 1])
+    elif not _without_faults(files, cells, warnings):
+        raise error
+    pairs = zip(cells[1::2], cells[2::2])
+    return cells[0] + "".join(f"// Cell: {where}\n{text}" for where, text in pairs)
+
+
+def _not_printed(pdf: bytes, source: str) -> set[str]:
+    """The characters that no font has, where Typst does not name them."""
+    text = read_text(pdf)
+    if "\0" not in text:  # which stands in the place of each
+        return set()
+    return {c for c in set(source) - set(text) if c > "\x7f" and not c.isspace()}
 
 
 def _without_font(error: ExportError) -> set[str]:
@@ -111,15 +130,15 @@ def _named(char: str) -> str:
 
 
 def _not_for_all(faults: list[tuple[str, int]], cells: list[str]) -> list[str]:
-    """What keeps the document from being PDF/UA, cell by cell.
+    """What keeps the document from being PDF/UA, cell by cell if Typst says where.
 
     Pictures without a description are named elsewhere.
     """
     found = {
-        f"{cells[number]}: {message}"
+        f"{cells[number] if number else 'the document'}: {message}"
         for message, line in faults
-        if (number := _cell_at(line, cells)) and "PDF/UA" in message
-        if "alt text" not in message
+        for number in [_cell_at(line, cells)]
+        if "PDF/UA" in message and "alt text" not in message
     }
     return sorted(found)
 

@@ -49,6 +49,12 @@ def read_pages(pdf: bytes, reader: PdfReader) -> list[Page]:
     return pages
 
 
+def read_text(pdf: bytes) -> str:
+    """All text of a PDF."""
+    with PdfDocument(pdf) as document:
+        return "".join(_read(page.get_textpage()).text for page in document)
+
+
 def _read(letters: PdfTextPage) -> Page:
     """The letters of a page, and the words that they make."""
     text, marks = "", [Mark("", 0, 0, 0, 0)]

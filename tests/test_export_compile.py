@@ -55,6 +55,22 @@ def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch)
     assert set(lost.names.values()) <= {"", "‹thai character khomut›"}
 
 
+def test_a_sign_without_a_font_is_named_in_what_is_no_pdf_ua_as_well(monkeypatch):
+    """There Typst does not name it: of a table in several parts it says that alone."""
+    def without_the_systems_fonts(source, files, standards, *, system_fonts):
+        return compile_typst(source, files, standards)
+
+    monkeypatch.setattr("export.compile.compile_typst", without_the_systems_fonts)
+    heads, numbers = "<th>column</th>" * 52, "<td>0.123456</td>" * 52
+    wide = f"<table><thead><tr>{heads}</tr></thead><tr>{numbers}</tr></table>"
+    cells = code("x = '🐌'", display("text/html", wide)), "after"
+    assert warned(*cells) == [
+        "the document: PDF/UA-1 error: invalid table (Table) structure",
+        "cell 1: no font on this computer has 🐌 ‹snail›",
+    ]
+    assert "x='‹snail›'" in text_of(*cells)
+
+
 def typst_cell(source: str) -> NotebookNode:
     return new_raw_cell(source, metadata={"raw_mimetype": "text/x-typst"})
 
