@@ -52,23 +52,28 @@ def read_pages(pdf: bytes, reader: PdfReader) -> list[Page]:
 def read_text(pdf: bytes) -> str:
     """All text of a PDF."""
     with PdfDocument(pdf) as document:
-        return "".join(_read(page.get_textpage()).text for page in document)
+        pages = ["".join(_letters(page.get_textpage())) for page in document]
+    return _whole("".join(pages))
 
 
-def _read(letters: PdfTextPage) -> Page:
+def _letters(page: PdfTextPage) -> list[str]:
+    """The letters of a page; a zero stands for one that no font has."""
+    numbers = range(page.count_chars())
+    return [chr(raw.FPDFText_GetUnicode(page, number)) for number in numbers]
+
+
+def _read(page: PdfTextPage) -> Page:
     """The letters of a page, and the words that they make."""
-    text, marks = "", [Mark("", 0, 0, 0, 0)]
+    letters, marks = _letters(page), [Mark("", 0, 0, 0, 0)]
     x, y, box = ctypes.c_double(), ctypes.c_double(), raw.FS_RECTF()
     before = 0.0  # where the letter before begins; those of a ligature begin together
-    for number in range(letters.count_chars()):
-        letter = chr(raw.FPDFText_GetUnicode(letters, number))
-        text += letter
+    for number, letter in enumerate(letters):
         if letter.isspace():
             before = math.inf
             continue
-        raw.FPDFText_GetCharOrigin(letters, number, x, y)
-        raw.FPDFText_GetLooseCharBox(letters, number, box)
-        size = raw.FPDFText_GetFontSize(letters, number)
+        raw.FPDFText_GetCharOrigin(page, number, x, y)
+        raw.FPDFText_GetLooseCharBox(page, number, box)
+        size = raw.FPDFText_GetFontSize(page, number)
         line, word = (y.value, y.value + 0.7 * size), marks[-1]
         follows = before <= x.value < word.right + size / 8
         if not follows or line != (word.bottom, word.top):
@@ -77,7 +82,7 @@ def _read(letters: PdfTextPage) -> Page:
         word.text, word.right, before = word.text + letter, box.right, x.value
     for mark in marks:
         mark.text = _whole(mark.text)
-    return Page(_whole(text), marks[1:])
+    return Page(_whole("".join(letters)), marks[1:])
 
 
 def _whole(text: str) -> str:

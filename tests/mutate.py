@@ -162,9 +162,8 @@ class Places(cst.CSTVisitor):
         self.found, self.functions, self.raising = [], [], 0
 
     def on_visit(self, node):
-        if isinstance(node, cst.Annotation) or is_type(node) or is_docstring(node):
-            return False
-        if is_size(node):
+        kinds = (is_type, is_size, is_docstring)
+        if isinstance(node, cst.Annotation) or any(kind(node) for kind in kinds):
             return False
         if isinstance(node, cst.FunctionDef):
             self.functions.append(node.name.value)

@@ -17,6 +17,15 @@ from export_samples import code, display, figure, save, text_of, warned
 pytestmark = pytest.mark.export
 
 
+@pytest.fixture
+def built_in_fonts(monkeypatch):
+    """None but those that come with Typst, whatever this computer has."""
+    def compiled(source, files, standards, *, system_fonts):
+        return compile_typst(source, files, standards)
+
+    monkeypatch.setattr("export.compile.compile_typst", compiled)
+
+
 def test_a_sign_that_no_font_has_becomes_its_name(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A 陳", code("x = '陳'  # 🐌"))
     cover = Cover(name="陳 Chen", statement="S")
@@ -55,12 +64,8 @@ def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch)
     assert set(lost.names.values()) <= {"", "‹thai character khomut›"}
 
 
-def test_a_sign_without_a_font_is_named_in_what_is_no_pdf_ua_as_well(monkeypatch):
+def test_a_sign_without_a_font_is_named_in_what_is_no_pdf_ua_as_well(built_in_fonts):
     """There Typst does not name it: of a table in several parts it says that alone."""
-    def without_the_systems_fonts(source, files, standards, *, system_fonts):
-        return compile_typst(source, files, standards)
-
-    monkeypatch.setattr("export.compile.compile_typst", without_the_systems_fonts)
     heads, numbers = "<th>column</th>" * 52, "<td>0.123456</td>" * 52
     wide = f"<table><thead><tr>{heads}</tr></thead><tr>{numbers}</tr></table>"
     cells = code("x = '🐌'", display("text/html", wide)), "after"
@@ -75,11 +80,7 @@ def typst_cell(source: str) -> NotebookNode:
     return new_raw_cell(source, metadata={"raw_mimetype": "text/x-typst"})
 
 
-def test_a_sign_that_is_not_in_the_source_is_said_and_stops_nothing(monkeypatch):
-    def without_the_systems_fonts(source, files, standards, *, system_fonts):
-        return compile_typst(source, files, standards)
-
-    monkeypatch.setattr("export.compile.compile_typst", without_the_systems_fonts)
+def test_a_sign_that_is_not_in_the_source_is_said_and_stops_nothing(built_in_fonts):
     [warning] = warned("before", typst_cell(r'#"\u{1f40c}"'), "after")
     assert warning.startswith("cell 2: PDF/UA-1 error: the text") and "🐌" in warning
 

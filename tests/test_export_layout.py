@@ -20,7 +20,7 @@ def shipped() -> Checked:
 def body(checked, number):
     """The marks of a page, counted from 1, without header and footer, from the top."""
     *_, bottom, top = edges(checked.reader.pages[number - 1])
-    page = [m for m in checked.pages[number - 1].marks if m.text.strip() or not m.text]
+    page = checked.pages[number - 1].marks
     return sorted((m for m in page if bottom < m.bottom < top), key=lambda m: -m.top)
 
 
