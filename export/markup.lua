@@ -11,7 +11,7 @@
 -- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
 -- the words around formulas), and `problems`, what is not as it was meant. The result of a
 -- formula has a `problem` if it is shown as its source. A link to one of the `labels` shows the
--- number of what is there; `links` are those to anything else in the document, and `anchors`
+-- number of what is there; `colours` are those of CSS by name; `links` are those to anything else in the document, and `anchors`
 -- what there is besides. The images numbered in `bare` have no description.
 
 local request = pandoc.json.decode(io.read("a"))
@@ -113,6 +113,8 @@ end
 -- HTML in words that Pandoc's reader takes as they are meant. It would fetch what is embedded.
 local function tamed(html)
   html = html:gsub("\\%$", "$"):gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
+  html = html:gsub("<font%f[^%w][^>]-color=[\"']?([#%w]+)[^>]*>", '<span style="color:%1">')
+    :gsub("</font>", "</span>")
   html = html:gsub("<p(%s[^>]*)>(.-)</p>", "<div%1><p>%2</p></div>")
   local function address(inside)
     local there = inside:match("%ssrc%s*=%s*[\"']?([^\"'%s>]+)")
@@ -126,6 +128,32 @@ local function tamed(html)
     html = html:gsub("<" .. tag .. "(%f[%s][^>]*)>", address)
   end
   return html
+end
+
+-- A colour that an element's style names, as Typst.
+local function colour(element, name)
+  local style = ";" .. (element.attributes.style or "")
+  local value = style:match("[;%s]" .. name .. "%s*:%s*([^;!]*[^;!%s])") or ""
+  local r, g, b = value:match("^rgba?%(%s*(%d+)[%s,]+(%d+)[%s,]+(%d+)")
+  local hex = value:match("^#%x+$") or request.colours[value:lower()]
+  return r and ("rgb(%s, %s, %s)"):format(r, g, b) or hex and ('rgb("%s")'):format(hex)
+end
+
+local function background(element)
+  return colour(element, "background%-color") or colour(element, "background")
+end
+
+-- A table whose cells Pandoc's writer colours as they are on the screen.
+local function coloured(table)
+  local rows = pandoc.List(table.head.rows) .. table.foot.rows
+  for _, body in ipairs(table.bodies) do rows:extend(body.head .. body.body) end
+  for _, row in ipairs(rows) do
+    for _, cell in ipairs(row.cells) do
+      cell.attributes["typst:fill"] = background(cell)
+      cell.attributes["typst:text:fill"] = colour(cell, "color")
+    end
+  end
+  return table
 end
 
 -- Whether the first letter of some words is Hebrew, Arabic or the like.
@@ -150,6 +178,9 @@ end
 -- A Div would be no wider than its text: its blocks, as they are placed on the screen.
 local function unfolded(div)
   local style, blocks = div.attributes.style or "", div.content:map(as_paragraph)
+  local ink, paper = colour(div, "color"), background(div)
+  if ink then blocks = wrapped("text(fill: " .. ink .. ")", blocks) end
+  if paper then blocks = wrapped("block(width: 100%, inset: 6pt, fill: " .. paper .. ")", blocks) end
   if div.classes:includes("alert") then return pandoc.BlockQuote(blocks) end
   if div.attributes.align == "center" or style:match("text%-align:%s*center") then
     return wrapped("centred", blocks)
@@ -218,9 +249,12 @@ local function convert(piece)
     Span = function(span)
       anchors:insert(span.identifier)
       span.identifier = ""
-      return span
+      local ink, paper = colour(span, "color"), background(span)
+      span.attributes["typst:text:fill"] = ink
+      if not paper then return span end
+      return { raw("#highlight(fill: " .. paper .. ")["), span, raw("]") }
     end,
-    Table = function(table) table.identifier = "" return table end,
+    Table = function(table) table.identifier = "" return coloured(table) end,
     Link = function(link)
       local name = link.target:match("^#(.+)$")
       if labels:includes(name) then

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+import css_inline
 import pypandoc
+from PIL import ImageColor
 
 from export.errors import ExportError, one_line
 from export.formulas import Formula, split
@@ -81,7 +83,8 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
             else:
                 words += part
         # Without the last line break, Pandoc misses the last row of a table.
-        request = {"text": words + "\n", "format": READERS[piece.mimetype]}
+        words = _with_its_colours(words, piece.mimetype) + "\n"
+        request = {"text": words, "format": READERS[piece.mimetype]}
         requests.append(request | {"lower": piece.lower, "leads": piece.leads})
     done = _pandoc(
         {"mark": mark, "labels": labels, "formulas": formulas, "pieces": requests}
@@ -115,6 +118,13 @@ def _parts(piece: Piece) -> list[str | Formula]:
         part.source if isinstance(part, Formula) and _TEXT.match(part.source) else part
         for part in parts
     ]
+
+
+def _with_its_colours(text: str, mimetype: str) -> str:
+    """HTML in which each element has the colours that a style sheet gives it."""
+    if mimetype == "text/html" and "<style" in text and "color" in text:
+        return css_inline.inline(text, load_remote_stylesheets=False)
+    return text
 
 
 def _notebook(piece: Piece) -> str:
@@ -175,7 +185,7 @@ def _pandoc(request: dict) -> dict:
     try:
         done = subprocess.run(
             [pypandoc.get_pandoc_path(), "lua", script],
-            input=json.dumps(request).encode(),
+            input=json.dumps(request | {"colours": ImageColor.colormap}).encode(),
             capture_output=True,
             timeout=PATIENCE,
         )

@@ -59,7 +59,9 @@ def read_text(pdf: bytes) -> str:
 def _letters(page: PdfTextPage) -> list[str]:
     """The letters of a page; a zero stands for one that no font has."""
     numbers = range(page.count_chars())
-    return [chr(raw.FPDFText_GetUnicode(page, number)) for number in numbers]
+    letters = [chr(raw.FPDFText_GetUnicode(page, number)) for number in numbers]
+    # PDFium takes a hyphen at a line's end for one that only divides a word.
+    return ["-" if letter == "\x02" else letter for letter in letters]
 
 
 def _read(page: PdfTextPage) -> Page:

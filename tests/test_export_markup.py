@@ -175,6 +175,32 @@ def test_right_to_left_words_have_their_direction():
     assert "#rtl[\nabc" in piece.typst and "#rtl[\nمرحبا" in piece.typst
 
 
+def test_colours_of_words_boxes_and_cells_are_those_of_the_screen():
+    words, box, sheet, inline, prose = converted(
+        'a <span style="color:red">b</span> <font size="2" color=GREEN>c</font> '
+        '<span style="background: rgb(1, 2, 3) !important">d</span>',
+        '<div style="background-color:#EEF; color: rgba(9,8,7,.5)">in</div>\n\nout',
+        "<style>#T_1 td {background-color: yellow} #c {color: #f1f1f1}</style>"
+        '<table id="T_1"><tr><th>h</th></tr><tr><td id="c">1 $x_1$</td></tr></table>',
+        '<table><tr><td style="color: no-such; background-color: #08f">2</td></tr>'
+        '<tr><th style="font-weight:bold">3</th></tr></table>',
+        "`color: red` <b style='color:red'>bold</b> and color: red",
+        mimetypes=["text/markdown"] * 2 + ["text/html"] * 2 + ["text/markdown"],
+    )
+    assert '#text(fill: rgb("#ff0000"))[b]' in words.typst
+    assert '#text(fill: rgb("#008000"))[c]' in words.typst
+    assert "#highlight(fill: rgb(1, 2, 3))[d]" in words.typst
+    inside, outside = "".join(box.typst.split()).split("]]")
+    assert inside == (
+        '#block(width:100%,inset:6pt,fill:rgb("#EEF"))[#text(fill:rgb(9,8,7))[in'
+    )
+    assert outside == "out"
+    cell = 'table.cell(fill: rgb("#ffff00"))[#set text(fill: rgb("#f1f1f1")); 1 $x_1$]'
+    assert cell in sheet.typst and "[h]" in sheet.typst
+    assert 'table.cell(fill: rgb("#08f"))[2]' in inline.typst and "[3]" in inline.typst
+    assert "fill" not in prose.typst
+
+
 def test_sizes_of_images_are_those_of_the_screen():
     [piece] = pieces_of(
         '<img src="a" width="300"> <img src="a" width="50%"> <img src="a" height=60>'

@@ -2,6 +2,7 @@
 
 import pytest
 
+from export.pages import read_text
 from export_samples import build, code, save, squeezed, stdout
 
 pytestmark = pytest.mark.export
@@ -21,3 +22,14 @@ def test_pages_are_read_as_pypdf_reads_them(built):
         ours, theirs = squeezed(checked.text(number)), squeezed(page.extract_text())
         if not pictures:
             assert sorted(ours) == sorted(theirs)
+
+
+def test_a_hyphen_at_the_end_of_a_line_is_read_back(tmp_path):
+    """Some of these words of code are broken there, on the page and in the appendix."""
+    words = [f"{'ab' * n}-{'cd' * (20 - n)}" for n in range(1, 20)]
+    path = save(tmp_path / "a.ipynb", "# A", code(f"x = '{' '.join(words)}'"))
+    _, pdf, checked = build(path)
+    text = squeezed(read_text(pdf))
+    marks = [mark.text for page in checked.pages for mark in page.marks]
+    assert any(text.endswith("ab-") for text in marks)
+    assert all(text.count(word) == 2 for word in words)
