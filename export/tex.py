@@ -288,6 +288,12 @@ _CALLS = {  # of one argument
 _STYLES = {  # to the end of the group
     "\\displaystyle": "display(", "\\textstyle": "inline(",
     "\\scriptstyle": "script(", "\\scriptscriptstyle": "sscript(",
+} | {
+    f"\\{size}": f"text(size: #{points}pt, "
+    for size, points in {
+        "tiny": 5, "scriptsize": 7, "footnotesize": 8, "small": 9, "normalsize": 10,
+        "large": 12, "Large": 14.4, "LARGE": 17.3, "huge": 20.7, "Huge": 24.9,
+    }.items()
 }  # fmt: skip
 _FONTS = {  # to the end of the group
     "\\rm": "\\mathrm", "\\bf": "\\mathbf", "\\it": "\\mathit", "\\tt": "\\mathtt",
@@ -611,6 +617,8 @@ class _Writer:
             self.argument(nodes)
             token += f"[{self.row(_between(nodes, '[', ']'))}]"
         takes = token.startswith("\\sqrt") or token in _WITH_GROUPS
+        if takes and str(_next(nodes)) in _SYMBOLS:
+            token += f"{{{self.operand(nodes)}}}"
         while takes and nodes and isinstance(nodes[0], list):
             token += f"{{{self.row(nodes.pop(0))}}}"
         return token if token.endswith("}") else token + " "

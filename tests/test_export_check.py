@@ -44,6 +44,14 @@ def faults(write_up: WriteUp, source: str | None = None) -> str:
     return str(raised.value)
 
 
+def test_a_denominator_in_the_last_line_of_a_page_is_within_it(tmp_path):
+    words = " and ".join([r"$\frac{1}{\frac{2}{q}}$, $\frac{1}{2}$"] * 1500)
+    _, _, checked = build(save(tmp_path / "a.ipynb", "# A", words))
+    marks = [mark for page in checked.pages for mark in page.marks]
+    assert len(checked.pages) > 4
+    assert min(mark.bottom for mark in marks if mark.bottom > 45) < 57
+
+
 def test_the_check_finds_what_is_wrong(built):
     write_up, _, _ = built
     source = write_up.source
