@@ -56,7 +56,8 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
         if in_html:
             tex = html.unescape(tex)
         display = bool(match["open"]) and match["open"].lstrip("\\") not in ("$", "(")
-        parts += [text[start : match.start()], Formula(tex.strip(), display, source)]
+        tex = re.sub(r"^\s+|(?<!\\)\s+$", "", tex)  # not the space in a last "\\ "
+        parts += [text[start : match.start()], Formula(tex, display, source)]
         start = position
     return [*parts, text[start:]]
 

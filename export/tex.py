@@ -365,10 +365,11 @@ class _Writer:
         environment = self.outermost(nodes)
         if environment is not None:
             return environment
-        if display and len(lines := _split(nodes, "\\\\")) > 1:
-            aligned = any(len(_split(line, "&")) > 1 for line in lines)
+        lines = _without_gaps(_split(nodes, "\\\\"))
+        aligned = any(len(_split(line, "&")) > 1 for line in lines)
+        if display and (aligned or len(lines) > 1):
             return self.lines("aligned" if aligned else "gathered", lines)
-        return self.row(nodes)
+        return self.row(nodes if lines[1:] else lines[0])
 
     def outermost(self, nodes: list) -> str | None:
         """The formula, if it is one environment of lines and nothing else."""
