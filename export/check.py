@@ -11,6 +11,7 @@ from typing import Any
 from pypdf import PageObject, PdfReader
 
 from export.errors import ExportError
+from export.literals import CONTROLS
 from export.pages import read_pages
 
 # The left, right, lower and upper edge of the text in points on US Letter, upright and
@@ -86,7 +87,7 @@ class Checked:
             raise ExportError(fault)
 
     def _printed(self, words: str) -> str:
-        return _squeezed(words.translate(self.names))
+        return _squeezed(words.translate(CONTROLS).translate(self.names))
 
     def _cover(self, wanted: Mapping[str, str]) -> Iterator[str]:
         for what, words in wanted.items():
@@ -195,7 +196,7 @@ def _squeezed(text: str) -> str:
     text = unicodedata.normalize("NFKD", text).replace("’", "'").replace("‘", "'")
     text = text.replace("“", '"').replace("”", '"')
     text = "".join(char for char in text if not unicodedata.combining(char))
-    return re.sub(r"[\s\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f]", "", text)
+    return re.sub(r"[\s\u00ad\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]", "", text)
 
 
 def _found(wanted: str, text: str, start: int = 0) -> int:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import typst  # noqa: F401 (needed by its process: if it is missing, better known here)
 
 from export.errors import ExportError, bounded, one_line
-from export.literals import typst_string
+from export.literals import CONTROLS, typst_string
 from export.pages import read_text
 
 UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
@@ -54,16 +54,17 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
     """
     warnings: list[str] = []
     names: dict[str, str] = {}
+    source = source.translate(CONTROLS)
     standards, system_fonts = [UNIVERSAL], False
     lacking: set[str] = set()  # in the fonts that come with Typst
     for _ in range(MOST_FAULTS):
         cells, error = _cells(source), None
         try:
             pdf = compile_typst(source, files, standards, system_fonts=system_fonts)
-            found = set() if standards else _not_printed(pdf, source)
+            found = set() if standards else _not_printed(pdf, cells)
         except ExportError as refusal:
             error, found = refusal, _without_font(refusal)
-        found -= set("".join(files))
+        found -= set("".join([*files, *names.values()]))
         if found and not lacking:
             lacking, system_fonts = found, True
         elif gone := found & set(source):  # and not what has a name in Typst
@@ -95,12 +96,13 @@ def _without_refused(
     return cells[0] + "".join(f"// Cell: {where}\n{text}" for where, text in pairs)
 
 
-def _not_printed(pdf: bytes, source: str) -> set[str]:
+def _not_printed(pdf: bytes, cells: list[str]) -> set[str]:
     """The characters that no font has, where Typst does not name them."""
     text = read_text(pdf)
     if "\0" not in text:  # which stands in the place of each
         return set()
-    return {c for c in set(source) - set(text) if c > "\x7f" and not c.isspace()}
+    unseen = set("".join(cells[2::2])) - set(text)
+    return {char for char in unseen if char > "\x7f" and not char.isspace()}
 
 
 def _without_font(error: ExportError) -> set[str]:

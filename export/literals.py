@@ -22,6 +22,9 @@ _STYLES = [  # the first that fits; the letters are those of style.typ
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
 _LINE_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
 
+# Typst prints no control character: ␛ and its like stand in their places.
+CONTROLS = {n: 0x2400 + n for n in range(32) if not 9 <= n <= 13} | {127: "␡"}
+
 
 def typst_string(text: str) -> str:
     """`text` as a string literal in Typst's code."""

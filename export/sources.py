@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import sysconfig
 import tokenize
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def local_modules(
     """
     found: dict[Path, Path] = {}
     waiting = [
-        (path.parent.resolve(), TransformerManager().transform_cell(cell.source))
+        (path.parent.resolve(), _python(cell.source))
         for path, notebook in zip(paths, notebooks)
         for cell in notebook.cells
         if cell.cell_type == "code"
@@ -127,11 +128,20 @@ def _read(path: Path) -> str:
         raise ExportError(f"{path}: {error}") from None
 
 
+def _python(source: str) -> str:
+    """The code of a cell without IPython's own commands; empty if it is no code."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            return TransformerManager().transform_cell(source)
+        except SyntaxError:
+            return ""
+
+
 def _imported(source: str) -> Iterable[str]:
     """The top-level names of the modules that some code imports."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # is no code
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -44,6 +44,13 @@ def faults(write_up: WriteUp, source: str | None = None) -> str:
     return str(raised.value)
 
 
+def test_signs_that_take_no_room_are_no_fault(tmp_path):
+    """A byte order mark, joiners, line breaks of other systems, ligatures, accents."""
+    lines = "\ufeffx = 'a\u200bb'\ny\x0b=\x0c1\u2028\x85z = 'ﬁ ½ e\u0301'  # \u2060b\u3000c"
+    cells = code(lines), code(lines.replace("\n", " "))
+    build(save(tmp_path / "a.ipynb", "# A", *cells))  # which finds them in the appendix
+
+
 def test_a_denominator_in_the_last_line_of_a_page_is_within_it(tmp_path):
     words = " and ".join([r"$\frac{1}{\frac{2}{q}}$, $\frac{1}{2}$"] * 1500)
     _, _, checked = build(save(tmp_path / "a.ipynb", "# A", words))

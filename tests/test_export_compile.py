@@ -40,6 +40,21 @@ def test_a_sign_that_no_font_has_becomes_its_name(tmp_path):
     assert "no font on this computer has" in compiled.warnings[0]
 
 
+def test_a_control_character_is_shown_by_its_sign_or_its_name(
+    tmp_path, built_in_fonts
+):
+    cells = code("x = '\x1c'\ny = '\x00\x7f'  # – 🐌"), "in words\x1b, $a\x01$"
+    path = save(tmp_path / "a.ipynb", "# A", *cells)
+    cover = Cover(statement="S")
+    write_up = make_write_up([path], [nbformat.read(path, 4)], cover, "w")
+    compiled = compile_with_fonts(write_up.source, write_up.files)
+    assert Checked(compiled.pdf, compiled.names).faults(write_up.expected) == []
+    assert {"␜": "‹symbol for file separator›", "🐌": "‹snail›"}.items() <= (
+        compiled.names.items()
+    )
+    assert "–" not in compiled.names and any("␛" in line for line in compiled.warnings)
+
+
 def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch):
     # Whether this computer has a Chinese font does not matter here.
     asked = []

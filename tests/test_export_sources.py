@@ -49,6 +49,17 @@ def test_magics_and_broken_cells_do_not_hide_an_import(tmp_path):
     assert names(found, tmp_path) == ["mine.py"]
 
 
+@pytest.mark.parametrize(
+    "broken",
+    ["if x:\n    a\n  b", "x = '", "\x1cimport no", "a\x00b", "(" * 5000, "é\x0c b"],
+)
+def test_what_is_no_code_hides_no_import(tmp_path, recwarn, broken):
+    (tmp_path / "mine.py").write_text("x = 1\n")
+    path = save(tmp_path / "a.ipynb", code(broken), code("import mine"))
+    found = local_modules([path], [nbformat.read(path, 4)])
+    assert names(found, tmp_path) == ["mine.py"] and not recwarn.list
+
+
 def test_a_module_in_no_encoding_is_named(tmp_path):
     (tmp_path / "mine.py").write_bytes(b"x = '\xff'\n")
     path = save(tmp_path / "a.ipynb", code("import mine"))
