@@ -46,7 +46,7 @@ def faults(write_up: WriteUp, source: str | None = None) -> str:
 
 def test_signs_that_take_no_room_are_no_fault(tmp_path):
     """A byte order mark, joiners, line breaks of other systems, ligatures, accents."""
-    lines = "\ufeffx = 'a\u200bb'\ny\x0b=\x0c1\u2028\x85z = 'ﬁ ½ e\u0301'  # \u2060b\u3000c"
+    lines = "\ufeffx = 'a\u200bb'\ny\x0b=\x0c1\u2028\x85z='ﬁ ½ e\u0301'  #\u2060b\u3000"
     cells = code(lines), code(lines.replace("\n", " "))
     build(save(tmp_path / "a.ipynb", "# A", *cells))  # which finds them in the appendix
 
