@@ -6,6 +6,7 @@ What train promises by itself is asked of both functions in test_training.py.
 import inspect
 import threading
 import tracemalloc
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -119,6 +120,61 @@ def test_no_thread_is_left_behind(pays):
         else:
             train(*arguments, step_size=step_size, batch_size=7, rng=0)
         assert threading.active_count() == before
+
+
+class Pool:
+    """In the place of a pool of threads: notes what it is asked for, begins nothing."""
+
+    submitted = 0
+
+    def __call__(self, workers):
+        self.workers = workers
+        return self
+
+    def submit(self, function, *arguments):
+        self.submitted += 1
+        return Future()
+
+    def shutdown(self, **options):
+        self.options = options
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("way", ["products", "full passes", "no test set"])
+def test_who_does_what_and_when(monkeypatch, way):
+    """At most ROOM chunks wait, the caller helps with the last block first."""
+    events, pool, update, follow = [], Pool(), nn_faster._update, nn_faster._follow
+
+    def noting_update(*arguments):
+        events.append("update")
+        return update(*arguments)
+
+    def noting_follow(block, W, b, steps):
+        events.append(f"{len(block.labels)} images, {len(steps)} steps")
+        return follow(block, W, b, steps)
+
+    for name, value in {
+        "CHUNK": 3, "ROOM": 2, "IMAGES": 10, "FOLLOWERS": 7, "ThreadPoolExecutor": pool,
+        "_products_pay": lambda *arguments: way != "full passes",
+        "_update": noting_update, "_follow": noting_follow,
+        "tqdm": Bar(lambda: events.append("bar")),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(nn_faster, name, value)
+    X, y, *test_set, weights, biases, activations = data_and_network((9, 4, 1), 0)
+    if way == "no test set":
+        test_set = None, None
+    train(X, y, *test_set, weights, biases, activations, batch_size=20, num_epochs=4)
+
+    steps = 1 if way == "full passes" else 3
+    chunk = ["update"] * steps
+    followed = [f"{m} images, {steps} steps" for m in (5, 10, 10)] + ["bar"]
+    if way == "no test set":
+        assert events == (chunk + ["bar"]) * 4
+    else:
+        chunks = 12 // steps
+        assert events == 2 * chunk + (chunk + followed) * (chunks - 2) + 2 * followed
+    assert pool.workers == 7 and pool.options == {"cancel_futures": True}
+    assert pool.submitted == {"products": 12}.get(way, 0)
 
 
 def blas_threads():
