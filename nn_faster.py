@@ -85,10 +85,10 @@ def train(
     If the activations are not ReLUs and then one sigmoid, or if images, weights and
     biases differ in dtype, nn_helpers.train itself runs.
     """
+    # Refuses what does not fit.
     plain.sgd(X_train, y_train, weight_matrices, biases, activations,
-              batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,
-              rng=rng)  # refuses what does not fit
-    X, y = check.floats("X_train", X_train), np.asarray(y_train, float)
+              batch_size=batch_size, step_size=step_size, num_epochs=num_epochs)
+    X, y = check.floats("X_train", X_train), np.asarray(y_train)
     test_set = check.test_set(X_test, y_test, X)
     W, *later = (check.floats("W", W).copy() for W in weight_matrices)
     bs = [check.floats("b", b).copy() for b in biases]

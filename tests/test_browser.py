@@ -108,7 +108,7 @@ def write_quick_notebook(folder):
 
 
 def train_fewer_networks(path):
-    """Have (e) train for three seeds; what twenty give, a run of all notebooks tells."""
+    """Have (e) train for three seeds: what twenty give is seen in test_notebooks."""
     before, twenty, after = path.read_text(encoding="utf-8").partition("range(20)")
     assert before.endswith("seeds = ") and twenty
     path.write_text(f"{before}range(3){after}", encoding="utf-8")
