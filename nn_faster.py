@@ -203,7 +203,7 @@ def _update(
         x, W = inputs[k], Ws[k]
         moved = x.T @ step_delta
         Ws[k] = np.subtract(W, moved, out=moved)
-        bs[k] = bs[k] - step_delta.sum(axis=0, keepdims=True)
+        bs[k] = bs[k] - step_delta.sum(axis=0)
         if k > 0:
             step_delta = (step_delta @ W.T) * (x > 0)
     for a in Ws + bs:

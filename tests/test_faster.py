@@ -293,6 +293,7 @@ def test_after_two_runs_at_once_the_threads_are_as_before(
         # 6 * 4 + T * 2 * 3 <= T * 4 * 3 from T = 4 on, and an epoch has 3 timesteps
         ({"num_epochs": 1}, "full"),
         ({"num_epochs": 0}, "full"),
+        ({"N": 8, "num_epochs": 1}, "full"),  # 32 + 4 * 6 > 4 * 12, if not for 5 images
         ({"batch_size": 3, "num_epochs": 3}, "full"),  # 24 + 6 * 9 > 6 * 12
         ({"batch_size": 3, "num_epochs": 4}, "products"),
         ({"batch_size": 4, "num_epochs": 99}, "full"),
