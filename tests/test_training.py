@@ -533,6 +533,19 @@ def test_other_activations_train_the_plain_way(train):
     assert all(np.array_equal(history[name], plain[name]) for name in CURVES)
 
 
+def test_an_output_of_one_half_is_a_three_in_the_record_too(train):
+    """From zeros, and with as many threes as nines, every output stays one half."""
+    weights = [np.zeros((3, 2)), np.zeros((2, 1))]
+    biases = [np.zeros((1, 2)), np.zeros((1, 1))]
+    X, y = np.arange(12.0).reshape(4, 3), np.array([0, 1, 0, 1])
+    X_test, y_test = np.arange(15.0).reshape(5, 3), np.array([0, 1, 0.5, 1, 1])
+    *_, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
+                        batch_size=4, num_epochs=9, rng=0)
+    assert np.allclose(history["train_loss"], np.log(2), rtol=1e-15)
+    assert set(history["train_accuracy"]) == {0.5}
+    assert set(history["test_accuracy"]) == {0.4}
+
+
 def test_accuracy_exactly_at_one_half_and_between_the_labels():
     """One half is on the side of the threes, as output and as label."""
     beyond = np.nextafter(0.5, 1)
