@@ -8,6 +8,7 @@ import functools
 import re
 from collections.abc import Iterable
 
+from PIL import ImageColor
 from pygments import lex
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
@@ -29,6 +30,15 @@ CONTROLS = {n: 0x2400 + n for n in range(32) if not 9 <= n <= 13} | {127: "␡"}
 def typst_string(text: str) -> str:
     """`text` as a string literal in Typst's code."""
     return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
+
+
+def typst_colour(words: str) -> str | None:
+    """A colour of CSS in Typst's code; None if it is none."""
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(words)
+    except ValueError:
+        return None
+    return f'rgb("#{red:02x}{green:02x}{blue:02x}")'
 
 
 def typst_array(items: Iterable[object]) -> str:

@@ -11,8 +11,9 @@
 -- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
 -- the words around formulas), and `problems`, what is not as it was meant. The result of a
 -- formula has a `problem` if it is shown as its source. A link to one of the `labels` shows the
--- number of what is there; `colours` are those of CSS by name; `links` are those to anything else in the document, and `anchors`
--- what there is besides. The images numbered in `bare` have no description.
+-- number of what is there; `links` are those to anything else in the document, and `anchors`
+-- what there is besides. The images numbered in `bare` have no description. The request's
+-- `colours` are those that CSS has names for, in Typst.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -135,8 +136,12 @@ local function colour(element, name)
   local style = ";" .. (element.attributes.style or "")
   local value = style:match("[;%s]" .. name .. "%s*:%s*([^;!]*[^;!%s])") or ""
   local r, g, b = value:match("^rgba?%(%s*(%d+)[%s,]+(%d+)[%s,]+(%d+)")
-  local hex = value:match("^#%x+$") or request.colours[value:lower()]
-  return r and ("rgb(%s, %s, %s)"):format(r, g, b) or hex and ('rgb("%s")'):format(hex)
+  if r then
+    return ("rgb(%d, %d, %d)"):format(math.min(r + 0, 255), math.min(g + 0, 255), math.min(b + 0, 255))
+  end
+  local digits = #(value:match("^#(%x+)$") or "")
+  if digits == 3 or digits == 4 or digits == 6 or digits == 8 then return 'rgb("' .. value .. '")' end
+  return request.colours[value:lower()]
 end
 
 local function background(element)

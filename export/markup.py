@@ -16,7 +16,7 @@ from PIL import ImageColor
 
 from export.errors import ExportError, one_line
 from export.formulas import Formula, split
-from export.literals import typst_string
+from export.literals import typst_colour, typst_string
 from export.tex import Refused, Scope, rewrite
 
 # What JupyterLab understands, except for formulas, which are found before.
@@ -182,10 +182,11 @@ def _reason(message: str) -> str:
 
 def _pandoc(request: dict) -> dict:
     script = Path(__file__).with_name("markup.lua")
+    request["colours"] = {name: typst_colour(name) for name in ImageColor.colormap}
     try:
         done = subprocess.run(
             [pypandoc.get_pandoc_path(), "lua", script],
-            input=json.dumps(request | {"colours": ImageColor.colormap}).encode(),
+            input=json.dumps(request).encode(),
             capture_output=True,
             timeout=PATIENCE,
         )

@@ -12,9 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
-from PIL import ImageColor
-
-from export.literals import typst_array, typst_string
+from export.literals import typst_array, typst_colour, typst_string
 
 MOST_TOKENS = 20_000  # of a formula, its macros expanded
 
@@ -539,12 +537,10 @@ class _Writer:
             _between(nodes, "[", "]")
         colour = "".join(self.argument(nodes)).strip()
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
-        try:
-            red, green, blue, *_ = ImageColor.getrgb(colour)
-        except ValueError:
+        fill = typst_colour(colour)
+        if fill is None:
             return f"{{{inside}}}"
-        fill = f'text(fill: #rgb("#{red:02x}{green:02x}{blue:02x}"), '
-        return self.call(fill, inside) if inside.strip() else ""
+        return self.call(f"text(fill: #{fill}, ", inside) if inside.strip() else ""
 
     def space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""

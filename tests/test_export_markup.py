@@ -201,6 +201,16 @@ def test_colours_of_words_boxes_and_cells_are_those_of_the_screen():
     assert "fill" not in prose.typst
 
 
+def test_a_colour_is_the_same_in_words_and_formulas_and_a_wrong_one_is_none():
+    formula, words, wrong = converted(
+        r"${\color{red} x}$", '<b><span style="color:red">x</span></b>',
+        '<span style="color:#12345">a</span><span style="color:rgb(300,0,0)">b</span>',
+    )  # fmt: skip
+    assert 'text(fill: #rgb("#ff0000"), ' in formula.typst
+    assert '#text(fill: rgb("#ff0000"))[x]' in words.typst
+    assert wrong.typst.strip() == "a#text(fill: rgb(255, 0, 0))[b]"
+
+
 def test_sizes_of_images_are_those_of_the_screen():
     [piece] = pieces_of(
         '<img src="a" width="300"> <img src="a" width="50%"> <img src="a" height=60>'

@@ -6,7 +6,6 @@ What train promises by itself is asked of both functions in test_training.py.
 import inspect
 import threading
 import tracemalloc
-from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nn_faster
 import nn_helpers
-from networks import activations_for, nearest_corner, random_network
+from networks import IdlePool, activations_for, nearest_corner, random_network
 from nn_faster import nn_finite_difference_checker, train
 from nn_helpers import (
     create_bias_vectors,
@@ -122,28 +121,11 @@ def test_no_thread_is_left_behind(pays):
         assert threading.active_count() == before
 
 
-class Pool:
-    """In the place of a pool of threads: notes what it is asked for, begins nothing."""
-
-    submitted = 0
-
-    def __call__(self, workers):
-        self.workers = workers
-        return self
-
-    def submit(self, function, *arguments):
-        self.submitted += 1
-        return Future()
-
-    def shutdown(self, **options):
-        self.options = options
-
-
 @pytest.mark.e
 @pytest.mark.parametrize("way", ["products", "full passes", "no test set"])
 def test_who_does_what_and_when(monkeypatch, way):
     """At most ROOM chunks wait, the caller helps with the last block first."""
-    events, pool, update, follow = [], Pool(), nn_faster._update, nn_faster._follow
+    events, pool, update, follow = [], IdlePool(), nn_faster._update, nn_faster._follow
 
     def noting_update(*arguments):
         events.append("update")

@@ -4,7 +4,6 @@ What train promises is asked of both, the plain one and the one of nn_faster.
 """
 
 import sys
-from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from threadpoolctl import threadpool_limits
 import nn_checks
 import nn_faster
 import nn_helpers
-from networks import activations_for, random_network
+from networks import IdlePool, activations_for, random_network
 from nn_helpers import (
     accuracy,
     backward_pass,
@@ -233,26 +232,13 @@ def bar(monkeypatch):
     return Bar
 
 
-class NobodyElse:
-    """A pool that begins nothing, so that each run strikes the same lines in turn."""
-
-    def __init__(self, workers):
-        pass
-
-    def submit(self, function, *arguments):
-        return Future()
-
-    def shutdown(self, cancel_futures):
-        pass
-
-
 @pytest.mark.parametrize("with_test_set", [True, False])
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
     train, monkeypatch, with_test_set
 ):
     """Strike at each line that runs from the first update on."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
-    monkeypatch.setattr(nn_faster, "ThreadPoolExecutor", NobodyElse)
+    monkeypatch.setattr(nn_faster, "ThreadPoolExecutor", IdlePool())
     X, y, X_test, y_test, weights, biases = network()
     test_set = (X_test, y_test) if with_test_set else (None, None)
     arguments = X, y, *test_set, weights, biases, ACTIVATIONS
