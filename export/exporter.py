@@ -13,6 +13,7 @@ from traitlets.config import Application, Config
 from export.compile import compile_with_fonts
 from export.errors import ExportError, one_line
 from export.literals import typst_code, typst_string
+from export.read import whole
 from export.typeset import RAW, TYPST, Typeset
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -73,7 +74,7 @@ class TypstExporter(TemplateExporter):
         Raises ExportError if there is none; `jupyter nbconvert` ends with one line.
         """
         try:
-            output, resources = self.converted(nb, resources, **kw)
+            output, resources = self.converted(whole(nb), resources, **kw)
         except ExportError as error:
             self._refuse(error)
         for warning in resources["warnings"]:

@@ -1,9 +1,10 @@
 """What is no notebook is named."""
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from export import ExportError
-from export.read import read_notebook
+from export import ExportError, TypstExporter
+from export.read import notebook_bytes, read_notebook
 
 pytestmark = pytest.mark.export
 
@@ -29,3 +30,21 @@ def test_a_damaged_notebook_is_named(tmp_path, content, reason):
         read_notebook(path)
     assert str(raised.value).startswith(f"{path}: {reason}")
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
+    cell = new_code_cell(
+        "'HALF'  # a \\ud83d in words stays", execution_count=1,
+        outputs=[new_output("stream", text="HALF and WHOLE")],
+    )  # fmt: skip
+    notebook = new_notebook(cells=[new_markdown_cell("# A HALF"), cell])
+    content = notebook_bytes(notebook).replace(b"HALF", rb"\ud83d")
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(content.replace(b"WHOLE", rb"\ud83d\ude00"))
+    read = read_notebook(path)
+    assert read.cells[0].source == "# A \ufffd"
+    assert read.cells[1].source == "'\ufffd'  # a \\ud83d in words stays"
+    assert read.cells[1].outputs[0].text == "\ufffd and \U0001f600"
+    read.cells[0].source = "# A \ud83d"  # as JupyterLab's server hands it on
+    source, _ = TypstExporter().from_notebook_node(read)
+    assert "A \ufffd" in source
