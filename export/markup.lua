@@ -209,6 +209,17 @@ local function sizes(attributes)
   return found
 end
 
+-- The written levels of the headings that the next one may stand below.
+local open = pandoc.List()
+
+-- The level of a heading among those before it, of which, unlike in what people write,
+-- none is left out: the second of # and ### is on level 2.
+local function level_among(written)
+  while #open > 0 and open[#open] >= written do open:remove() end
+  open:insert(written)
+  return #open
+end
+
 local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
 
 local function convert(piece)
@@ -238,13 +249,15 @@ local function convert(piece)
   end)
   document = document:walk {
     Header = function(header)
-      header.level = header.level + piece.lower
+      local written = header.level + piece.lower
+      header.level = level_among(written)
       if header.level == 1 then
         titles:insert((parts_of(pandoc.utils.stringify(header))))
       end
       anchors:insert((pandoc.utils.stringify(header):gsub(" ", "-")))
       header.identifier = "" -- cells are typeset apart: labels could clash
-      return header
+      if written == 1 then return header end
+      return wrapped(("as-on-level(%d)"):format(written), { header })
     end,
     Para = function(paragraph)
       if right_to_left(pandoc.utils.stringify(paragraph)) then

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_raw_cell
+from nbformat.v4 import new_markdown_cell, new_notebook, new_raw_cell
 from pypdf import PdfReader
 
+from export import TypstPDFExporter
 from export.compile import compile_typst, compile_with_fonts
 from export.pages import tagged
 from export_samples import (
@@ -86,7 +87,8 @@ def test_what_is_attached_is_described(shipped):
     [
         ([code("x", figure(None))], "cell 1: a picture has no description"),
         ([f"![]({DATA})"], "cell 1: a picture has no description"),
-        (["# A\n\n#### Too deep"], "cell 1: PDF/UA-1 error: skipped from heading"),
+        (["# A", new_raw_cell("=== B", metadata={"raw_mimetype": "text/x-typst"})],
+         "cell 2: PDF/UA-1 error: skipped from heading"),
         ([new_raw_cell("$x$", metadata={"raw_mimetype": "text/x-typst"})], ""),
     ],
 )
@@ -99,6 +101,41 @@ def test_what_keeps_a_notebook_from_it_is_named_and_it_does_not_claim_it(
     assert b"/StructTreeRoot" in pdf or PdfReader(io.BytesIO(pdf)).root_object[
         "/StructTreeRoot"
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "levels"),
+    [
+        (["# A\n\n#### B\n\nwords\n\n#### C", "## D", "### E", "# F"], "122231"),
+        (["## A\n\nwords", "# B\n\nwords\n\n### C\n\n## D"], "1122"),
+        (["# A", code("x", display("text/html", "<h1>B</h1><h4>C</h4>")), "## D"],
+         "1232"),
+        (["# A", "<h3>B</h3>\n\nwords\n\n<div>\n\n###### C\n\n</div>", "### D"],
+         "1232"),
+    ],
+)  # fmt: skip
+def test_headings_that_leave_out_a_level_keep_their_looks_and_are_counted(
+    tmp_path, cells, levels
+):
+    cells = [new_markdown_cell(c) if isinstance(c, str) else c for c in cells]
+    pdf, resources = TypstPDFExporter().from_notebook_node(new_notebook(cells=cells))
+    assert resources["warnings"] == [] and says_it_is_universal(pdf)
+    headings = [f"/H{level}" for level in range(1, 7)]
+    found = elements(PdfReader(io.BytesIO(pdf)), *headings)
+    assert "".join(element["/S"][2:] for element in found) == levels
+
+
+def test_a_heading_is_as_large_as_it_was_written_to_be(tmp_path):
+    text = "# A\n\n### three\n\nwords\n\n## two\n\nwords\n\n##### five"
+    _, pdf, _ = build(save(tmp_path / "a.ipynb", text))
+    sizes = {}
+
+    def remember(words, _, matrix, __, size):
+        sizes[words.strip()] = round(size * abs(matrix[3]), 1)
+
+    PdfReader(io.BytesIO(pdf)).pages[2].extract_text(visitor_text=remember)
+    written = ("A", "two", "three", "five", "words")
+    assert [sizes[words] for words in written] == [18, 12.5, 10.5, 10, 10]
 
 
 def test_descriptions_are_taken_from_wherever_people_put_them(tmp_path):
