@@ -99,9 +99,10 @@ local function keep_together(blocks, leads)
   return kept
 end
 
--- What is no dash or ellipsis by now must not become one.
+-- What is no dash or ellipsis by now must not become one; and after a call of Typst's, as in
+-- $x$.shape, a full stop must not ask for a field of its result.
 local function insert_words(inlines, words)
-  if not (words:find("--", 1, true) or words:find("...", 1, true)) then
+  if not (words:find("--", 1, true) or words:find("...", 1, true) or words:find("^%.")) then
     inlines:insert(pandoc.Str(words))
     return
   end
@@ -113,6 +114,13 @@ end
 
 -- HTML in words that Pandoc's reader takes as they are meant. It would fetch what is embedded.
 local function tamed(html)
+  html = html:gsub("<(h%d)(%f[^%w][^>]*)>(.-)</%1>", function(tag, attributes, inside)
+    local words, blocks = inside:gsub("</?center>", "")
+    words = words:gsub("</?div%f[^%w][^>]*>", ""):gsub("</?p%f[^%w][^>]*>", "")
+    local heading = "<" .. tag .. attributes .. ">" .. words .. "</" .. tag .. ">"
+    local centred = blocks > 0 or attributes:find("center")
+    return centred and "<center>" .. heading .. "</center>" or heading
+  end)
   html = html:gsub("\\%$", "$"):gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
   html = html:gsub("<font%f[^%w][^>]-color=[\"']?([#%w]+)[^>]*>", '<span style="color:%1">')
     :gsub("</font>", "</span>")
@@ -159,6 +167,12 @@ local function coloured(table)
     end
   end
   return table
+end
+
+-- A table that is made to fit on its page.
+local function fitted(table)
+  local typst = pandoc.write(pandoc.Pandoc { table }, format, writer)
+  return pandoc.RawBlock("typst", (typst:gsub("#table%(", "#fitted(", 1)))
 end
 
 -- Whether the first letter of some words is Hebrew, Arabic or the like.
@@ -249,12 +263,17 @@ local function convert(piece)
   end)
   document = document:walk {
     Header = function(header)
+      local pictures_apart = header:walk { Image = function() return {} end }
+      local words = pandoc.utils.stringify(pictures_apart)
+      if not words:match("%S") then return pandoc.Para(header.content) end
+      -- A bookmark would end there.
+      header = header:walk { LineBreak = function() return pandoc.Space() end }
       local written = header.level + piece.lower
       header.level = level_among(written)
       if header.level == 1 then
-        titles:insert((parts_of(pandoc.utils.stringify(header))))
+        titles:insert((parts_of(words)))
       end
-      anchors:insert((pandoc.utils.stringify(header):gsub(" ", "-")))
+      anchors:insert((words:gsub(" ", "-")))
       header.identifier = "" -- cells are typeset apart: labels could clash
       if written == 1 then return header end
       return wrapped(("as-on-level(%d)"):format(written), { header })
@@ -315,6 +334,7 @@ local function convert(piece)
       return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,
   }
+  document = document:walk { Table = fitted }
   return {
     typst = pandoc.write(document, format, writer),
     images = images,

@@ -112,11 +112,12 @@ def test_what_keeps_a_notebook_from_it_is_named_and_it_does_not_claim_it(
          "1232"),
         (["# A", "<h3>B</h3>\n\nwords\n\n<div>\n\n###### C\n\n</div>", "### D"],
          "1232"),
+        (["# [A](https://a.org) of\n\n" + 60 * "words\n\n"], "1"),  # again atop a page
+        (["# <center>A<br>and `b`</center>", "<h2 align='center'><p>C</p></h2>"], "12"),
+        (["# A\n\n##\n\n<h2>B<h2>\n\n## ![word](" + DATA + ")"], "12"),
     ],
 )  # fmt: skip
-def test_headings_that_leave_out_a_level_keep_their_looks_and_are_counted(
-    tmp_path, cells, levels
-):
+def test_headings_of_every_kind_are_heard_on_the_next_level_at_most(cells, levels):
     cells = [new_markdown_cell(c) if isinstance(c, str) else c for c in cells]
     pdf, resources = TypstPDFExporter().from_notebook_node(new_notebook(cells=cells))
     assert resources["warnings"] == [] and says_it_is_universal(pdf)

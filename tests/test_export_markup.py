@@ -141,6 +141,15 @@ def test_a_paragraph_after_a_div_is_one_and_alerts_and_centred_words_look_so():
     assert "Second.\n\nP.\n\nThird." in words
 
 
+def test_a_full_stop_after_any_markup_is_one():
+    text = text_of(
+        "$x$.shape **b**.T *i*.at(0) [l](https://a.org).c ~~s~~.len() `k`.d\n\n$$y$$.e",
+        code("x", display("text/html", "a<sup>2</sup>.f <mark>m</mark>.g <u>u</u>.h")),
+    )
+    assert "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.e" in text and "a2.fm.gu.h" in text
+    assert warned("$x$.shape **b**.T") == []
+
+
 def test_headings_in_lists_quotations_and_tables_begin_nothing():
     [piece] = pieces_of(
         "- # one\n\n> # two\n\n<table><tr><td><h1>three</h1></td></tr></table>"
@@ -228,7 +237,7 @@ def test_sizes_of_images_are_those_of_the_screen():
 def test_tables_of_latex_are_set_and_formulas_in_html_too():
     latex = r"Text $x^2$ \begin{tabular}{lr} a & b \\ \hline 1 & 2 \end{tabular}"
     [piece] = pieces_of(latex, mimetype="text/latex")
-    assert "table(" in piece.typst and "$x^2$" in piece.typst and not piece.warnings
+    assert "fitted(" in piece.typst and "$x^2$" in piece.typst and not piece.warnings
     [piece] = pieces_of(
         r"<p>a $x^2$, \(y &lt; z\), \[w\], \$5</p><code>$c$</code>"
         r"<td>$5</td><td>$6</td><!-- $no$ -->",

@@ -243,18 +243,39 @@ def test_tables_and_pictures_stay_whole_and_with_their_code(tmp_path):
 
 def test_a_table_with_very_many_columns_becomes_several(tmp_path):
     path = save(tmp_path / "a.ipynb", "# A", code("x", frame(52)))
-    _, _, checked = build(path)
+    write_up, pdf, checked = build(path)
     words = [mark.text.strip() for mark in checked.pages[2].marks]
     assert [w for w in words if w.startswith("column_")] == [
         f"column_{k}" for k in range(52)
     ]
     assert words.count("0") > 3  # the first column stands in each of them
+    assert b"<pdfuaid:part>1<" in pdf and write_up.warnings == []
     spanned = frame(40)
     spanned.data["text/html"] = spanned.data["text/html"].replace(
         "<tbody>", '<tbody><tr><td colspan="41">wide</td></tr>'
     )
     path = save(tmp_path / "b.ipynb", "# B", code("x", spanned))
     assert "column_39" in build(path)[2].text(3)
+
+
+@pytest.mark.parametrize(
+    "long", ["x" * 300, f"https://example.org/{'abc/def-ghi_jkl/' * 12}", "π·" * 99]
+)
+@pytest.mark.parametrize("quoted", ["", "`"])
+def test_a_long_word_in_a_table_is_broken(tmp_path, long, quoted):
+    table = f"| a | b |\n|--|--|\n| {quoted}{long}{quoted} | two words |\n"
+    write_up, _, checked = build(save(tmp_path / "a.ipynb", "# A", table))
+    assert checked.faults(write_up.expected) == []
+    assert long in "".join(checked.text(3).split())
+    assert "two words" in checked.text(3)
+
+
+def test_a_heading_in_the_middle_begins_a_question(tmp_path):
+    for title in ("# <center>A<br>B</center>", "<h1 align='center'>A B</h1>"):
+        paths = [save(tmp_path / f"{name}.ipynb", title, "w") for name in "ab"]
+        write_up, _, checked = build(*paths)
+        assert checked.faults(write_up.expected) == []
+        assert [section.first for section in checked.sections] == [3, 4]
 
 
 def test_a_heading_in_an_output_begins_no_question(tmp_path):
