@@ -218,11 +218,11 @@ def _follow(block: _Block, W: Array, b: Array, steps: list[tuple]) -> Array:
     W and b are the first layer after the first step. A step is a batch, the change of S
     for a 1 and for each product with its images, (h, n + 1), and the later Ws and bs.
     """
-    (h, B), dtype = block.unchanged.shape, W.dtype
+    B, dtype = len(block.labels), W.dtype
     n = max((len(batch) for batch, *_ in steps[1:]), default=0)
     rows = np.ones((n + 1, B), dtype)  # the first for the bias, then products
     # The maximum with an array of zeros takes NumPy half the time of that with 0.
-    moved, zeros = np.empty((h, B), dtype), np.zeros((h, B), dtype)
+    moved, zeros = np.empty_like(block.unchanged), np.zeros_like(block.unchanged)
     logits = np.empty((len(steps), B), dtype)
     S = W.T @ block.images
     S += block.unchanged + b.T
@@ -332,7 +332,6 @@ def _losses_moved(
     if k + 1 < len(Ws):
         change = np.maximum(s, 0) - np.maximum(before, 0)
         s = sums[k + 1][:, np.newaxis] + change[..., np.newaxis] * Ws[k + 1][q]
-        s = s.reshape(n * B, -1)
         for W, b in zip(Ws[k + 2:], bs[k + 2:]):
             s = np.maximum(s, 0) @ W + b
     g, _ = plain.sigmoid_activation(s.reshape(n * B))

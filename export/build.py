@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 from export.check import Checked, Section
 from export.compile import compile_with_fonts
 from export.cover import read_cover
-from export.errors import ExportError
+from export.errors import ExportError, gathered
 from export.read import notebook_bytes, read_notebook
 from export.run import execute_notebooks
 from export.terminal import say
@@ -46,7 +46,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
         write({output.with_suffix(".typ"): write_up.source.encode()})
     compiled = compile_with_fonts(write_up.source, write_up.files)
     checked = Checked(compiled.pdf, compiled.names)
-    warnings = [*write_up.warnings, *compiled.warnings]
+    warnings = [*gathered([*write_up.warnings, *compiled.warnings])]
     warnings += checked.faults(write_up.expected)
     for warning in [] if options.strict else warnings:
         say(f"warning: {warning}", error=True)

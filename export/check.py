@@ -120,8 +120,11 @@ class Checked:
 
     def _code(self, wanted: Sequence[tuple[str, str]]) -> Iterator[str]:
         first = self.sections[-1].first if self.sections else 1
-        printed = _squeezed("".join(map(self.text, range(first, len(self.pages) + 1))))
-        position = 0
+        words = ""
+        for page, sheet in zip(self.pages[first - 1 :], self.reader.pages[first - 1 :]):
+            *_, bottom, top = edges(sheet)  # of what is neither header nor footer
+            words += "".join(m.text for m in page.marks if bottom <= m.bottom <= top)
+        printed, position = _squeezed(words), 0
         for where, source in wanted:
             for number, line in enumerate(source.split("\n"), 1):
                 if not line.strip():

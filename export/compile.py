@@ -18,7 +18,10 @@ from export.pages import read_text
 
 UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
 PATIENCE = 600  # seconds
-MOST_FAULTS = 30  # that are worked around in one document
+MOST_ROUNDS = 30  # in which a document is mended
+MOST_NAMES = 60  # of characters without a font; the names of more would fill pages
+UNKNOWN = "□\u2009"  # in the place of each of those; a line may end there
+FEW = 8  # in which a cell that Typst refuses is mended alone
 
 # What runs in a process of its own, for a crash of Typst ends it.
 _CHILD = """
@@ -57,7 +60,7 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
     source = source.translate(CONTROLS)
     standards, system_fonts = [UNIVERSAL], False
     lacking: set[str] = set()  # in the fonts that come with Typst
-    for _ in range(MOST_FAULTS):
+    for done in range(MOST_ROUNDS):
         cells, error = _cells(source), None
         try:
             pdf = compile_typst(source, files, standards, system_fonts=system_fonts)
@@ -69,7 +72,8 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             lacking, system_fonts = found, True
         elif gone := found & set(source):  # and not what has a name in Typst
             system_fonts = found != lacking
-            names |= {char: _named(char) for char in sorted(gone)}
+            few = len(gone) <= MOST_NAMES
+            names |= {char: _named(char) if few else UNKNOWN for char in sorted(gone)}
             warnings += _signs(gone, names, cells)
             source = source.translate({ord(c): name for c, name in names.items()})
         elif not error:
@@ -78,16 +82,19 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             standards.clear()
             warnings += _not_for_all(error.faults, cells)
         else:
-            source = _without_refused(error, files, cells, warnings)
-    raise ExportError(f"more than {MOST_FAULTS} cells that Typst refuses")
+            source = _without_refused(error, files, cells, warnings, done < FEW)
+    raise ExportError(f"Typst refuses something after {MOST_ROUNDS} rounds")
 
 
 def _without_refused(
     error: ExportError, files: Mapping[str, bytes], cells: list[str],
-    warnings: list[str],
+    warnings: list[str], named: bool,
 ) -> str:
-    """The source without what Typst refuses of it; raises the error if that is all."""
-    if number := _cell_at(error.line, cells):
+    """The source without the cell that is named, if it is, or all that Typst refuses.
+
+    Raises the error if there is none.
+    """
+    if named and (number := _cell_at(error.line, cells)):
         warnings.append(f"{cells[number]}: {one_line(error)}")
         cells[number + 1] = _unset(cells[number + 1])
     elif not _without_faults(files, cells, warnings):
@@ -117,7 +124,10 @@ def _without_font(error: ExportError) -> set[str]:
 def _signs(gone: set[str], names: Mapping[str, str], cells: list[str]) -> Iterator[str]:
     """A warning for each cell with characters that no font has."""
     for where, text in zip(cells[1::2], cells[2::2]):
-        signs = [f"{c} {names[c]}".strip() for c in dict.fromkeys(text) if c in gone]
+        here = [char for char in dict.fromkeys(text) if char in gone]
+        if here and len(gone) > MOST_NAMES:  # the same words for all cells
+            here = sorted(gone)
+        signs = [f"{char} {names[char]}".strip(" " + UNKNOWN) for char in here]
         if signs:
             more = f" and {len(signs) - 5} more" if len(signs) > 5 else ""
             place = where or "the appendix"

@@ -1,6 +1,8 @@
 """What goes wrong and can be put right by the user."""
 
 import itertools
+import re
+from collections.abc import Iterable, Iterator
 
 LONGEST = 20_000  # characters of a line that are shown
 MOST = 20_000  # lines of a cell or an output that are shown,
@@ -37,3 +39,16 @@ def bounded(text: str) -> tuple[str, str]:
         cuts.insert(0, f"{len(lines) - shown:,} more lines")
         lines = [*lines[:shown], f"… {cuts[0]}"]
     return "\n".join(lines), " and ".join(cuts[:2])
+
+
+def gathered(warnings: Iterable[str]) -> Iterator[str]:
+    """The warnings; those that say the same of several cells of a notebook, in one."""
+    cells: dict[tuple[str, str], dict[str, None]] = {}
+    for warning in warnings:
+        [parts] = re.findall(r"(?s)\A(?:(.*?), cell (\d+): )?(.*)\Z", warning)
+        notebook, cell, what = parts
+        cells.setdefault((notebook, what), {})[cell] = None
+    for (notebook, what), (first, *others) in cells.items():
+        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+        also = f" (and {', '.join(others[:8])}{more})" if others else ""
+        yield f"{notebook}, cell {first}{also}: {what}" if first else what

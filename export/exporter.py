@@ -11,11 +11,12 @@ from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application, Config
 
 from export.compile import compile_with_fonts
-from export.errors import ExportError, one_line
+from export.errors import ExportError, gathered, one_line
 from export.literals import typst_code, typst_string
 from export.read import whole
 from export.typeset import RAW, TYPST, Typeset
 
+REMOVED = {"remove_cell", "remove-cell"}  # tags of cells that are not shown
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -53,7 +54,7 @@ class TypstExporter(TemplateExporter):
                 "CoalesceStreamsPreprocessor": {"enabled": True},
                 "TagRemovePreprocessor": {
                     "enabled": True,
-                    "remove_cell_tags": {"remove_cell", "remove-cell"},
+                    "remove_cell_tags": REMOVED,
                     "remove_input_tags": {"remove_input", "remove-input"},
                     "remove_all_outputs_tags": {"remove_output", "remove-output"},
                 },
@@ -77,7 +78,7 @@ class TypstExporter(TemplateExporter):
             output, resources = self.converted(whole(nb), resources, **kw)
         except ExportError as error:
             self._refuse(error)
-        for warning in resources["warnings"]:
+        for warning in gathered(resources["warnings"]):
             self.log.warning(warning)
         return output, resources
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import unicodedata
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,7 @@ def _read(page: PdfTextPage) -> Page:
     """The letters of a page, and the words that they make."""
     letters, marks = _letters(page), [Mark("", 0, 0, 0, 0)]
     x, y, box = ctypes.c_double(), ctypes.c_double(), raw.FS_RECTF()
+    ink = [ctypes.c_double() for _ in range(4)]
     before = 0.0  # where the letter before begins; those of a ligature begin together
     for number, letter in enumerate(letters):
         if letter.isspace():
@@ -76,6 +78,9 @@ def _read(page: PdfTextPage) -> Page:
         raw.FPDFText_GetCharOrigin(page, number, x, y)
         raw.FPDFText_GetLooseCharBox(page, number, box)
         size = raw.FPDFText_GetFontSize(page, number)
+        if _is_half_empty(letter):
+            raw.FPDFText_GetCharBox(page, number, *ink)
+            x.value, box.right = ink[0].value, ink[1].value
         line, word = (y.value, y.value + 0.7 * size), marks[-1]
         follows = before <= x.value < word.right + size / 8
         if not follows or line != (word.bottom, word.top):
@@ -85,6 +90,15 @@ def _read(page: PdfTextPage) -> Page:
     for mark in marks:
         mark.text = _whole(mark.text)
     return Page(_whole("".join(letters)), marks[1:])
+
+
+def _is_half_empty(letter: str) -> bool:
+    """Whether it is a stop or a bracket of Chinese or Japanese.
+
+    Typst lets the empty half hang over the margin, or under what comes next.
+    """
+    wide = unicodedata.east_asian_width(letter) in ("W", "F")
+    return wide and unicodedata.category(letter)[0] == "P"
 
 
 def _whole(text: str) -> str:

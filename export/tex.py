@@ -69,6 +69,7 @@ def rewrite(
     """
     scope = scope or Scope()
     writer = _Writer(mark, scope, display)
+    tex = _TEXT_IN_BRACES.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), tex)
     tokens = _expanded(_TOKEN.findall(tex), scope.macros)
     return Rewritten(
         writer.formula(_parse(tokens), display), writer.stand_ins, writer.tag
@@ -81,6 +82,8 @@ _TOKEN = re.compile(
     r"\\(?:operatorname|hspace|tag|newcommand|renewcommand|DeclareMathOperator)\*"
     r"|\\[A-Za-z]+|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]"
 )
+_TEXT_IN_BRACES = re.compile(r"\\(?:text[a-z]*|[mh]box)\s*\{[^{}]*\}")
+_PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among words
 _DEFINITIONS = ("\\newcommand", "\\renewcommand", "\\providecommand", "\\def",
                 "\\gdef", "\\let", "\\DeclareMathOperator")  # fmt: skip
 _MACROS = r"""
@@ -94,6 +97,9 @@ _MACROS = r"""
 \def\dfrac#1#2{{\displaystyle\frac{#1}{#2}}} \def\tfrac#1#2{{\textstyle\frac{#1}{#2}}}
 \def\dbinom#1#2{{\displaystyle\binom{#1}{#2}}} \def\cfrac{\dfrac}
 \def\tbinom#1#2{{\textstyle\binom{#1}{#2}}} \def\stackrel{\overset}
+\def\require#1{} \def\class#1#2{#2} \def\cssId#1#2{#2} \def\style#1#2{#2}
+\def\bold{\mathbf} \def\Bbb{\mathbb} \def\frak{\mathfrak} \def\hbox{\text}
+\def\fbox#1{\boxed{\text{#1}}}
 """
 
 
@@ -257,7 +263,7 @@ _ALIGNED = {"align", "aligned", "alignat", "alignedat", "split", "flalign", "eqn
 _GATHERED = {"gather", "gathered", "multline"}
 _MATRICES = {
     "matrix": "#none", "smallmatrix": "#none", "array": "#none", "pmatrix": '"("',
-    "bmatrix": '"["', "Bmatrix": '"{"', "vmatrix": '"|"', "Vmatrix": '"||"',
+    "bmatrix": '"["', "Bmatrix": '"{"', "vmatrix": '"|"', "Vmatrix": '"‖"',
 }  # fmt: skip
 _DELIMITERS = {
     "(": "paren.l", ")": "paren.r", "[": "bracket.l", "]": "bracket.r",
@@ -299,7 +305,10 @@ _FONTS = {  # to the end of the group
 }  # fmt: skip
 _ARROWS = {
     "\\xrightarrow": "arrow.r", "\\xleftarrow": "arrow.l",
-    "\\xRightarrow": "arrow.r.double", "\\xmapsto": "arrow.r.bar",
+    "\\xRightarrow": "arrow.r.double", "\\xLeftarrow": "arrow.l.double",
+    "\\xleftrightarrow": "arrow.l.r", "\\xLeftrightarrow": "arrow.l.r.double",
+    "\\xmapsto": "arrow.r.bar", "\\xhookrightarrow": "arrow.r.hook",
+    "\\xhookleftarrow": "arrow.l.hook", "\\xlongequal": "eq",
 }  # fmt: skip
 _SYMBOLS = {  # what Pandoc turns into something else
     "\\;": "thick", "\\!": "#h(-1em / 6)", "\\>": "med", "\\ ": "space",
@@ -310,6 +319,7 @@ _SYMBOLS = {  # what Pandoc turns into something else
     "\\rVert": 'class("closing", bar.v.double)',
     "\\square": "square.stroked", "\\Box": "square.stroked",
     "\\setminus": "without", "\\bmod": 'class("binary", "mod")', "\\ast": "ast.op",
+    '"': '"\\""', "`": '"‘"', "\\surd": '"√"', "\\S": "section",
     "\\colon": 'class("punctuation", ":")', "\\&": "\\&",
     "\\vdots": "#box(inset: (y: 0.3em), $dots.v$)",
     "\\ddots": "#box(inset: (y: 0.3em), $dots.down$)",
@@ -354,7 +364,12 @@ class _Writer:
         self, opening: str, inside: str, closing: str = ")", tight: bool = False
     ) -> str:
         """`inside` as an argument of a Typst function."""
+        inside = self.something(inside)
         return self.stand_in(opening, tight) + inside + self.stand_in(closing, tight)
+
+    def something(self, inside: str) -> str:
+        """`inside`, or what stands for it if it is empty, which no argument may be."""
+        return inside if inside.strip("{ }") else self.stand_in('""')
 
     # -- whole formulas: the place for several lines
 
@@ -451,7 +466,7 @@ class _Writer:
 
     def token(self, token: str, nodes: list) -> str:
         """One token, with the arguments after it that it takes from `nodes`."""
-        if token.isspace():
+        if token.isspace() or token == "\\\\":  # which breaks no line within delimiters
             return " "
         if _next(nodes) in ("\\limits", "\\nolimits"):
             [kind] = self.argument(nodes)
@@ -465,7 +480,7 @@ class _Writer:
         if token in _STYLES:
             return self.call(_STYLES[token], self.rest(nodes))
         if token in _FONTS:
-            return f"{_FONTS[token]}{{{self.rest(nodes)}}}"
+            return f"{_FONTS[token]}{{{self.something(self.rest(nodes))}}}"
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
         if unicodedata.category(token[0]) in ("Lo", "So"):  # Chinese, emoji, ...
@@ -516,8 +531,10 @@ class _Writer:
 
     def link(self, token: str, nodes: list) -> str:
         address = typst_string(_tex(self.argument(nodes))[1:-1].replace("\\", ""))
-        opening = f"#link({address})[$"
-        return self.call(opening, self.operand(nodes), "$]", tight=True)
+        words = self.operand(nodes)
+        if address == '""':
+            return words
+        return self.call(f"#link({address})[$", words, "$]", tight=True)
 
     def between_lines(self, token: str, nodes: list) -> str:
         """Words between two lines of a formula; they take no part in its columns."""
@@ -528,7 +545,7 @@ class _Writer:
         script = self.operand(nodes)
         side = "b" if token == "\\underset" else "t"
         base = self.call("attach(limits(", self.operand(nodes), f"), {side}: ")
-        return base + script + self.stand_in(")")
+        return base + self.something(script) + self.stand_in(")")
 
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
@@ -540,7 +557,7 @@ class _Writer:
         fill = typst_colour(colour)
         if fill is None:
             return f"{{{inside}}}"
-        return self.call(f"text(fill: #{fill}, ", inside) if inside.strip() else ""
+        return self.call(f"text(fill: #{fill}, ", inside)
 
     def space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""
@@ -603,8 +620,9 @@ class _Writer:
         below = ""
         if _next(nodes) == "[":
             self.argument(nodes)
-            below = self.stand_in(", b: ") + self.row(_between(nodes, "[", "]"))
-        above = self.operand(nodes)
+            words = self.something(self.row(_between(nodes, "[", "]")))
+            below = self.stand_in(", b: ") + words
+        above = self.something(self.operand(nodes))
         opening = f"attach(stretch({_ARROWS[token]}, size: #(100% + 1em)), t: "
         return self.call(opening, above + below)
 
@@ -617,7 +635,7 @@ class _Writer:
         if takes and str(_next(nodes)) in _SYMBOLS:
             token += f"{{{self.operand(nodes)}}}"
         while takes and nodes and isinstance(nodes[0], list):
-            token += f"{{{self.row(nodes.pop(0))}}}"
+            token += f"{{{self.something(self.row(nodes.pop(0)))}}}"
         return token if token.endswith("}") else token + " "
 
     # -- delimiters and tables

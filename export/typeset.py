@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -283,23 +284,14 @@ class Typeset(Preprocessor):
 
 
 def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
-    """For each notebook, its cells whose outputs cannot be from one run in order."""
-    for name, group in itertools.groupby(
-        (cell for cell in cells if cell.source.strip()),
-        lambda cell: cell.where.rpartition(", cell ")[0],
-    ):
-        never: list[str] = []
-        early: list[str] = []
-        last = 0
-        for cell in group:
-            count, number = cell.execution_count or 0, cell.where.rpartition(" ")[2]
-            (never if not count else early if count < last else []).append(number)
-            last = max(last, count)
-        for numbers, what in ((never, "never ran"), (early, "ran before a cell above")):
-            if numbers:
-                more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""
-                listed = ", ".join(numbers[:8]) + more
-                yield f"{name}: cell {listed} {what}: run it from top to bottom"
+    """A warning for each cell whose outputs cannot be from one run in order."""
+    last: defaultdict[str, int] = defaultdict(int)  # count, by notebook
+    for cell in cells:
+        notebook, count = cell.where.rpartition(", cell ")[0], cell.execution_count or 0
+        if cell.source.strip() and count < max(last[notebook], 1):
+            what = "ran before a cell above" if count else "never ran"
+            yield f"{cell.where}: it {what}: run the notebook from top to bottom"
+        last[notebook] = max(last[notebook], count)
 
 
 def _sentence(plain: str) -> str:

@@ -11,7 +11,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from export.check import Expected
 from export.cover import Cover
-from export.exporter import TypstExporter
+from export.exporter import REMOVED, TypstExporter
 from export.literals import typst_code
 from export.sources import all_sources
 
@@ -75,8 +75,10 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
     """
     cells = []
     for path, notebook in zip(paths, notebooks):
-        first = notebook.cells[0] if notebook.cells else new_markdown_cell()
-        title = re.match(r"\s*(#\s|<h1|.+\n=+\s*(\n|$))", first.source)
+        shown = (cell for cell in notebook.cells
+                 if not REMOVED & {*cell.metadata.get("tags", ())})  # fmt: skip
+        first = next(shown, new_markdown_cell())
+        title = re.match(r"\s*(#[ \t]+\S|<h1|.+\n=+\s*(\n|$))", first.source)
         if first.cell_type != "markdown" or not title:
             title = new_markdown_cell("# " + path.stem.replace("_", " "))
             cells.append(title)

@@ -40,6 +40,20 @@ def test_a_sign_that_no_font_has_becomes_its_name(tmp_path):
     assert "no font on this computer has" in compiled.warnings[0]
 
 
+def test_of_a_whole_script_without_a_font_the_names_would_fill_pages(
+    tmp_path, built_in_fonts
+):
+    words = "".join(map(chr, range(0x9673, 0x96C0)))
+    path = save(tmp_path / "a.ipynb", f"# {words}", code(f"x = '{words}'"))
+    cover = Cover(statement="S")
+    write_up = make_write_up([path], [nbformat.read(path, 4)], cover, "w")
+    compiled = compile_with_fonts(write_up.source, write_up.files)
+    assert set(compiled.names.values()) == {"□\u2009"}
+    listed = ", ".join(words[:5])
+    assert f"no font on this computer has {listed} and 72 more" in compiled.warnings[0]
+    assert Checked(compiled.pdf, compiled.names).faults(write_up.expected) == []
+
+
 def test_a_control_character_is_shown_by_its_sign_or_its_name(
     tmp_path, built_in_fonts
 ):
@@ -80,12 +94,12 @@ def test_the_systems_fonts_are_asked_before_a_character_is_given_up(monkeypatch)
 
 
 def test_a_sign_without_a_font_is_named_in_what_is_no_pdf_ua_as_well(built_in_fonts):
-    """There Typst does not name it: of a table in several parts it says that alone."""
-    heads, numbers = "<th>column</th>" * 52, "<td>0.123456</td>" * 52
-    wide = f"<table><thead><tr>{heads}</tr></thead><tr>{numbers}</tr></table>"
-    cells = code("x = '🐌'", display("text/html", wide)), "after"
+    """There Typst does not name it: of a table within a table it says that alone."""
+    rule = "#show table.where(columns: (auto,)): it => table(columns: 2, [a], [b])"
+    nested = rule + "\n#table(columns: 1, [x])"
+    cells = code("x = '🐌'"), typst_cell(nested), "after"
     assert warned(*cells) == [
-        "the document: PDF/UA-1 error: invalid table (Table) structure",
+        "cell 2: PDF/UA-1 error: invalid table (Table) structure",
         "cell 1: no font on this computer has 🐌 ‹snail›",
     ]
     assert "x='‹snail›'" in text_of(*cells)
@@ -136,10 +150,15 @@ def test_a_damaged_picture_is_named_with_its_cell():
 def test_what_typst_refuses_outside_of_cells_is_an_error(monkeypatch):
     with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
         compile_with_fonts("#nothing", {})
-    monkeypatch.setattr("export.compile.MOST_FAULTS", 3)
+    monkeypatch.setattr("export.compile.MOST_ROUNDS", 3)
     many = "\n".join(f"// Cell: n, cell {k}\n#panic()" for k in range(4))
-    with pytest.raises(ExportError, match="more than 3 cells that Typst refuses"):
+    with pytest.raises(ExportError, match="Typst refuses something after 3 rounds"):
         compile_with_fonts("#let unset(x) = x\n" + many + "\n// Cell: \n", {})
+    monkeypatch.setattr("export.compile.FEW", 0)  # the others are found in one round
+    compiled = compile_with_fonts("#let unset(x) = x\n" + many + "\n// Cell: \n", {})
+    assert [w.partition(":")[0] for w in compiled.warnings[:4]] == [
+        f"n, cell {k}" for k in range(4)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import pytest
 
+from export.compile import compile_typst
 from export.pages import read_text
-from export_samples import build, code, save, squeezed, stdout
+from export_samples import build, code, pages_of, save, squeezed, stdout
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
@@ -33,3 +34,13 @@ def test_a_hyphen_at_the_end_of_a_line_is_read_back(tmp_path):
     marks = [mark.text for page in checked.pages for mark in page.marks]
     assert any(text.endswith("ab-") for text in marks)
     assert all(text.count(word) == 2 for word in words)
+
+
+def test_the_empty_half_of_a_wide_bracket_is_no_part_of_its_word(monkeypatch):
+    pdf = compile_typst("(word)", {})
+    [word] = pages_of(pdf)[0].marks[:1]
+    # As if these were brackets of Chinese, for which there may be no font here.
+    monkeypatch.setattr("unicodedata.east_asian_width", lambda char: "W")
+    [ink] = pages_of(pdf)[0].marks[:1]
+    assert word.text == ink.text == "(word)"
+    assert word.left < ink.left and ink.right < word.right

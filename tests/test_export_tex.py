@@ -1,6 +1,7 @@
 """TeX on its way to Typst: right, or shown as TeX by name, never wrong in silence."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from export.markup import Piece, convert
 from export_samples import (
     pages_of,
     pieces_of,
+    text_of,
     typst_of,
     unspoken,
+    warned,
 )
 
 pytestmark = pytest.mark.export
@@ -51,14 +54,13 @@ REFUSED = {
     r"$\left( x$": r"\right",
     r"$\hspace{2parsec}$": "2parsec is no length",
     r"$\kern x$": "is no length",
-    r"$a \\ b$": r"\\",
+    r"$a & b$": "'&'",
     r"$x^$": "missing",
     r"$\def\m#1{#1} \m$": "missing",
     r"$\text{a \alpha b}$": r"\alpha",
     r"$\text{a $x}$": "without its $",
     r"$\operatorname{\frac12}$": r"\frac",
     "$x}$": "} without",
-    r"$\text{5%}$": "{ without",
     "$a_b_c$": "second _",
     "$x^2'$": "second ^",
     r"$\def\x{\x} \x$": r"\x stands for itself",
@@ -79,6 +81,47 @@ def test_what_cannot_be_typeset_is_shown_as_its_source_with_a_warning(tex):
     assert tex.strip("$")[:100] in warning
     assert REFUSED[tex] in warning.rsplit("is shown as its source: ", 1)[1]
     assert piece.typst.strip() == f"#unset({typst_string(tex)})"
+
+
+EMPTY = re.findall(r"\S+", r"""
+\frac{}{} \sqrt{} \overset{}{x} \overset{a}{} \underset{}{x} \xrightarrow{} \mathrm{}
+\xrightarrow[]{a} \xrightarrow[a]{} \xrightarrow[]{} \mathbf{} \mathbb{} \mathrel{}
+\color{red}{} \color{red} \textcolor{red}{} \href{}{} \href{}{x} \overline{} \hat{}
+\underbrace{}_{} \binom{}{} \cancel{} \dfrac{}{} \displaystyle \textstyle{} \rm \bf{}
+\large \boldsymbol{} \stackrel{}{} \substack{} \text{} \hphantom{} \boxed{}
+\begin{matrix}\end{matrix} \begin{cases}\end{cases} \begin{aligned}\end{aligned}
+\operatorname{} \mathop{} {\over} {a\over} \pmod{} {} x^{}_{} {}_a^b \vec{}'
+\left.\right.
+""")
+
+
+def test_what_is_empty_is_set_as_nothing():
+    cells = [f"${tex}$" for tex in EMPTY] + [f"$$a {tex}$$" for tex in EMPTY]
+    assert warned(*cells) == []
+
+
+def test_every_matrix_and_every_arrow_is_set_between_its_signs():
+    kinds = {"": "", "p": "()", "b": "[]", "B": "{}", "v": "||", "V": "‖‖"}
+    for kind, signs in kinds.items():
+        [typst] = typst_of(f"$\\begin{{{kind}matrix}}a\\\\b\\end{{{kind}matrix}}$")
+        text = pages_of(compile_typst(typst, {}))[0].text
+        assert [sign in text for sign in signs] == [True] * len(signs)
+    names = ("xrightarrow", "xLeftrightarrow", "xhookrightarrow", "xlongequal")
+    assert warned(*(f"$a \\{name}[c]{{d}} b$" for name in names)) == []
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (r"\text{with 50%} x", "with50%𝑥"),
+        (r"\text{with 50\%} % a comment", "with50%"),
+        (r'\mathrm{tf}("is")', 'tf("𝑖𝑠")'),
+        (r"\left( a + \\ b \right)", "(𝑎+𝑏)"),
+        (r"\require{cancel} \Bbb{R} \class{a}{x} \fbox{so}", "ℝ𝑥so"),
+    ],
+)
+def test_what_is_no_tex_elsewhere_is_set_as_on_the_screen(tex, text):
+    assert warned(f"${tex}$") == [] and text_of(f"${tex}$") == text + "1of1"
 
 
 def test_formulas_are_numbered_by_their_labels_and_tags_and_linked():

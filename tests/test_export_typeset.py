@@ -434,16 +434,19 @@ def test_progress_bars_are_shown_as_a_terminal_shows_them_in_the_end():
     assert printable(bar) == "100%|###|\ncb\n67345"
 
 
-def test_stale_outputs_are_named():
+def test_stale_outputs_are_named_in_one_line(caplog):
     cells = [
         code("a = 1", ran=2), code("b = 1", ran=1), code("", ran=None), "text",
         *(code("c = 1", ran=None) for _ in range(10)),
     ]  # fmt: skip
     _, resources = TypstExporter().from_notebook_node(notebook(*cells))
-    assert resources["warnings"] == [
-        "Notebook: cell 5, 6, 7, 8, 9, 10, 11, 12 and 2 more never ran: run it from "
-        "top to bottom",
-        "Notebook: cell 2 ran before a cell above: run it from top to bottom",
+    above = "it ran before a cell above: run the notebook from top to bottom"
+    never = "it never ran: run the notebook from top to bottom"
+    each = [f"Notebook, cell {k}: {never}" for k in range(5, 15)]
+    assert resources["warnings"] == [f"Notebook, cell 2: {above}", *each]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Notebook, cell 2: {above}",
+        f"Notebook, cell 5 (and 6, 7, 8, 9, 10, 11, 12, 13 and 1 more): {never}",
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_markdown_cell
 
 from export.__main__ import main
 from export.check import ON_ITS_SIDE, Checked
@@ -95,6 +96,11 @@ def test_each_notebook_begins_a_page_even_without_a_heading(tmp_path):
     _, _, checked = build(*paths)
     found = [(section.title, section.first) for section in checked.sections]
     assert found == [("a one", 3), ("b two", 4)]
+    removed = new_markdown_cell("# Not shown", metadata={"tags": ["remove_cell"]})
+    path = save(tmp_path / "c.ipynb", removed, "## Part", "#\n\n## Other")
+    write_up, _, checked = build(path)
+    assert [section.title for section in checked.sections] == ["c"]
+    assert checked.faults(write_up.expected) == []
 
 
 def test_titles_may_hold_formulas_code_and_quotes(tmp_path):
@@ -239,6 +245,12 @@ def test_long_lines_are_wrapped_not_clipped(tmp_path):
         assert digits in squeezed(checked.reader.pages[page].extract_text())
 
 
+def test_a_line_longer_than_a_page_is_found_whole(tmp_path):
+    line = f"values = {[*range(2500)]}"
+    write_up, _, checked = build(save(tmp_path / "a.ipynb", "# A", code(line)))
+    assert len(checked.pages) > 4 and checked.faults(write_up.expected) == []
+
+
 def test_88_columns_fit_on_a_line(tmp_path):
     line = "x = '" + "8" * 82 + "'"
     assert len(line) == 88
@@ -302,12 +314,13 @@ def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
 
 
 def test_what_is_not_as_meant_is_said_and_an_error_when_strict(tmp_path, capsys):
-    path = save(tmp_path / "a.ipynb", "# A", *["![](gone.png)"] * 9)
+    lost = [f"![](gone{k}.png)" for k in range(9)]
+    path = save(tmp_path / "a.ipynb", "# A", *lost)
     options = [str(path), "--no-execute", "-o", str(tmp_path / "a.pdf")]
     assert main(options) == 0
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 9
-    line = f"{path}, cell 2: the image gone.png: there is no such file"
+    line = f"{path}, cell 2: the image gone0.png: there is no such file"
     assert lines[0] == f"warning: {line}"
     (tmp_path / "a.pdf").unlink()
     assert main([*options, "--strict"]) == 1
