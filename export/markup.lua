@@ -7,13 +7,13 @@
 -- can be set, `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
 -- side), `display`, and what stands before and after it in Typst, `opening` and `closing`.
 -- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
--- are lowered) and `leads` (whether its last words can lead to what follows). Its result has
--- `typst`, `images` and `codes` (for its `images.at(0)` and so on), and `titles` (of level 1,
--- the words around formulas), and `problems`, what is not as it was meant. The result of a
--- formula has a `problem` if it is shown as its source. A link to one of the `labels` shows the
--- number of what is there; `links` are those to anything else in the document, and `anchors`
--- what there is besides. The images numbered in `bare` have no description. The request's
--- `colours` are those that CSS has names for, in Typst.
+-- are lowered), `leads` (whether its last words can lead to what follows) and `endless` (if it
+-- is to be shown as it is). Its result has `typst`, `images` and `codes` (for its `images.at(0)`
+-- and so on), and `titles` (of level 1, the words around formulas), and `problems`, what is not
+-- as it was meant. The result of a formula has a `problem` if it is shown as its source. A link
+-- to one of the `labels` shows the number of what is there; `links` are those to anything else
+-- in the document, and `anchors` what there is besides. The images numbered in `bare` have no
+-- description. The request's `colours` are those that CSS has names for, in Typst.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -347,9 +347,10 @@ local function convert(piece)
   }
 end
 
--- The same; or the piece as it was written, if that goes wrong.
+-- The same; or the piece as it was written, if that goes wrong or never ends.
 local function convert_or_show(piece)
-  local well, result = pcall(convert, piece)
+  local well, result = false, "it comes to no end"
+  if not piece.endless then well, result = pcall(convert, piece) end
   if well then return result end
   return {
     typst = "#code(..codes.at(0))",

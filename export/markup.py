@@ -29,7 +29,10 @@ READERS = {
     "text/html": "html",
     "text/latex": "latex+raw_tex",
 }
-PATIENCE = 120  # seconds
+PATIENCE = 20  # seconds, and for each
+AT_LEAST = 10_000  # bytes another one
+ROOM = "2g"  # of the heap, for what is endless would fill the computer
+HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX's that are Pandoc's business, for they are no formulas.
 _TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
 
@@ -180,18 +183,48 @@ def _reason(message: str) -> str:
     return line[0] if line else "Pandoc does not understand it"
 
 
+class _Endless(ExportError):
+    """Pandoc ran out of time or room."""
+
+
 def _pandoc(request: dict) -> dict:
-    script = Path(__file__).with_name("markup.lua")
+    """What markup.lua makes of formulas and pieces, the endless ones as they are."""
     request["colours"] = {name: typst_colour(name) for name in ImageColor.colormap}
     try:
+        return _lua(request, PATIENCE)
+    except _Endless:
+        for piece in _endless(request, request["pieces"]):
+            piece["endless"] = True
+        return _lua(request, PATIENCE)
+
+
+def _endless(request: dict, pieces: list[dict]) -> list[dict]:
+    """The pieces with which Pandoc comes to no end, as a footnote in itself."""
+    try:
+        _lua(request | {"pieces": pieces}, PATIENCE / 4)
+    except _Endless:
+        half = len(pieces) // 2
+        halves = (pieces[:half], pieces[half:]) if half else ()
+        return [one for part in halves for one in _endless(request, part)] or pieces
+    return []
+
+
+def _lua(request: dict, patience: float) -> dict:
+    script = Path(__file__).with_name("markup.lua")
+    content = json.dumps(request).encode()
+    seconds = patience + len(content) / AT_LEAST
+    try:
         done = subprocess.run(
-            [pypandoc.get_pandoc_path(), "lua", script],
-            input=json.dumps(request).encode(),
+            [pypandoc.get_pandoc_path(), "+RTS", f"-M{ROOM}", "-RTS", "lua", script],
+            input=content,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise ExportError(f"pandoc: still at work after {PATIENCE} s") from None
+        raise _Endless(f"pandoc: still at work after {seconds:.0f} s") from None
+    message = one_line(done.stderr.decode(errors="replace"))
+    if done.returncode == HEAP_EXHAUSTED:
+        raise _Endless(f"pandoc: {message}")
     if done.returncode:
-        raise ExportError(f"pandoc: {one_line(done.stderr.decode(errors='replace'))}")
+        raise ExportError(f"pandoc: {message}")
     return json.loads(done.stdout)

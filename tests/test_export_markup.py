@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 
+import pypandoc
 import pytest
 from pypdf import PdfReader
 
@@ -116,8 +117,27 @@ def test_what_pandoc_says_is_passed_on(monkeypatch, tmp_path):
     pandoc.write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: str(pandoc))
     monkeypatch.setattr("export.markup.PATIENCE", 0.2)
-    with pytest.raises(ExportError, match=r"^pandoc: still at work after 0.2 s$"):
+    with pytest.raises(ExportError, match=r"^pandoc: still at work after 1 s$"):
         typst_of("$x$")
+
+
+def test_what_never_ends_is_shown_as_written_and_the_rest_is_set(monkeypatch, tmp_path):
+    """As a footnote within itself, with which Pandoc would fill the computer."""
+    pandoc = tmp_path / "pandoc"
+    pandoc.write_text(
+        "#!/bin/sh\ninput=$(cat)\ncase $input in\n"
+        """  *'"text": "a[^1]'*'"endless": true'*) ;;\n"""
+        """  *'"text": "a[^1]'*) echo heap overflow >&2; exit 251 ;;\nesac\n"""
+        f"printf %s \"$input\" | exec '{pypandoc.get_pandoc_path()}' \"$@\"\n"
+    )
+    pandoc.chmod(0o755)
+    monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: str(pandoc))
+    notes = "a[^1]\n\n[^1]: note\na[^1]"
+    first, endless, last = pieces_of("first $x$", notes, "*last*")
+    assert [first.typst.strip(), last.typst.strip()] == ["first $x$", "#emph[last]"]
+    assert endless.typst == "#code(..codes.at(0))" and not first.warnings
+    assert endless.codes[0]["text"].strip() == notes
+    assert "it comes to no end" in endless.warnings[0]
 
 
 def test_what_makes_pandocs_filter_fail_is_shown_as_written():
