@@ -236,21 +236,44 @@ end
 
 local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
 
-local function convert(piece)
-  local html = piece.format == "html" and piece.text
-  local document = not html and pandoc.read(piece.text, piece.format, nil, no_files)
-  if document and has_html(document) then
-    -- Typst's writer drops raw HTML; the HTML reader understands it.
-    html = pandoc.write(document, "html")
+local function read(piece)
+  if piece.format == "html" then return pandoc.read(tamed(piece.text), "html", nil, no_files) end
+  local document = pandoc.read(piece.text, piece.format, nil, no_files)
+  if not has_html(document) then return document end
+  -- Typst's writer drops raw HTML; the HTML reader understands it.
+  return pandoc.read(tamed(pandoc.write(document, "html")), "html", nil, no_files)
+end
+
+-- The heading as Typst knows it; its words go into the result.
+local function heading(header, lower, result)
+  local pictures_apart = header:walk { Image = function() return {} end }
+  local words = pandoc.utils.stringify(pictures_apart)
+  if not words:match("%S") then return pandoc.Para(header.content) end
+  -- A bookmark would end there.
+  header = header:walk { LineBreak = function() return pandoc.Space() end }
+  local written = header.level + lower
+  header.level = level_among(written)
+  if header.level == 1 then result.titles:insert((parts_of(words))) end
+  result.anchors:insert((words:gsub(" ", "-")))
+  header.identifier = "" -- cells are typeset apart: labels could clash
+  if written == 1 then return header end
+  return wrapped(("as-on-level(%d)"):format(written), { header })
+end
+
+local function new_result()
+  local result = {}
+  for _, name in ipairs { "images", "codes", "titles", "links", "anchors", "bare", "problems" } do
+    result[name] = pandoc.List() -- is an array in JSON even when it is empty
   end
-  if html then document = pandoc.read(tamed(html), "html", nil, no_files) end
-  local images, codes, titles = pandoc.List(), pandoc.List(), pandoc.List()
-  local links, anchors, bare = pandoc.List(), pandoc.List(), pandoc.List()
-  local problems = pandoc.List()
+  return result
+end
+
+local function convert(piece)
+  local document, result = read(piece), new_result()
   local function lost(element)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
     local source = as_written(element.text)
-    problems:insert(element.format .. " code is shown as its source: " .. source)
+    result.problems:insert(element.format .. " code is shown as its source: " .. source)
     local shown = "#unset(" .. pandoc.json.encode(source):gsub("\\/", "/") .. ")"
     return element.t == "RawBlock" and pandoc.RawBlock("typst", shown) or raw(shown)
   end
@@ -262,29 +285,14 @@ local function convert(piece)
     return block.t == "Header" and block or block:walk(in_bold)
   end)
   document = document:walk {
-    Header = function(header)
-      local pictures_apart = header:walk { Image = function() return {} end }
-      local words = pandoc.utils.stringify(pictures_apart)
-      if not words:match("%S") then return pandoc.Para(header.content) end
-      -- A bookmark would end there.
-      header = header:walk { LineBreak = function() return pandoc.Space() end }
-      local written = header.level + piece.lower
-      header.level = level_among(written)
-      if header.level == 1 then
-        titles:insert((parts_of(words)))
-      end
-      anchors:insert((words:gsub(" ", "-")))
-      header.identifier = "" -- cells are typeset apart: labels could clash
-      if written == 1 then return header end
-      return wrapped(("as-on-level(%d)"):format(written), { header })
-    end,
+    Header = function(header) return heading(header, piece.lower, result) end,
     Para = function(paragraph)
       if right_to_left(pandoc.utils.stringify(paragraph)) then
         return wrapped("rtl", { paragraph })
       end
     end,
     Span = function(span)
-      anchors:insert(span.identifier)
+      result.anchors:insert(span.identifier)
       span.identifier = ""
       local ink, paper = colour(span, "color"), background(span)
       span.attributes["typst:text:fill"] = ink
@@ -297,7 +305,7 @@ local function convert(piece)
       if labels:includes(name) then
         return raw("#number-of(" .. pandoc.json.encode(name) .. ")")
       end
-      links:insert(name)
+      result.links:insert(name)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
       link.target = as_written(link.target)
@@ -306,8 +314,8 @@ local function convert(piece)
     Code = function(code) code.text = as_written(code.text) return code end,
     CodeBlock = function(block)
       local language = block.classes[#block.classes] or "text"
-      codes:insert({ text = as_written(block.text), language = language })
-      return pandoc.RawBlock("typst", "#code(..codes.at(" .. #codes - 1 .. "))")
+      result.codes:insert({ text = as_written(block.text), language = language })
+      return pandoc.RawBlock("typst", "#code(..codes.at(" .. #result.codes - 1 .. "))")
     end,
   }
   document.blocks = keep_together(document.blocks, piece.leads)
@@ -323,28 +331,20 @@ local function convert(piece)
       return inlines, false
     end,
     Image = function(image) -- Pandoc's own would lose the alternative text
-      images:insert(as_written(image.src))
+      result.images:insert(as_written(image.src))
       local words = as_written(pandoc.utils.stringify(image.caption))
-      local arguments = "images.at(" .. #images - 1 .. ")"
+      local arguments = "images.at(" .. #result.images - 1 .. ")"
       if words:match("%S") then
         arguments = arguments .. ", alt: " .. pandoc.json.encode(words)
       else
-        bare:insert(#images - 1)
+        result.bare:insert(#result.images - 1)
       end
       return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,
   }
   document = document:walk { Table = fitted }
-  return {
-    typst = pandoc.write(document, format, writer),
-    images = images,
-    codes = codes,
-    titles = titles,
-    links = links,
-    anchors = anchors,
-    bare = bare,
-    problems = problems,
-  }
+  result.typst = pandoc.write(document, format, writer)
+  return result
 end
 
 -- The same; or the piece as it was written, if that goes wrong or never ends.
@@ -352,19 +352,13 @@ local function convert_or_show(piece)
   local well, result = false, "it comes to no end"
   if not piece.endless then well, result = pcall(convert, piece) end
   if well then return result end
-  return {
-    typst = "#code(..codes.at(0))",
-    images = pandoc.List(),
-    codes = pandoc.List { { text = as_written(piece.text), language = "text" } },
-    titles = pandoc.List(),
-    links = pandoc.List(),
-    anchors = pandoc.List(),
-    bare = pandoc.List(),
-    problems = pandoc.List { "shown as its source, for Pandoc fails: " .. tostring(result) },
-  }
+  local shown = new_result()
+  shown.typst = "#code(..codes.at(0))"
+  shown.codes:insert({ text = as_written(piece.text), language = "text" })
+  shown.problems:insert("shown as its source, for Pandoc fails: " .. tostring(result))
+  return shown
 end
 
--- A list is an array in JSON even when it is empty.
 local results = { formulas = pandoc.List(), pieces = pandoc.List() }
 for _, formula in ipairs(formulas) do results.formulas:insert(convert_formula(formula)) end
 for _, piece in ipairs(request.pieces) do results.pieces:insert(convert_or_show(piece)) end
