@@ -125,6 +125,7 @@ local function tamed(html)
   html = html:gsub("<font%f[^%w][^>]-color=[\"']?([#%w]+)[^>]*>", '<span style="color:%1">')
     :gsub("</font>", "</span>")
   html = html:gsub("<p(%s[^>]*)>(.-)</p>", "<div%1><p>%2</p></div>")
+  html = html:gsub("</thead>%s*<thead>", "") -- Pandoc knows only one
   local function address(inside)
     local there = inside:match("%ssrc%s*=%s*[\"']?([^\"'%s>]+)")
       or inside:match("%sdata%s*=%s*[\"']?([^\"'%s>]+)")
@@ -194,8 +195,14 @@ local function as_paragraph(block)
   return block.t == "Plain" and pandoc.Para(block.content) or block
 end
 
+local function hidden(element)
+  local style = element.attributes.style or ""
+  return element.attributes.hidden or style:match("display%s*:%s*none")
+end
+
 -- A Div would be no wider than its text: its blocks, as they are placed on the screen.
 local function unfolded(div)
+  if hidden(div) then return {} end
   local style, blocks = div.attributes.style or "", div.content:map(as_paragraph)
   local ink, paper = colour(div, "color"), background(div)
   if ink then blocks = wrapped("text(fill: " .. ink .. ")", blocks) end
@@ -292,6 +299,7 @@ local function convert(piece)
       end
     end,
     Span = function(span)
+      if hidden(span) then return {} end
       result.anchors:insert(span.identifier)
       span.identifier = ""
       local ink, paper = colour(span, "color"), background(span)

@@ -203,6 +203,9 @@ class Typeset(Preprocessor):
         plain = plain or "[an output without words]"
         if mimetype == "text/html" and not re.sub(_UNSEEN, "", data[mimetype]).strip():
             return {"kind": "printout", "text": ""}
+        if mimetype == "text/html" and "text-repr-fallback" in data[mimetype]:
+            # What scikit-learn and xarray make for a browser holds the same words.
+            return {"kind": "printout", "text": plain}
         if mimetype:
             # A heading in an output begins no question.
             block = self._marked_up(data[mimetype], mimetype, lower=2)

@@ -450,6 +450,23 @@ def test_stale_outputs_are_named_in_one_line(caplog):
     ]
 
 
+def test_of_what_unfolds_in_a_browser_its_words_are_set():
+    """As scikit-learn and xarray have it, and whoever hides something."""
+    unfolding = display("text/html", "<div class='sk-text-repr-fallback'><pre>Ridge()"
+                        "</pre></div><div hidden><a>All about Ridge</a></div>")
+    unfolding.data["text/plain"] = "Ridge()"
+    hiding = display("text/html", "<p>seen</p><div style='display: none'>not seen</div>"
+                     "<p>A<span hidden>not so</span>B</p>")
+    assert text_of(code("x", unfolding, hiding)) == "xRidge()seenAB1of1"
+
+
+def test_both_heads_of_a_table_are_its_head():
+    two = "<thead><tr><th>a</th></tr></thead>\n<thead><tr><th>int</th></tr></thead>"
+    cell = code("x", display("text/html", f"<table>{two}<tr><td>1</td></tr></table>"))
+    source, _ = TypstExporter().from_notebook_node(notebook(cell))
+    assert "table.header([a],\n      [int],)" in source
+
+
 def test_outputs_for_a_browser_leave_a_sentence_and_their_picture():
     def bundle(**data):
         names = {key.replace("_", "/", 1): value for key, value in data.items()}
