@@ -61,6 +61,7 @@ REFUSED = {
     r"$\text{a $x}$": "without its $",
     r"$\operatorname{\frac12}$": r"\frac",
     "$x}$": "} without",
+    r"$\frac{5%}{2}$": "{ without",
     "$a_b_c$": "second _",
     "$x^2'$": "second ^",
     r"$\def\x{\x} \x$": r"\x stands for itself",
