@@ -19,7 +19,7 @@ from export.pages import read_text
 UNIVERSAL = "ua-1"  # PDF/UA-1, which everybody can read, with eyes or without
 PATIENCE = 600  # seconds
 MOST_ROUNDS = 30  # in which a document is mended
-MOST_NAMES = 60  # of characters without a font; the names of more would fill pages
+MOST_NAMES = 12  # of characters without a font; the names of more would fill pages
 UNKNOWN = "□\u2009"  # in the place of each of those; a line may end there
 FEW = 8  # in which a cell that Typst refuses is mended alone
 

@@ -27,8 +27,8 @@ def identified(content: bytes) -> tuple[bytes, str, float | None]:
         width = re.search(rb'\swidth\s*=\s*["\']\s*([\d.]+)(?:px)?\s*["\']', svg[0])
         return content, ".svg", float(width[1]) if width else None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with warnings.catch_warnings():  # Pillow warns of 90 million pixels
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content)) as image:
                 if image.format in _ENDINGS:
                     return content, _ENDINGS[image.format], image.width

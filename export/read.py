@@ -1,5 +1,6 @@
 """Notebooks from their files, and back into the bytes of a file."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def read_notebook(path: Path) -> NotebookNode:
     """The notebook at `path`; ExportError, one line with the path, if it is not one."""
     try:
-        notebook = whole(nbformat.read(path, as_version=4))
-        nbformat.validate(notebook, relax_add_props=True)
+        with warnings.catch_warnings():  # of cells without ids, which get some
+            warnings.simplefilter("ignore")
+            notebook = whole(nbformat.read(path, as_version=4))
+            nbformat.validate(notebook, relax_add_props=True)
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}") from None
     except Exception as error:

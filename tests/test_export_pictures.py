@@ -50,11 +50,17 @@ def bomb(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"words", b"\x89PNG\r\n\x1a\n", bomb(2**31 - 1, 1), bomb(9999, 9999)],
+    [b"", b"words", b"\x89PNG\r\n\x1a\n", bomb(2**31 - 1, 1), bomb(14_000, 14_000)],
 )
 def test_what_is_no_picture_or_claims_too_much_is_refused(content):
     with pytest.raises(ValueError, match="no picture, or a damaged one"):
         identified(content)
+
+
+def test_a_large_picture_is_one():
+    file = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(file, "PNG")
+    assert identified(file.getvalue())[1:] == (".png", 10_000)
 
 
 def test_where_pictures_are_found(tmp_path):

@@ -48,3 +48,13 @@ def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
     read.cells[0].source = "# A \ud83d"  # as JupyterLab's server hands it on
     source, _ = TypstExporter().from_notebook_node(read)
     assert "A \ufffd" in source
+
+
+def test_a_cell_without_an_id_is_no_matter(tmp_path, recwarn):
+    path = tmp_path / "a.ipynb"
+    notebook = new_notebook(cells=[new_markdown_cell("words")])
+    cell_id = notebook.cells[0].id.encode()
+    content = notebook_bytes(notebook).replace(b'"id": "' + cell_id + b'",', b"")
+    assert b'"id"' not in content
+    path.write_bytes(content)
+    assert read_notebook(path).cells[0].source == "words" and not recwarn.list
