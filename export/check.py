@@ -18,6 +18,7 @@ from export.pages import read_pages
 # on its side. Typst lets a hyphen or a comma at the end of a line hang over the right,
 # and a denominator in the last line over the lower edge, by less than half a line.
 UPRIGHT, ON_ITS_SIDE = (71, 546, 53, 727), (39, 753, 33, 571)
+JOINED = re.compile(r"[\u0590-\u08ff]")  # letters of Hebrew and Arabic
 FONT_FILES = ("/FontFile", "/FontFile2", "/FontFile3")
 
 
@@ -149,7 +150,9 @@ class Checked:
             left, right, bottom, top = edges(self.reader.pages[number - 1])
             inside = [m for m in page.marks if m.left >= left and m.right <= right]
             for mark in page.marks:
-                if mark.left < left or mark.right > right:
+                sign = mark.text and not any(map(str.isalnum, mark.text))
+                hanging = 5 if sign else 0  # pt: a stop of Arabic or Hebrew
+                if mark.left < left - hanging or mark.right > right:
                     what = repr(mark.text) if mark.text else "a picture"
                     yield f"page {number}: {what} is outside the margins"
             footer = "".join(m.text for m in inside if m.bottom < bottom)
@@ -162,7 +165,8 @@ class Checked:
     def _overlaps(self) -> Iterator[str]:
         """Words printed over each other, as those too long for the cell of a table."""
         for number, page in enumerate(self.pages, 1):
-            words = [mark for mark in page.marks if any(map(str.isalnum, mark.text))]
+            words = [mark for mark in page.marks if any(map(str.isalnum, mark.text))
+                     and not JOINED.search(mark.text)]  # fmt: skip
             words.sort(key=lambda mark: (round(mark.bottom, 1), mark.left))
             for one, other in pairwise(words):
                 same_line = round(one.bottom, 1) == round(other.bottom, 1)
@@ -204,7 +208,7 @@ def _squeezed(text: str) -> str:
 
 def _found(wanted: str, text: str, start: int = 0) -> int:
     """Where some squeezed text stands; -1 if nowhere."""
-    if not re.search(r"[\u0590-\u08ff]", wanted):
+    if not JOINED.search(wanted):
         return text.find(wanted, start)
     # Hebrew and Arabic stand in the order of the page, words and signs swapped.
     letters = sorted(wanted)

@@ -191,6 +191,10 @@ local function wrapped(name, blocks)
   return result
 end
 
+local function in_its_direction(block)
+  if right_to_left(pandoc.utils.stringify(block)) then return wrapped("rtl", { block }) end
+end
+
 local function as_paragraph(block)
   return block.t == "Plain" and pandoc.Para(block.content) or block
 end
@@ -263,8 +267,9 @@ local function heading(header, lower, result)
   if header.level == 1 then result.titles:insert((parts_of(words))) end
   result.anchors:insert((words:gsub(" ", "-")))
   header.identifier = "" -- cells are typeset apart: labels could clash
-  if written == 1 then return header end
-  return wrapped(("as-on-level(%d)"):format(written), { header })
+  local blocks = pandoc.List { header }
+  if written > 1 then blocks = wrapped(("as-on-level(%d)"):format(written), blocks) end
+  return right_to_left(words) and wrapped("rtl", blocks) or blocks
 end
 
 local function new_result()
@@ -293,11 +298,9 @@ local function convert(piece)
   end)
   document = document:walk {
     Header = function(header) return heading(header, piece.lower, result) end,
-    Para = function(paragraph)
-      if right_to_left(pandoc.utils.stringify(paragraph)) then
-        return wrapped("rtl", { paragraph })
-      end
-    end,
+    Para = in_its_direction,
+    BulletList = in_its_direction,
+    OrderedList = in_its_direction,
     Span = function(span)
       if hidden(span) then return {} end
       result.anchors:insert(span.identifier)

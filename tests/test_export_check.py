@@ -37,6 +37,13 @@ def test_what_is_written_from_right_to_left_is_found(tmp_path):
         Checked(pdf).check(other)
 
 
+def test_stops_of_arabic_hang_over_the_left_margin(tmp_path):
+    words = "تحليل التسلسل، كما هو موضح أدناه. نموذجًا لأنه " * 60
+    write_up, _, checked = build(save(tmp_path / "a.ipynb", "# A", words, f"- {words}"))
+    assert checked.faults(write_up.expected) == []
+    assert min(m.left for page in checked.pages[2:] for m in page.marks) < 71
+
+
 def faults(write_up: WriteUp, source: str | None = None) -> str:
     with pytest.raises(ExportError) as raised:
         pdf = compile_typst(source or write_up.source, write_up.files)

@@ -202,6 +202,10 @@ def test_right_to_left_words_have_their_direction():
     )
     assert piece.typst.count("#rtl[") == 2
     assert "#rtl[\nabc" in piece.typst and "#rtl[\nمرحبا" in piece.typst
+    texts = ("## مرحبا A", "- مرحبا\n- b\n\n1. مرحبا", "- b\n- ش")
+    heading, lists, other = pieces_of(*texts)
+    assert heading.typst.startswith("#rtl[\n#as-on-level(2)[")
+    assert lists.typst.count("#rtl[") == 2 and "#rtl[" not in other.typst
 
 
 def test_colours_of_words_boxes_and_cells_are_those_of_the_screen():
