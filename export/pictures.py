@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from export.sources import PROJECT
 
@@ -35,6 +35,8 @@ def identified(content: bytes) -> tuple[bytes, str, float | None]:
                 converted = io.BytesIO()
                 image.convert("RGBA").save(converted, "PNG")
                 return converted.getvalue(), ".png", image.width
+    except UnidentifiedImageError:
+        raise ValueError("it is no picture, or a damaged one") from None
     except Exception as error:  # of many kinds
         raise ValueError(f"it is no picture, or a damaged one ({error})") from None
 
