@@ -21,7 +21,7 @@ PATIENCE = 600  # seconds
 MOST_ROUNDS = 30  # in which a document is mended
 MOST_NAMES = 12  # of characters without a font; the names of more would fill pages
 UNKNOWN = "□\u2009"  # in the place of each of those; a line may end there
-FEW = 8  # in which a cell that Typst refuses is mended alone
+LAST = 4  # rounds, in which each cell is tried alone; one that needs another is lost
 
 # What runs in a process of its own, for a crash of Typst ends it.
 _CHILD = """
@@ -72,8 +72,7 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             lacking, system_fonts = found, True
         elif gone := found & set(source):  # and not what has a name in Typst
             system_fonts = found != lacking
-            few = len(gone) <= MOST_NAMES
-            names |= {char: _named(char) if few else UNKNOWN for char in sorted(gone)}
+            names |= _names(gone)
             warnings += _signs(gone, names, cells)
             source = source.translate({ord(c): name for c, name in names.items()})
         elif not error:
@@ -82,17 +81,20 @@ def compile_with_fonts(source: str, files: Mapping[str, bytes]) -> Compiled:
             standards.clear()
             warnings += _not_for_all(error.faults, cells)
         else:
-            source = _without_refused(error, files, cells, warnings, done < FEW)
+            source = _without_refused(
+                error, files, cells, warnings, named=done < MOST_ROUNDS - LAST
+            )
     raise ExportError(f"Typst refuses something after {MOST_ROUNDS} rounds")
 
 
 def _without_refused(
     error: ExportError, files: Mapping[str, bytes], cells: list[str],
-    warnings: list[str], named: bool,
+    warnings: list[str], *, named: bool,
 ) -> str:
-    """The source without the cell that is named, if it is, or all that Typst refuses.
+    """The source with what Typst refuses shown as code.
 
-    Raises the error if there is none.
+    If `named`, that is the cell that the error points to; otherwise, every picture or
+    cell that Typst refuses on its own. Raises the error if there is none.
     """
     if named and (number := _cell_at(error.line, cells)):
         warnings.append(f"{cells[number]}: {one_line(error)}")
@@ -123,15 +125,25 @@ def _without_font(error: ExportError) -> set[str]:
 
 def _signs(gone: set[str], names: Mapping[str, str], cells: list[str]) -> Iterator[str]:
     """A warning for each cell with characters that no font has."""
+    boxes = sorted(char for char in gone if names[char] == UNKNOWN)
     for where, text in zip(cells[1::2], cells[2::2]):
         here = [char for char in dict.fromkeys(text) if char in gone]
-        if here and len(gone) > MOST_NAMES:  # the same words for all cells
-            here = sorted(gone)
-        signs = [f"{char} {names[char]}".strip(" " + UNKNOWN) for char in here]
+        signs = [f"{char} {names[char]}".strip() for char in here]
+        end = ""
+        if boxes and any(char in boxes for char in here):  # one line for all cells
+            signs, end = boxes, " in this document, which become boxes"
         if signs:
             more = f" and {len(signs) - 5} more" if len(signs) > 5 else ""
-            place = where or "the appendix"
-            yield f"{place}: no font on this computer has {', '.join(signs[:5])}{more}"
+            listed = ", ".join(signs[:5]) + more + end
+            yield f"{where or 'the appendix'}: no font on this computer has {listed}"
+
+
+def _names(gone: set[str]) -> dict[str, str]:
+    """What is printed in the place of each character."""
+    names = {char: _named(char) for char in sorted(gone)}
+    if sum(map(bool, names.values())) > MOST_NAMES:
+        return {char: name and UNKNOWN for char, name in names.items()}
+    return names
 
 
 def _named(char: str) -> str:

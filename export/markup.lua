@@ -118,7 +118,7 @@ local function tamed(html)
     local words, blocks = inside:gsub("</?center>", "")
     words = words:gsub("</?div%f[^%w][^>]*>", ""):gsub("</?p%f[^%w][^>]*>", "")
     local heading = "<" .. tag .. attributes .. ">" .. words .. "</" .. tag .. ">"
-    local centred = blocks > 0 or attributes:find("center")
+    local centred = blocks > 0 or attributes:find("align%s*[=:]%s*[\"']?center")
     return centred and "<center>" .. heading .. "</center>" or heading
   end)
   html = html:gsub("\\%$", "$"):gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
@@ -200,8 +200,8 @@ local function as_paragraph(block)
 end
 
 local function hidden(element)
-  local style = element.attributes.style or ""
-  return element.attributes.hidden or style:match("display%s*:%s*none")
+  local style = ";" .. (element.attributes.style or "")
+  return element.attributes.hidden or style:match("[;%s]display%s*:%s*none")
 end
 
 -- A Div would be no wider than its text: its blocks, as they are placed on the screen.
@@ -237,8 +237,8 @@ end
 -- The written levels of the headings that the next one may stand below.
 local open = pandoc.List()
 
--- The level of a heading among those before it, of which, unlike in what people write,
--- none is left out: the second of # and ### is on level 2.
+-- The level of a heading in the PDF, which must skip none, though people do: a ### right
+-- after a # is on level 2.
 local function level_among(written)
   while #open > 0 and open[#open] >= written do open:remove() end
   open:insert(written)
@@ -257,10 +257,11 @@ end
 
 -- The heading as Typst knows it; its words go into the result.
 local function heading(header, lower, result)
+  if hidden(header) then return {} end
   local pictures_apart = header:walk { Image = function() return {} end }
   local words = pandoc.utils.stringify(pictures_apart)
   if not words:match("%S") then return pandoc.Para(header.content) end
-  -- A bookmark would end there.
+  -- In the PDF's outline, a title would be cut off at a line break.
   header = header:walk { LineBreak = function() return pandoc.Space() end }
   local written = header.level + lower
   header.level = level_among(written)
@@ -310,7 +311,10 @@ local function convert(piece)
       if not paper then return span end
       return { raw("#highlight(fill: " .. paper .. ")["), span, raw("]") }
     end,
-    Table = function(table) table.identifier = "" return coloured(table) end,
+    Table = function(table)
+      table.identifier = ""
+      return hidden(table) and {} or coloured(table)
+    end,
     Link = function(link)
       local name = link.target:match("^#(.+)$")
       if labels:includes(name) then

@@ -29,8 +29,8 @@ READERS = {
     "text/html": "html",
     "text/latex": "latex+raw_tex",
 }
-PATIENCE = 20  # seconds, and for each
-AT_LEAST = 10_000  # bytes another one
+PATIENCE = 20  # seconds that Pandoc may take, and one more for
+AT_LEAST = 10_000  # bytes each
 ROOM = "2g"  # of the heap, for what is endless would fill the computer
 HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX's that are Pandoc's business, for they are no formulas.

@@ -82,7 +82,9 @@ _TOKEN = re.compile(
     r"\\(?:operatorname|hspace|tag|newcommand|renewcommand|DeclareMathOperator)\*"
     r"|\\[A-Za-z]+|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]"
 )
-_TEXT_IN_BRACES = re.compile(r"\\(?:text[a-z]*|[mh]box)\s*\{[^{}]*\}")
+_TEXT_IN_BRACES = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt)?|[fhm]box)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+)
 _PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among words
 _DEFINITIONS = ("\\newcommand", "\\renewcommand", "\\providecommand", "\\def",
                 "\\gdef", "\\let", "\\DeclareMathOperator")  # fmt: skip
@@ -319,7 +321,7 @@ _SYMBOLS = {  # what Pandoc turns into something else
     "\\rVert": 'class("closing", bar.v.double)',
     "\\square": "square.stroked", "\\Box": "square.stroked",
     "\\setminus": "without", "\\bmod": 'class("binary", "mod")', "\\ast": "ast.op",
-    '"': '"\\""', "`": '"‘"', "\\surd": '"√"', "\\S": "section",
+    '"': '"\\""', "`": '"‘"', "\\S": "section",
     "\\colon": 'class("punctuation", ":")', "\\&": "\\&",
     "\\vdots": "#box(inset: (y: 0.3em), $dots.v$)",
     "\\ddots": "#box(inset: (y: 0.3em), $dots.down$)",
@@ -466,7 +468,7 @@ class _Writer:
 
     def token(self, token: str, nodes: list) -> str:
         """One token, with the arguments after it that it takes from `nodes`."""
-        if token.isspace() or token == "\\\\":  # which breaks no line within delimiters
+        if token.isspace():
             return " "
         if _next(nodes) in ("\\limits", "\\nolimits"):
             [kind] = self.argument(nodes)
@@ -573,6 +575,13 @@ class _Writer:
             taken += len(following.pop(0))
         factor, unit = _UNITS.get(length[3], (1, length[3]))
         return self.stand_in(f"#h({length[1]}{float(length[2]) * factor:g}{unit})")
+
+    def no_line_break(self, token: str, nodes: list) -> str:
+        """A \\\\ within delimiters, which breaks no line on the screen either."""
+        if _next(nodes) == "[":
+            self.argument(nodes)
+            _between(nodes, "[", "]")
+        return " "
 
     def lines_in_a_script(self, token: str, nodes: list) -> str:
         rows = _split(self.argument(nodes), "\\\\")
@@ -790,6 +799,7 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     "\\href": _Writer.link,
     "\\intertext": _Writer.between_lines,
     "\\substack": _Writer.lines_in_a_script,
+    "\\\\": _Writer.no_line_break,
     "\\left": _Writer.fence,
     "\\begin": _Writer.environment,
 }

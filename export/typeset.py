@@ -26,6 +26,7 @@ IMAGES = (
 SHOWN = ("text/latex", *IMAGES, "text/markdown", "text/html")  # the best of an output
 _OBJECT = r"[\w.]+\(.*\)|<.*>|\[an .*\]"  # words that say nothing to a reader
 _UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
+_UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
 NO_DESCRIPTION = "a picture has no description for those who cannot see it: give it alt"
 LONGEST_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
@@ -203,7 +204,8 @@ class Typeset(Preprocessor):
         plain = plain or "[an output without words]"
         if mimetype == "text/html" and not re.sub(_UNSEEN, "", data[mimetype]).strip():
             return {"kind": "printout", "text": ""}
-        if mimetype == "text/html" and "text-repr-fallback" in data[mimetype]:
+        unfolds = mimetype == "text/html" and re.search(_UNFOLDS, data[mimetype])
+        if unfolds and not re.fullmatch("<.*>", plain, re.DOTALL):
             # What scikit-learn and xarray make for a browser holds the same words.
             return {"kind": "printout", "text": plain}
         if mimetype:

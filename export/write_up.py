@@ -78,8 +78,7 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
         shown = (cell for cell in notebook.cells
                  if not REMOVED & {*cell.metadata.get("tags", ())})  # fmt: skip
         first = next(shown, new_markdown_cell())
-        title = re.match(r"\s*(#[ \t]+\S|<h1|.+\n=+\s*(\n|$))", first.source)
-        if first.cell_type != "markdown" or not title:
+        if first.cell_type != "markdown" or not _title(first.source):
             title = new_markdown_cell("# " + path.stem.replace("_", " "))
             cells.append(title)
             title.metadata.where = str(path)
@@ -94,3 +93,11 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     return new_notebook(cells=cells)
+
+
+def _title(source: str) -> str:
+    """The words of the heading of level 1 with which some Markdown begins, if any."""
+    heading = r"\s*(?:#[ \t]+(.+)|<h1\b[^>]*>((?s:.*?))</h1>|(.+)\n=+[ \t]*(?:\n|$))"
+    found = re.match(heading, source)
+    words = "".join(found.groups("")) if found else ""
+    return re.sub(r"!\[.*?\]\(.*?\)|<.*?>|[#\s]", "", words)

@@ -49,8 +49,8 @@ def test_of_a_whole_script_without_a_font_the_names_would_fill_pages(
     write_up = make_write_up([path], [nbformat.read(path, 4)], cover, "w")
     compiled = compile_with_fonts(write_up.source, write_up.files)
     assert set(compiled.names.values()) == {"□\u2009"}
-    listed = ", ".join(words[:5])
-    assert f"no font on this computer has {listed} and 72 more" in compiled.warnings[0]
+    listed = ", ".join(words[:5]) + " and 72 more in this document, which become boxes"
+    assert f"no font on this computer has {listed}" in compiled.warnings[0]
     assert Checked(compiled.pdf, compiled.names).faults(write_up.expected) == []
 
 
@@ -151,10 +151,11 @@ def test_what_typst_refuses_outside_of_cells_is_an_error(monkeypatch):
     with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
         compile_with_fonts("#nothing", {})
     monkeypatch.setattr("export.compile.MOST_ROUNDS", 3)
+    monkeypatch.setattr("export.compile.LAST", 0)
     many = "\n".join(f"// Cell: n, cell {k}\n#panic()" for k in range(4))
     with pytest.raises(ExportError, match="Typst refuses something after 3 rounds"):
         compile_with_fonts("#let unset(x) = x\n" + many + "\n// Cell: \n", {})
-    monkeypatch.setattr("export.compile.FEW", 0)  # the others are found in one round
+    monkeypatch.setattr("export.compile.LAST", 3)  # the others are found in one round
     compiled = compile_with_fonts("#let unset(x) = x\n" + many + "\n// Cell: \n", {})
     assert [w.partition(":")[0] for w in compiled.warnings[:4]] == [
         f"n, cell {k}" for k in range(4)

@@ -118,6 +118,8 @@ def test_every_matrix_and_every_arrow_is_set_between_its_signs():
         (r"\text{with 50\%} % a comment", "with50%"),
         (r'\mathrm{tf}("is")', 'tf("𝑖𝑠")'),
         (r"\left( a + \\ b \right)", "(𝑎+𝑏)"),
+        (r"\left( a + \\[2pt] b \right)", "(𝑎+𝑏)"),
+        (r"\fbox{50% {a}} \textbf{1%}", "50%a𝟏%"),
         (r"\require{cancel} \Bbb{R} \class{a}{x} \fbox{so}", "ℝ𝑥so"),
     ],
 )

@@ -24,6 +24,7 @@ from export_samples import (
     figure,
     markdown,
     notebook,
+    pieces_of,
     save,
     squeezed,
     stdout,
@@ -271,6 +272,8 @@ def test_a_long_word_in_a_table_is_broken(tmp_path, long, quoted):
 
 
 def test_a_heading_in_the_middle_begins_a_question(tmp_path):
+    [piece] = pieces_of("<h2 id='center-of'>Center of</h2>")
+    assert "centred" not in piece.typst
     for title in ("# <center>A<br>B</center>", "<h1 align='center'>A B</h1>"):
         paths = [save(tmp_path / f"{name}.ipynb", title, "w") for name in "ab"]
         write_up, _, checked = build(*paths)
@@ -458,6 +461,11 @@ def test_of_what_unfolds_in_a_browser_its_words_are_set():
     hiding = display("text/html", "<p>seen</p><div style='display: none'>not seen</div>"
                      "<p>A<span hidden>not so</span>B</p>")
     assert text_of(code("x", unfolding, hiding)) == "xRidge()seenAB1of1"
+    more = "<h3 hidden>no</h3><table style='display:none'><tr><td>no</td></tr></table>"
+    kept = "<p style='--a-display:none'>yes</p>"
+    unfolding.data["text/html"] += "<p>and more</p>" + more + kept
+    unfolding.data["text/plain"] = "<IPython.core.display.HTML object>"
+    assert text_of(code("x", unfolding)) == "xRidge()andmoreyes1of1"
 
 
 def test_both_heads_of_a_table_are_its_head():

@@ -101,6 +101,10 @@ def test_each_notebook_begins_a_page_even_without_a_heading(tmp_path):
     write_up, _, checked = build(path)
     assert [section.title for section in checked.sections] == ["c"]
     assert checked.faults(write_up.expected) == []
+    for first in ("# ![logo](x.png)", "<h1><img src='x.png'></h1>", "# <!-- c -->"):
+        path = save(tmp_path / "d.ipynb", first, "## Part")
+        _, _, checked = build(paths[0], path)
+        assert [section.title for section in checked.sections] == ["a one", "d"]
 
 
 def test_titles_may_hold_formulas_code_and_quotes(tmp_path):
