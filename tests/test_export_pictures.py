@@ -45,15 +45,35 @@ def bomb(width: int, height: int) -> bytes:
     """A PNG that claims to be large."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head
-            + struct.pack(">I", zlib.crc32(head)))  # fmt: skip
+            + struct.pack(">I", zlib.crc32(head)) + bytes(4) + b"IDAT")  # fmt: skip
+
+
+def cut_off() -> bytes:
+    """A bitmap whose last rows are missing."""
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(file, "BMP")
+    return file.getvalue()[:-100]
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"words", b"\x89PNG\r\n\x1a\n", bomb(2**31 - 1, 1), bomb(14_000, 14_000)],
+    [b"", b"words", b"\x89PNG\r\n\x1a\n"],
 )
-def test_what_is_no_picture_or_claims_too_much_is_refused(content):
-    with pytest.raises(ValueError, match="no picture, or a damaged one"):
+def test_what_is_no_picture_is_refused(content):
+    with pytest.raises(ValueError, match="no picture, or a damaged one$"):
+        identified(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (cut_off(), "image file is truncated"),
+        (bomb(2**31 - 1, 1), r"2147483647 pixels\) exceeds limit"),
+        (bomb(14_000, 14_000), r"196000000 pixels\) exceeds limit"),
+    ],
+)
+def test_what_is_damaged_or_claims_too_much_is_refused_with_the_reason(content, reason):
+    with pytest.raises(ValueError, match=rf"no picture, or a damaged one \(.*{reason}"):
         identified(content)
 
 
