@@ -1,9 +1,12 @@
-"""The order in which several processes of pytest take up the files: `make test`."""
+"""How the tests run: in which order, and of which processes the lines are counted."""
 
 import os
 import signal
 
+import pytest
+
 LONGEST = {"test_browser.py", "test_notebooks.py"}
+TRACED = "COVERAGE_PROCESS_CONFIG"  # by which coverage reaches other processes
 
 
 def pytest_configure():
@@ -16,3 +19,19 @@ def pytest_collection_modifyitems(items):
     """Begin with the files that take longest, so that none is left over at the end."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coverage_settings():
+    """Trace no lines of commands and kernels: they would take half as long again."""
+    with pytest.MonkeyPatch.context() as patch:
+        settings = os.environ.get(TRACED)
+        patch.delenv(TRACED, raising=False)
+        yield settings
+
+
+@pytest.fixture(autouse=True)
+def coverage_of_commands(request, monkeypatch, coverage_settings):
+    """But trace what a test marked `traced` starts."""
+    if coverage_settings and request.node.get_closest_marker("traced"):
+        monkeypatch.setenv(TRACED, coverage_settings)

@@ -132,8 +132,7 @@ def lab(chromium, tmp_path_factory):
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}')
-    environment = {k: v for k, v in os.environ.items()
-                   if not k.startswith(("JUPYTER", "COVERAGE"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
     environment |= {"HOME": str(home), "OPENBLAS_NUM_THREADS": "1", **folders}
     # A kernel's debugger warns, at times on stderr, that Python is not made for it.
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
@@ -688,20 +687,6 @@ def test_the_mouse_and_the_keyboard_are_not_trapped(q):
     expect(viewer.get_by_role("button", name="Undo", exact=True)).to_be_focused()
 
 
-def test_the_sheet_survives_a_reload(q):
-    viewer = q.viewer(DRAWING)
-    empty(viewer)
-    touch(viewer, [NINE])
-    answers(viewer, [NINE])
-    q.save()
-    q.page.reload()
-    viewer = q.viewer(DRAWING)
-    has_ink(viewer, [NINE])
-    answers(viewer, [NINE])
-    draw(viewer, [CURLED])
-    answers(viewer, [NINE, CURLED])
-
-
 # ---- what is typed, edited and guessed -----------------------------------------------
 
 def type_in(viewer, label, typed):
@@ -871,7 +856,10 @@ def test_every_viewer_survives_a_reload(q, truth):
     typed = q.viewer("img.run-curves").get_by_role(
         "textbox", name="hidden units, typed", exact=True)
     expect(typed).to_have_value("4")  # the slider, which has no such place, is at 3
-    has_ink(q.viewer(DRAWING), drawn_at(4))
+    viewer = q.viewer(DRAWING)
+    has_ink(viewer, drawn_at(4))
+    draw(viewer, [CURLED])
+    answers(viewer, [*drawn_at(4), CURLED])
     use_every_viewer(5, truth, q)
 
 
@@ -1034,28 +1022,20 @@ def found(page, inside):
             for fault in report["violations"] for node in fault["nodes"]]
 
 
-def set_theme(notebook, lab, name):
-    address, token = lab
-    answer = notebook.page.request.put(
-        f"{address}/lab/api/settings/@jupyterlab/apputils-extension:themes",
-        headers={"Authorization": f"token {token}"},
-        data=json.dumps({"raw": json.dumps({"theme": f"JupyterLab {name}"})}))
-    assert answer.ok
-    notebook.save()
-    notebook.page.reload()
-    body, light = notebook.page.locator("body"), str(name == "Light").lower()
-    expect(body).to_have_attribute("data-jp-theme-light", light)
+def set_theme(page, name):
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_role("menuitem", name=f"JupyterLab {name}", exact=True).click()
+    light = str(name == "Light").lower()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
 
 
-def test_nothing_is_found_in_the_viewers_in_light_and_dark(q, lab):
-    try:
-        for theme in ("Dark", "Light"):
-            set_theme(q, lab, theme)
-            for part in PARTS:
-                q.viewer(part)
-            assert found(q.page, ".jp-OutputArea-output") == []
-    finally:
-        set_theme(q, lab, "Light")
+def test_nothing_is_found_in_the_viewers_in_light_and_dark(q):
+    for theme in ("Dark", "Light"):
+        set_theme(q.page, theme)
+        for part in PARTS:
+            q.viewer(part)
+        assert found(q.page, ".jp-OutputArea-output") == []
 
 
 def test_nothing_is_found_in_the_notebooks_html(browser, pages):

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from nbconvert.nbconvertapp import NbConvertApp
 from nbconvert.writers import StdoutWriter
@@ -65,8 +66,8 @@ def test_by_name_with_one_line_for_each_warning_and_each_error(tmp_path):
 
 
 def text_with(*cells, **options) -> str:
-    exporter = TypstPDFExporter(**options)
-    pdf, _ = exporter.from_notebook_node(notebook(*cells))
+    file = io.StringIO(nbformat.writes(notebook(*cells)))
+    pdf, _ = TypstPDFExporter(**options).from_file(file)
     return squeezed("".join(p.extract_text() for p in PdfReader(io.BytesIO(pdf)).pages))
 
 

@@ -83,6 +83,7 @@ def test_a_terminal_that_takes_nothing_is_an_error_too(folder):
     assert (folder / "w.pdf").read_bytes() == OLD
 
 
+@pytest.mark.traced
 def test_a_missing_package_is_named_with_the_line_that_installs_it(folder):
     script = (
         "import sys; sys.modules['typst'] = None; "
@@ -140,6 +141,7 @@ def running(kernels: list[psutil.Process]) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.traced
 @pytest.mark.parametrize(
     "sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
 )
@@ -165,6 +167,7 @@ def test_stopping_it_ends_the_kernels_and_keeps_the_old_pdf(folder, sent):
     assert (folder / "w.pdf").read_bytes() == OLD
 
 
+@pytest.mark.traced
 def test_what_is_ignored_stays_so(folder):
     """As under nohup: the terminal may go."""
     words = " ".join(f"'{word}'" for word in command(folder, "--no-execute"))
@@ -231,6 +234,7 @@ def test_a_title_that_the_terminal_cannot_write_is_no_error(folder):
     assert (folder / "w.pdf").read_bytes() != OLD
 
 
+@pytest.mark.traced
 def test_nobody_who_reads_is_no_error(folder):
     """A pipe whose reader has gone before the first line."""
     reading, writing = os.pipe()
@@ -243,6 +247,7 @@ def test_nobody_who_reads_is_no_error(folder):
     assert (folder / "w.pdf").read_bytes().startswith(b"%PDF-")
 
 
+@pytest.mark.traced
 def test_closed_streams_are_no_error(folder):
     """With no output at all, the first file that is opened would become number 1."""
     save(folder / "a.ipynb", "# A", code("import os; os.write(1, b'into a file?')"))

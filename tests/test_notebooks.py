@@ -187,10 +187,8 @@ def differences(committed, fresh):
 
 @pytest.fixture(scope="module")
 def executed():
-    """All notebooks, executed afresh; how many lines they reach is not measured."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        return dict(zip(NAMES, execute_notebooks(PATHS)))
+    """All notebooks, executed afresh."""
+    return dict(zip(NAMES, execute_notebooks(PATHS)))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
