@@ -42,8 +42,7 @@ class TypstExporter(TemplateExporter):
     @property
     def default_config(self) -> Config:
         """nbconvert's, with what a write-up needs turned on."""
-        config = super().default_config.copy()
-        config.merge(
+        ours = Config(
             {
                 "TypstExporter": {
                     "file_extension": ".typ",
@@ -60,7 +59,8 @@ class TypstExporter(TemplateExporter):
                 },
             }
         )
-        return config
+        ours.merge(super().default_config)
+        return ours
 
     def default_filters(self):
         """nbconvert's filters, and those that write values down in Typst."""

@@ -11,6 +11,7 @@ from nbconvert.nbconvertapp import NbConvertApp
 from nbconvert.writers import StdoutWriter
 from nbformat.v4 import new_raw_cell
 from pypdf import PdfReader
+from traitlets.config import Config
 
 from export import ExportError, TypstExporter, TypstPDFExporter
 from export.exporter import TypstPDFCommand
@@ -87,6 +88,21 @@ def test_what_nbconverts_options_leave_out():
         text = text_with(*cells, **{option: True})
         assert {word for word in words if word in text} == words - gone, option
     assert "raw" not in text_with(*cells, raw_mimetypes=["text/x-typst"])
+
+
+def test_settings_of_nbconverts_own_stand_beside_ours():
+    cells = code("kept = 1"), code("secret = 2", tags=("hide-me",)), code("dropped = 3")
+    for section, settings, gone in [
+        ("TagRemovePreprocessor", {"remove_cell_tags": {"hide-me"}}, "secret=2"),
+        ("RegexRemovePreprocessor", {"patterns": ["dropped"]}, "dropped=3"),
+        ("TypstExporter", {"exclude_markdown": True}, "words"),
+        ("TypstPDFExporter", {"exclude_markdown": True}, "words"),
+    ]:
+        text = text_with("words", *cells, config=Config({section: settings}))
+        everything = {"words", "kept=1", "secret=2", "dropped=3"}
+        assert {word for word in everything if word not in text} == {gone}, section
+    removed = code("gone = 4", stdout("out"), tags=("remove-cell",))
+    assert "gone" not in text_with(removed, config=Config(TypstExporter={}))
 
 
 def test_title_authors_and_date_of_the_metadata():
