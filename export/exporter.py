@@ -14,7 +14,7 @@ from export.compile import compile_with_fonts
 from export.errors import ExportError, gathered, one_line
 from export.literals import typst_code, typst_string
 from export.read import whole
-from export.typeset import RAW, TYPST, Typeset
+from export.typeset import RAW, SHOWN, TYPST, Typeset
 
 REMOVED = {"remove_cell", "remove-cell"}  # tags of cells that are not shown
 TEMPLATES = Path(__file__).with_name("templates")
@@ -50,6 +50,7 @@ class TypstExporter(TemplateExporter):
                     "template_name": "typst",
                     "extra_template_basedirs": [str(TEMPLATES)],
                 },
+                "NbConvertBase": {"display_data_priority": [*SHOWN]},
                 "CoalesceStreamsPreprocessor": {"enabled": True},
                 "TagRemovePreprocessor": {
                     "enabled": True,

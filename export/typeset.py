@@ -23,7 +23,9 @@ IMAGES = (
     "image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
     "image/webp", "image/bmp",
 )  # fmt: skip
-SHOWN = ("text/latex", *IMAGES, "text/markdown", "text/html")  # the best of an output
+SHOWN = (  # of an output, the first that it has
+    "text/latex", *IMAGES, "text/markdown", "text/html", "text/plain",
+)  # fmt: skip
 _OBJECT = r"[\w.]+\(.*\)|<.*>|\[an .*\]"  # words that say nothing to a reader
 _UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
 _UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
@@ -198,7 +200,8 @@ class Typeset(Preprocessor):
         plain = self._bounded(printable(data.get("text/plain", "")))
         if WIDGET in data or output.metadata.get("role") == "widget":
             return {"kind": "widget", "text": _sentence(plain)}
-        mimetype = next((mimetype for mimetype in SHOWN if mimetype in data), None)
+        wanted = [m for m in self.display_data_priority if m in SHOWN]
+        mimetype = next((mimetype for mimetype in wanted if mimetype in data), None)
         if mimetype in IMAGES:
             return self._graph(output, mimetype, plain)
         plain = plain or "[an output without words]"
@@ -208,11 +211,12 @@ class Typeset(Preprocessor):
         if unfolds and not re.fullmatch("<.*>", plain, re.DOTALL):
             # What scikit-learn and xarray make for a browser holds the same words.
             return {"kind": "printout", "text": plain}
-        if mimetype:
+        if mimetype in READERS:
             # A heading in an output begins no question.
             block = self._marked_up(data[mimetype], mimetype, lower=2)
             return block if block["kind"] == "printout" else block | {"text": plain}
-        if kinds := [kind for kind in data if not kind.startswith("text/")]:
+        kinds = [m for m in data if not m.startswith("text/") and m not in IMAGES]
+        if kinds:
             self._warn(f"{kinds[0]} is not shown: give the output a picture as well")
             return {"kind": "widget", "text": _sentence(plain)}
         return {"kind": "printout", "text": plain}

@@ -9,12 +9,13 @@ import nbformat
 import pytest
 from nbconvert.nbconvertapp import NbConvertApp
 from nbconvert.writers import StdoutWriter
-from nbformat.v4 import new_raw_cell
+from nbformat.v4 import new_output, new_raw_cell
 from pypdf import PdfReader
 from traitlets.config import Config
 
 from export import ExportError, TypstExporter, TypstPDFExporter
 from export.exporter import TypstPDFCommand
+from export.typeset import SHOWN
 from export_samples import code, notebook, save, squeezed, stdout
 
 pytestmark = pytest.mark.export
@@ -103,6 +104,19 @@ def test_settings_of_nbconverts_own_stand_beside_ours():
         assert {word for word in everything if word not in text} == {gone}, section
     removed = code("gone = 4", stdout("out"), tags=("remove-cell",))
     assert "gone" not in text_with(removed, config=Config(TypstExporter={}))
+
+
+def test_which_form_of_an_output_is_shown():
+    data = {"text/plain": "plain", "text/markdown": "*marked*", "text/html": "<p>up"}
+    shown = code("x", new_output("display_data", data=data))
+    for priority, text in [
+        (["text/html", "text/markdown"], "up"),
+        (["text/plain", "text/html"], "plain"),
+        (["image/png"], "plain"),  # for this is what any output has
+        ([*SHOWN], "marked"),
+    ]:
+        config = Config(NbConvertBase={"display_data_priority": priority})
+        assert text_with(shown, config=config).startswith("x" + text + "1of1")
 
 
 def test_title_authors_and_date_of_the_metadata():

@@ -53,7 +53,7 @@ run() {
         -r tests/requirements.txt ;;
     newest) # of everything, but for the pair of Pandoc and Typst
       { pins_but '[A-Za-z].*'; grep -E '^(pypandoc_binary|typst)==' requirements.txt
-        grep -o -E '^[A-Za-z_]+' requirements.txt | grep -v -E 'pypandoc_binary|typst'
+        grep -o -E '^[A-Za-z][A-Za-z0-9_-]*' requirements.txt | grep -v -E 'pypandoc_binary|typst'
       } >"$folder/newest.txt"
       case_of newest python3.13 "$network or export" -r "$folder/newest.txt" \
         -r tests/requirements.txt ;;
