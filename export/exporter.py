@@ -4,16 +4,15 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-import nbformat
 from nbconvert.exporters import TemplateExporter
 from nbconvert.writers import StdoutWriter
 from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application, Config
 
 from export.compile import compile_with_fonts
-from export.errors import ExportError, gathered, one_line
+from export.errors import ExportError, gathered
 from export.literals import typst_code, typst_string
-from export.read import whole
+from export.read import read, valid
 from export.typeset import RAW, SHOWN, TYPST, Typeset
 
 REMOVED = {"remove_cell", "remove-cell"}  # tags of cells that are not shown
@@ -76,7 +75,7 @@ class TypstExporter(TemplateExporter):
         Raises ExportError if there is none; `jupyter nbconvert` ends with one line.
         """
         try:
-            output, resources = self.converted(whole(nb), resources, **kw)
+            output, resources = self.converted(valid(nb), resources, **kw)
         except ExportError as error:
             self._refuse(error)
         for warning in gathered(resources["warnings"]):
@@ -86,9 +85,9 @@ class TypstExporter(TemplateExporter):
     def from_file(self, file_stream, resources=None, **kw):
         """The same, of a file."""
         try:
-            notebook = nbformat.read(file_stream, as_version=4)
-        except Exception as error:  # of many kinds
-            self._refuse(ExportError(f"not a Jupyter notebook ({one_line(error)})"))
+            notebook = read(file_stream.read())
+        except (ExportError, UnicodeDecodeError) as error:
+            self._refuse(ExportError(str(error)))
         return self.from_notebook_node(notebook, resources, **kw)
 
     def _refuse(self, error: ExportError) -> NoReturn:

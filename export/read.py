@@ -1,32 +1,119 @@
 """Notebooks from their files, and back into the bytes of a file."""
 
+import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
+from nbformat.v4.rwbase import rejoin_lines
+from nbformat.validator import normalize
 
-from export.errors import ExportError
+from export.errors import ExportError, one_line
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# What cells and outputs must have. What is missing, or null, is empty.
+_FIELDS: dict[str, dict[str, type]] = {
+    "markdown": {"metadata": dict, "source": str},
+    "raw": {"metadata": dict, "source": str},
+    "code": {
+        "metadata": dict, "source": str, "outputs": list, "execution_count": type(None),
+    },
+    "stream": {"name": str, "text": str},
+    "display_data": {"data": dict, "metadata": dict},
+    "execute_result": {"data": dict, "metadata": dict, "execution_count": type(None)},
+    "error": {"ename": str, "evalue": str, "traceback": list},
+}  # fmt: skip
 
 
 def read_notebook(path: Path) -> NotebookNode:
     """The notebook at `path`; ExportError, one line with the path, if it is not one."""
     try:
-        with warnings.catch_warnings():  # of cells without ids, which get some
-            warnings.simplefilter("ignore")
-            notebook = whole(nbformat.read(path, as_version=4))
-            nbformat.validate(notebook, relax_add_props=True)
+        return read(path.read_bytes())
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}") from None
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise ExportError(
-            f"{path}: not a Jupyter notebook ({reason[0] if reason else error!r})"
-        ) from None
+    except ExportError as error:
+        raise ExportError(f"{path}: {error}") from None
+
+
+def read(text: str | bytes) -> NotebookNode:
+    """The notebook that a file holds, whatever its age; ExportError if it is none."""
+    try:
+        content = json.loads(text.encode() if isinstance(text, str) else text)
+        if nbformat.reader.get_version(content)[0] != 4:
+            with warnings.catch_warnings(action="ignore"):
+                content = nbformat.convert(nbformat.reader.reads(text), 4)
+    except Exception as error:  # of many kinds
+        raise ExportError(f"not a Jupyter notebook: {one_line(error)}") from None
+    return valid(content)
+
+
+def valid(content: dict) -> NotebookNode:
+    """A notebook of format 4 with all that it must have, in whole characters.
+
+    What it lacks is empty, and metadata that cannot be is left out. Raises ExportError,
+    with the number of the cell, if something else is wrong.
+    """
+    notebook = whole(content)
+    try:
+        notebook.metadata = notebook.get("metadata") or NotebookNode()
+        if notebook.get("nbformat_minor") is None:
+            notebook.nbformat_minor = 5
+        for cell in notebook.cells:
+            _complete(cell, "cell_type")
+            for output in cell.get("outputs", []):
+                _complete(output, "output_type")
+        rejoin_lines(notebook)
+        for cell in notebook.cells:
+            bundles = [output.get("data", {}) for output in cell.get("outputs", [])]
+            for bundle in (*bundles, *cell.get("attachments", {}).values()):
+                _make_text(bundle)
+        with warnings.catch_warnings(action="ignore"):  # of cells that get an id
+            try:
+                nbformat.validate(notebook, relax_add_props=True)
+            except ValidationError:
+                _, notebook = normalize(notebook, strip_invalid_metadata=True)
+                nbformat.validate(notebook, relax_add_props=True)
+    except ValidationError as error:
+        place = re.search(r"On instance\['cells'\]\[(\d+)\]", str(error))
+        where = f"cell {int(place[1]) + 1}: " if place else ""
+        reason = one_line(str(error).partition("\n")[0])
+        raise ExportError(f"not a Jupyter notebook: {where}{reason}") from None
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        reason = f"something in it is missing or of the wrong kind ({error})"
+        raise ExportError(f"not a Jupyter notebook: {reason}") from None
     return notebook
+
+
+def _complete(part: NotebookNode, kind: str) -> None:
+    """Fill in, in place, what a cell or an output must have; nothing in it is null.
+
+    Of an output's metadata the schema leaves all open: tags are words, and what is
+    said of one of its formats has names.
+    """
+    for name in [name for name, value in part.items() if value is None]:
+        del part[name]
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part.get("id", "new"))):
+        del part["id"]
+    for name, empty in _FIELDS.get(part.get(kind, ""), {}).items():
+        part.setdefault(name, empty())
+    if part.get("name") == "":
+        part["name"] = "stdout"
+    for name, value in [*part.get("metadata", {}).items()] * (kind == "output_type"):
+        tags = name == "tags" and not all(isinstance(tag, str) for tag in value)
+        if tags or ("/" in name and not isinstance(value, dict)):
+            del part["metadata"][name]
+
+
+def _make_text(bundle: NotebookNode) -> None:
+    """Write down, in place, what is neither text nor meant to be something else."""
+    for mimetype, value in [*bundle.items()]:
+        if value is None:
+            del bundle[mimetype]
+        elif not isinstance(value, str) and "json" not in mimetype:
+            bundle[mimetype] = json.dumps(value)
 
 
 def whole(part: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_markdown_cell
 
 from export.check import Expected
 from export.cover import Cover
@@ -92,7 +92,7 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
             cells.append(cell)
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
-    return new_notebook(cells=cells)
+    return NotebookNode(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)
 
 
 def _title(source: str) -> str:

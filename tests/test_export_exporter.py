@@ -64,7 +64,7 @@ def test_by_name_with_one_line_for_each_warning_and_each_error(tmp_path):
     assert line.endswith("a, cell 1: the image gone.png: there is no such file")
     (tmp_path / "b.ipynb").write_text("broken")
     done = nbconvert(tmp_path, "--to", "typst", "b.ipynb", status=1)
-    assert "ERROR | not a Jupyter notebook (" in done.stderr.decode().splitlines()[-1]
+    assert "ERROR | not a Jupyter notebook: " in done.stderr.decode().splitlines()[-1]
 
 
 def text_with(*cells, **options) -> str:
@@ -122,7 +122,7 @@ def test_which_form_of_an_output_is_shown():
 def test_title_authors_and_date_of_the_metadata():
     made = notebook("# One\n\nwords")
     made.metadata |= {
-        "title": "My *report*", "authors": [{"name": "Ada"}, {"name": "Bob"}],
+        "title": "My *report*", "authors": [{"name": "Ada"}, {"name": None}, "Bob"],
         "date": "today",
     }  # fmt: skip
     pdf, _ = TypstPDFExporter().from_notebook_node(made)
