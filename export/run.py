@@ -13,12 +13,15 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import MappingProxyType
 
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
+from traitlets import Type
 
 from export.errors import ExportError
 from export.read import WIDGET, read_notebook
@@ -133,6 +136,22 @@ class _Stopped(Exception):
     """This run was ended because another one failed."""
 
 
+class _ShellChannel(AsyncZMQSocketChannel):
+    """Hears the reply to a cell that comes while it sends what a widget has printed.
+
+    Its base sends past its own socket, which then takes no notice of what has come in:
+    a cell with an Output or an interact would go on until its time is up.
+    """
+
+    def send(self, msg: dict) -> None:
+        """Send a message to the kernel."""
+        self.socket.send_multipart(self.session.serialize(msg))
+
+
+class _Client(AsyncKernelClient):
+    shell_channel_class = Type(_ShellChannel)
+
+
 class _ThisPython(KernelSpecManager):
     """Knows one kernel, this interpreter, whatever is installed elsewhere."""
 
@@ -159,6 +178,7 @@ class _Run:
     def execute(self, environment: dict[str, str], on_done) -> None:
         start = time.perf_counter()
         self.manager = AsyncKernelManager(
+            client_factory=_Client,
             kernel_spec_manager=_ThisPython(),
             connection_file=str(Path(environment["IPYTHONDIR"], self.name)),
             transport=_transport(environment["IPYTHONDIR"]),
@@ -168,7 +188,6 @@ class _Run:
             km=self.manager,
             timeout=self.timeout,
             record_timing=False,
-            store_widget_state=False,
             coalesce_streams=True,
             shutdown_kernel="immediate",
             shell_timeout_interval=1,  # seconds until the death of one is noticed

@@ -4,7 +4,7 @@
 # Each case gets an environment of its own in a temporary folder. A Python that is not on
 # the PATH is said to be missing and left out; a claim needs a line that says "passed".
 #
-#   tests/versions.sh [CASE...]     oldest newest python3.11 python3.12 python3.13 ...
+#   tests/versions.sh [CASE...]     newest python3.11 python3.12 python3.13 python3.14
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,10 +47,6 @@ pins_but() {
 
 run() {
   case $1 in
-    oldest) # the last NumPy before 2, with all other pins
-      pins_but numpy >"$folder/oldest.txt"
-      case_of oldest python3.11 "$network" 'numpy==1.26.*' -r "$folder/oldest.txt" \
-        -r tests/requirements.txt ;;
     newest) # of everything, but for the pair of Pandoc and Typst
       { pins_but '[A-Za-z].*'; grep -E '^(pypandoc_binary|typst)==' requirements.txt
         grep -o -E '^[A-Za-z][A-Za-z0-9_-]*' requirements.txt | grep -v -E 'pypandoc_binary|typst'
@@ -63,7 +59,7 @@ run() {
   esac
 }
 
-for name in "${@:-oldest newest python3.11 python3.12 python3.13 python3.14}"; do
+for name in "${@:-newest python3.11 python3.12 python3.13 python3.14}"; do
   for one in $name; do run "$one"; done
 done
 exit $failed
