@@ -1,5 +1,6 @@
 """Notebooks from their files, and back into the bytes of a file."""
 
+import contextlib
 import json
 import re
 import warnings
@@ -12,8 +13,8 @@ from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import normalize
 
 from export.errors import ExportError, one_line
+from export.widgets import unfold
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 # What cells and outputs must have. What is missing, or null, is empty.
 _FIELDS: dict[str, dict[str, type]] = {
     "markdown": {"metadata": dict, "source": str},
@@ -53,8 +54,8 @@ def read(text: str | bytes) -> NotebookNode:
 def valid(content: dict) -> NotebookNode:
     """A notebook of format 4 with all that it must have, in whole characters.
 
-    What it lacks is empty, and metadata that cannot be is left out. Raises ExportError,
-    with the number of the cell, if something else is wrong.
+    What it lacks is empty, and metadata that cannot be is left out; outputs in widgets
+    stand behind them. Raises ExportError, with the cell, if something else is wrong.
     """
     notebook = whole(content)
     try:
@@ -63,6 +64,9 @@ def valid(content: dict) -> NotebookNode:
             notebook.nbformat_minor = 5
         for cell in notebook.cells:
             _complete(cell, "cell_type")
+        with contextlib.suppress(AttributeError, TypeError):  # a widget that is broken
+            unfold(notebook)
+        for cell in notebook.cells:
             for output in cell.get("outputs", []):
                 _complete(output, "output_type")
         rejoin_lines(notebook)

@@ -24,8 +24,9 @@ from nbformat import NotebookNode
 from traitlets import Type
 
 from export.errors import ExportError
-from export.read import WIDGET, read_notebook
+from export.read import read_notebook
 from export.sources import PROJECT
+from export.widgets import WIDGET, unfold
 
 _KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
 # After the notebook's folder, modules come from the project that is exported, wherever
@@ -105,10 +106,11 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     """Take away, in place, what differs from run to run or from machine to machine.
 
     Widget models die with their kernel: their place is taken by the sentence that
-    the widget carries as plain text, marked with the metadata `role: widget`. Where
-    another output stands in for one, the widget has the role `view` and goes wholly.
+    the widget carries as plain text, marked with the metadata `role: widget`, and by
+    what it shows. Where another output stands in for one, the widget has the role
+    `view` and goes wholly.
     """
-    notebook.metadata.pop("widgets", None)
+    unfold(notebook)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3 (ipykernel)",
         "language": "python",

@@ -15,7 +15,7 @@ from export.errors import bounded, one_line
 from export.literals import typst_array, typst_code, typst_string
 from export.markup import READERS, Piece, convert
 from export.pictures import decoded, found, identified
-from export.read import WIDGET
+from export.widgets import WIDGET
 
 TYPST = "text/x-typst"
 RAW = (TYPST, *READERS)  # what a raw cell may hold
@@ -26,7 +26,7 @@ IMAGES = (
 SHOWN = (  # of an output, the first that it has
     "text/latex", *IMAGES, "text/markdown", "text/html", "text/plain",
 )  # fmt: skip
-_OBJECT = r"[\w.]+\(.*\)|<.*>|\[an .*\]"  # words that say nothing to a reader
+_OBJECT = r"[\w.]+\(.*[)…]|<.*>|\[an .*\]"  # words that say nothing to a reader
 _UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
 _UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
 NO_DESCRIPTION = "a picture has no description for those who cannot see it: give it alt"

@@ -17,8 +17,8 @@ from nbformat.v4 import (
 
 from export import ExportError, TypstExporter
 from export.__main__ import main
-from export.read import WIDGET, notebook_bytes, read, read_notebook
-from export_samples import code, display, notebook, stdout
+from export.read import notebook_bytes, read, read_notebook
+from export_samples import WIDGET, code, display, notebook, stdout
 
 pytestmark = pytest.mark.export
 
