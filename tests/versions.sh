@@ -40,15 +40,10 @@ print("Python", platform.python_version(), "NumPy", numpy.__version__)')
   rm -rf "${folder:?}/$name"
 }
 
-# The pins without those of the packages named.
-pins_but() {
-  grep -v -E "^($1)==" requirements.txt | sed "s|^--editable .*|--editable $PWD|"
-}
-
 run() {
   case $1 in
     newest) # of everything, but for the pair of Pandoc and Typst
-      { pins_but '[A-Za-z].*'; grep -E '^(pypandoc_binary|typst)==' requirements.txt
+      { echo "--editable $PWD"; grep -E '^(pypandoc_binary|typst)==' requirements.txt
         grep -o -E '^[A-Za-z][A-Za-z0-9_-]*' requirements.txt | grep -v -E 'pypandoc_binary|typst'
       } >"$folder/newest.txt"
       case_of newest python3.13 "$network or export" -r "$folder/newest.txt" \
