@@ -36,6 +36,8 @@ import sys
 sys.path.insert(sys.path.index("") + 1, {str(PROJECT)!r})
 del sys
 """
+# What a warning calls a cell: a file whose name has the kernel's number in it.
+_CELL_FILE = re.compile(r"\S*[/\\]ipykernel_\d+[/\\]\d+\.py")
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
@@ -127,6 +129,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             if output.get("data", {}).pop(WIDGET, None):
                 output.data.setdefault("text/plain", "")
                 output.metadata["role"] = "widget"
+            if output.output_type == "stream":
+                output.text = _CELL_FILE.sub("cell", output.text)
     return notebook
 
 

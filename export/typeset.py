@@ -307,6 +307,8 @@ def _sentence(plain: str) -> str:
     """What stands for a widget: where it is, and its own words if it has any."""
     if not plain or re.fullmatch(_OBJECT, plain, re.DOTALL):
         plain = "an interactive widget, for which paper has no room."
+    if re.match(r"\s*\d+%\|", plain):  # as it was before the first step
+        plain = "a progress bar."
     if plain.startswith("Here "):
         return "In the notebook, " + plain.removeprefix("Here ")
     return "In the notebook: " + plain

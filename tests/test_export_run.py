@@ -186,7 +186,9 @@ def test_cleaning_takes_away_what_differs_from_run_to_run():
                       metadata={"role": "view"})
     stand_in = new_output("display_data", data={"text/html": "<b>", "text/plain": "A."},
                           metadata={"role": "widget"})
-    made = notebook(code("x", slider, view, stand_in, figure("alt"), stdout("kept")))
+    warning = stdout("/tmp/ipykernel_15/42.py:1: UserWarning: careful", "stderr")
+    shown = slider, view, stand_in, figure("alt"), stdout("kept"), warning
+    made = notebook(code("x", *shown))
     made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     made.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
     made.cells[0].metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
@@ -196,13 +198,14 @@ def test_cleaning_takes_away_what_differs_from_run_to_run():
     for word in ("model_id", "widget-state", "3.11.7", "2026-01-01"):
         assert word not in text
     assert made.cells[0].id == identity
-    first, other, second, third = made.cells[0].outputs
+    first, other, second, third, fourth = made.cells[0].outputs
     assert other == stand_in
     assert first.data == {"text/plain": "A slider."}
     assert first.metadata == {"role": "widget"}
     kinds = {"image/png", "application/pdf", "image/svg+xml"}
     assert second.data.keys() == kinds
     assert third.text == "kept"
+    assert fourth.text == "cell:1: UserWarning: careful"
     assert clean(made) == made
     nbformat.validate(made)
 

@@ -57,7 +57,10 @@ def test_a_widget_becomes_its_sentence(built):
     assert "aview" not in text and "forthescreen" not in text
 
 
-@pytest.mark.parametrize("plain", ["IntSlider(value=0)", "VBox(children=(\n))", ""])
+@pytest.mark.parametrize(
+    "plain",
+    ["IntSlider(value=0)", "VBox(children=(\n))", "", "interactive(value=0, x=(VBox,…"],
+)
 def test_a_widget_without_a_sentence_gets_one(plain):
     output = new_output(
         "display_data", data={WIDGET: {"model_id": "1"}, "text/plain": plain}
@@ -65,6 +68,16 @@ def test_a_widget_without_a_sentence_gets_one(plain):
     text = text_of(code("x", output))
     assert "Inthenotebook:aninteractivewidget" in text
     assert "value=0" not in text and "VBox" not in text
+
+
+def test_a_progress_bar_does_not_say_that_nothing_was_done():
+    """Its words are those with which it began."""
+    words = "  0%|          | 0/3 [00:00<?, ?it/s]"
+    bar = new_output(
+        "display_data", data={WIDGET: {"model_id": "1"}, "text/plain": words}
+    )
+    text = text_of(code("x", bar))
+    assert "Inthenotebook:aprogressbar." in text and "0%" not in text
 
 
 def test_figures_are_vectors_with_caption_number_and_alternative_text(built):
