@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 _OPEN = r"|(?P<open>\$\$|\$|\\begin\{(?P<name>[A-Za-z]+\*?)\}|BACKSLASH\(|BACKSLASH\[)"
 _REFERENCE = r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})|<!--[\s\S]*?-->|\\[\s\S]"
+CODE = (  # in Markdown, with re.MULTILINE: a fenced block or a span
+    r"^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z)"
+    r"|(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`)"
+)
 _IN_MARKDOWN = re.compile(
-    r"(?P<fence>^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z))"
-    r"|(?P<span>(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`))"
+    CODE
     + _OPEN.replace("BACKSLASH", r"\\\\")
     + _REFERENCE,
     re.MULTILINE,
@@ -19,6 +22,7 @@ _IN_HTML = re.compile(
     + _REFERENCE,
     re.IGNORECASE,
 )
+_IGNORED = r"class=['\"][^'\"]*\b(?:tex2jax|mathjax)_ignore\b"
 _CLOSING = {"(": ")", "[": "]"}
 
 
@@ -36,13 +40,15 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
 
     The rules are JupyterLab's: formulas are found before Markdown is looked at, but not
     in code; `$ x $` may have spaces, and `\\begin{align}` needs no dollars. In HTML
-    they stand between two tags.
+    they stand between two tags, and nowhere if its class says that MathJax ignores it.
     """
+    if in_html and re.search(_IGNORED, text):
+        return [text]
     parts: list[str | Formula] = []
     start = position = 0  # of the text since the last formula; of the search
     pattern = _IN_HTML if in_html else _IN_MARKDOWN
     while match := pattern.search(text, position):
-        end = _closing(text, match, r"<[A-Za-z/]" if in_html else r"\n\s*\n")
+        end = _closing(text, match, in_html)
         if end is None:
             position = match.end()
             continue
@@ -62,7 +68,7 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
     return [*parts, text[start:]]
 
 
-def _closing(text: str, opening: re.Match, gap: str) -> tuple[int, int] | None:
+def _closing(text: str, opening: re.Match, in_html: bool) -> tuple[int, int] | None:
     """Where the formula's content and its closing mark end; None if it is none."""
     if opening["reference"]:
         return opening.end(), opening.end()
@@ -73,7 +79,8 @@ def _closing(text: str, opening: re.Match, gap: str) -> tuple[int, int] | None:
     if opening["name"]:
         mark = rf"\end{{{opening['name']}}}"
     depth = 0
-    steps = re.compile(rf"(?P<mark>{re.escape(mark)})|(?P<gap>{gap})|\\.|[{{}}]")
+    gap = r"(?P<gap><[A-Za-z/])" if in_html else rf"(?P<gap>\n\s*\n)|{CODE}"
+    steps = re.compile(rf"(?P<mark>{re.escape(mark)})|{gap}|\\.|[{{}}]", re.MULTILINE)
     for step in steps.finditer(text, opening.end()):
         if step["gap"]:
             return None

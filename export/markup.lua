@@ -113,7 +113,7 @@ local function insert_words(inlines, words)
 end
 
 -- HTML in words that Pandoc's reader takes as they are meant. It would fetch what is embedded.
-local function tamed(html)
+local function tamed(html, problems)
   html = html:gsub("<(h%d)(%f[^%w][^>]*)>(.-)</%1>", function(tag, attributes, inside)
     local words, blocks = inside:gsub("</?center>", "")
     words = words:gsub("</?div%f[^%w][^>]*>", ""):gsub("</?p%f[^%w][^>]*>", "")
@@ -121,7 +121,15 @@ local function tamed(html)
     local centred = blocks > 0 or attributes:find("align%s*[=:]%s*[\"']?center")
     return centred and "<center>" .. heading .. "</center>" or heading
   end)
-  html = html:gsub("\\%$", "$"):gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
+  html = html:gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
+  -- Pandoc keeps only what is in <main>, and nothing that is in <head>.
+  html = html:gsub("<(/?)main%f[^%w]", "<%1div"):gsub("<(/?)head%f[^%w]", "<%1div")
+  html = html:gsub("<button%f[^%w].-</button>", "")
+  for _, tag in ipairs { "a", "b", "i", "li", "ol", "pre", "svg", "td", "tr", "ul" } do
+    local unseen = "<" .. tag .. "%f[^%w][^>]-display%s*:%s*none[^>]*>.-</" .. tag .. ">"
+    html = html:gsub(unseen, "")
+  end
+  html = html:gsub("<img%f[^%w][^>]-display%s*:%s*none[^>]*>", "")
   html = html:gsub("<font%f[^%w][^>]-color=[\"']?([#%w]+)[^>]*>", '<span style="color:%1">')
     :gsub("</font>", "</span>")
   html = html:gsub("<p(%s[^>]*)>(.-)</p>", "<div%1><p>%2</p></div>")
@@ -129,13 +137,13 @@ local function tamed(html)
   local function address(inside)
     local there = inside:match("%ssrc%s*=%s*[\"']?([^\"'%s>]+)")
       or inside:match("%sdata%s*=%s*[\"']?([^\"'%s>]+)")
-    if not there then return "" end
-    if there:match("^data:") then there = "in the notebook" end
+    if not there or there:match("^data:") then there = "in the notebook" end
+    problems:insert("what is embedded is not shown: " .. there)
     return "<p>Embedded: <a href='" .. there .. "'>" .. there .. "</a></p>"
   end
   for _, tag in ipairs { "iframe", "video", "audio", "object", "embed" } do
-    html = html:gsub("<" .. tag .. "(%f[%s][^>]*>.-)</" .. tag .. ">", address)
-    html = html:gsub("<" .. tag .. "(%f[%s][^>]*)>", address)
+    html = html:gsub("<" .. tag .. "(%f[^%w][^>]*>.-)</" .. tag .. ">", address)
+    html = html:gsub("<" .. tag .. "(%f[^%w][^>]*)>", address)
   end
   return html
 end
@@ -247,12 +255,29 @@ end
 
 local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
 
-local function read(piece)
-  if piece.format == "html" then return pandoc.read(tamed(piece.text), "html", nil, no_files) end
+local function read_html(html, problems)
+  local document = pandoc.read(tamed(html, problems), "html", nil, no_files)
+  -- An escaped dollar begins no formula, in words.
+  return document:walk { Str = function(str) return pandoc.Str((str.text:gsub("\\%$", "$"))) end }
+end
+
+-- HTML whose last comment ends, if it does not.
+local function ended(element, problems)
+  local before, comment = element.text:match("^(.*)<!%-%-(.*)$")
+  if element.format ~= "html" or not before or comment:find("-->", 1, true) then return end
+  problems:insert("a comment has no end: <!--" .. comment)
+  element.text = element.text .. "-->"
+  return element
+end
+
+local function read(piece, problems)
+  if piece.format == "html" then return read_html(piece.text, problems) end
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
   if not has_html(document) then return document end
+  local function end_comment(element) return ended(element, problems) end
+  document = document:walk { RawBlock = end_comment, RawInline = end_comment }
   -- Typst's writer drops raw HTML; the HTML reader understands it.
-  return pandoc.read(tamed(pandoc.write(document, "html")), "html", nil, no_files)
+  return read_html(pandoc.write(document, "html"), problems)
 end
 
 -- The heading as Typst knows it; its words go into the result.
@@ -282,7 +307,8 @@ local function new_result()
 end
 
 local function convert(piece)
-  local document, result = read(piece), new_result()
+  local result = new_result()
+  local document = read(piece, result.problems)
   local function lost(element)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
     local source = as_written(element.text)
@@ -325,6 +351,10 @@ local function convert(piece)
       if not link.target:match("^%a[%w+.-]*:") then return link.content end
       link.target = as_written(link.target)
       return link
+    end,
+    Cite = function(cite)
+      local names = cite.citations:map(function(citation) return citation.id end)
+      return pandoc.Str("[" .. table.concat(names, ", ") .. "]")
     end,
     Code = function(code) code.text = as_written(code.text) return code end,
     CodeBlock = function(block)

@@ -15,7 +15,7 @@ import pypandoc
 from PIL import ImageColor
 
 from export.errors import ExportError, one_line
-from export.formulas import Formula, split
+from export.formulas import CODE, Formula, split
 from export.literals import typst_colour, typst_string
 from export.tex import Refused, Scope, rewrite
 
@@ -35,6 +35,16 @@ ROOM = "2g"  # of the heap, for what is endless would fill the computer
 HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX's that are Pandoc's business, for they are no formulas.
 _TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
+
+
+# A line of words with a table right below it, whose second row is one of dashes.
+_DASHES = r"[ \t]*:?-+:?[ \t]*"
+_TABLE = re.compile(
+    rf"{CODE}|^(?P<words>[^\n|]*[^\s|][^\n|]*)\n(?=[^\n]*\|[^\n]*\n"
+    rf" {{0,3}}(?:\|{_DASHES}|{_DASHES}\|{_DASHES})(?:\|{_DASHES})*\|?$)",
+    re.MULTILINE,
+)
+_FOOTNOTE = re.compile(r"^( {0,3})\[(\^[^\]\s]+)\]:", re.MULTILINE)
 
 
 @dataclass
@@ -86,7 +96,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
             else:
                 words += part
         # Without the last line break, Pandoc misses the last row of a table.
-        words = _with_its_colours(words, piece.mimetype) + "\n"
+        words = _prepared(words, piece.mimetype) + "\n"
         request = {"text": words, "format": READERS[piece.mimetype]}
         requests.append(request | {"lower": piece.lower, "leads": piece.leads})
     done = _pandoc(
@@ -123,8 +133,24 @@ def _parts(piece: Piece) -> list[str | Formula]:
     ]
 
 
-def _with_its_colours(text: str, mimetype: str) -> str:
-    """HTML in which each element has the colours that a style sheet gives it."""
+def _as_jupyter_reads_it(text: str) -> str:
+    """Markdown in which Pandoc finds all tables, and only footnotes that are asked for.
+
+    A note that nothing in its cell refers to would be lost: its text stays where it is.
+    """
+    text = _TABLE.sub(lambda m: m["words"] + "\n\n" if m["words"] else m[0], text)
+
+    def kept(note: re.Match) -> str:
+        alone = text.count(f"[{note[2]}]") == 1
+        return f"{note[1]}\\[{note[2]}]:" if alone else note[0]
+
+    return _FOOTNOTE.sub(kept, text)
+
+
+def _prepared(text: str, mimetype: str) -> str:
+    """Text of which Pandoc makes what a browser shows: tables, notes and colours."""
+    if mimetype == "text/markdown":
+        return _as_jupyter_reads_it(text)
     if mimetype == "text/html" and "<style" in text and "color" in text:
         return css_inline.inline(text, load_remote_stylesheets=False)
     return text

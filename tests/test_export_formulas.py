@@ -22,6 +22,9 @@ pytestmark = pytest.mark.export
         ("> $$\n> a +\n> b\n> $$", [("a +\n b", True)]),
         ("| $|x|$ | $\\frac{a}{b}$ |", [("|x|", False), (r"\frac{a}{b}", False)]),
         (r"$a \$ b$", [(r"a \$ b", False)]),
+        ("It costs $5:\n```bash\necho $HOME\n```\nThe end.", []),
+        ("It costs $5; run `echo $HOME` now.", []),
+        ("$5:\n~~~\n$\n~~~\n\n$x$", [("x", False)]),
     ],
 )
 def test_formulas_are_found_where_jupyter_finds_them(text, formulas):
@@ -29,3 +32,10 @@ def test_formulas_are_found_where_jupyter_finds_them(text, formulas):
     found = [part for part in parts if isinstance(part, Formula)]
     assert [(formula.tex, formula.display) for formula in found] == formulas
     assert "".join(getattr(part, "source", part) for part in parts) == text
+
+
+def test_there_are_none_where_mathjax_is_told_to_ignore_them():
+    cell = "<tr><td>$5 and $6</td></tr>"
+    for name, parts in [("dataframe", 3), ("dataframe tex2jax_ignore", 1)]:
+        found = split(f'<table class="{name}">{cell}</table>', in_html=True)
+        assert len(found) == parts

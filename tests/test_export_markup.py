@@ -335,3 +335,78 @@ def test_code_and_images_are_those_of_their_own_cell():
 def test_on_the_page_there_is_what_was_written(words):
     text = text_of(f"# T {words} $x$\n\nsee {words} in the text\n\n```\nREAL\n```")
     assert text.startswith(f"T{words}𝑥see{words}inthetextREAL")
+
+
+def words_of(text: str, mimetype: str = "text/markdown") -> str:
+    [piece] = pieces_of(text, mimetype=mimetype)
+    return " ".join(piece.typst.split())
+
+
+@pytest.mark.parametrize(
+    "table", ["| a | b |\n|---|--:|\n| 1 | 2 |", "a|b\n-|-\n1|2", "|a|\n|:-:|\n|1|"]
+)
+def test_a_table_may_stand_right_below_a_line_of_words(table):
+    assert "#fitted(" in words_of(f"As follows\n{table}")
+    [piece] = pieces_of(f"```\nwords\n{table}\n```")
+    assert piece.codes[0]["text"] == f"words\n{table}"
+    two_rows = "| a |\n|---|\n| 1 |\n|---|\n| 3 |"
+    assert words_of(two_rows).count("#fitted(") == 1
+
+
+def test_a_note_that_its_cell_does_not_refer_to_stays_where_it_is():
+    assert "#footnote[here]" in words_of("Claim.[^1]\n\n[^1]: here")
+    assert words_of("[^1]: See *it*.\n\nEnd.") == r"\[^1\]: See #emph[it]\. End."
+    assert words_of("Claim.[^1]") == r"Claim.\[^1\]"
+
+
+def test_elements_that_pandoc_would_keep_alone_lose_nothing():
+    for text in ("One.\n\nA <main> B\n\nTwo.", "One. A <head> B Two."):
+        found = words_of(text)
+        assert all(word in found for word in ("One.", "A", "B", "Two."))
+    html = "<h2>One</h2><main id='x'><p>Two</p></main><footer>Three</footer>"
+    assert all(word in words_of(html, "text/html") for word in ("One", "Two", "Three"))
+
+
+def test_a_backslash_before_a_dollar_is_code_in_code():
+    [piece] = pieces_of("A<br>\n\n```\necho \\$5\n```\n\n`a\\$b`, \\$6")
+    assert piece.codes[0]["text"] == "echo \\$5"
+    assert "`a\\$b`, \\$6" in piece.typst
+    [piece] = pieces_of("<pre>\\$5</pre><p>costs \\$6", mimetype="text/html")
+    assert piece.codes[0]["text"] == "\\$5"
+    assert "costs \\$6" in piece.typst  # as Typst escapes it
+
+
+def test_a_comment_without_an_end_hides_what_is_in_it_and_says_so():
+    [piece] = pieces_of("<!-- a --> one <!-- b\nc\n\nThree is **lost**.")
+    assert "one" in piece.typst and "Three is #strong[lost]" in piece.typst
+    assert piece.warnings == ["a comment has no end: <!-- b"]
+    [piece] = pieces_of("one <b>x</b>\n\n<!-- a\n\nb --> \n\ntwo")
+    assert "two" in piece.typst and not piece.warnings
+
+
+def test_what_is_hidden_in_html_stays_so():
+    """As the buttons below the tables of Google Colab."""
+    hidden = "<ul style='display: none'><li>gone</ul><b style='display:none;'>gone</b>"
+    button = "<button class='c' style='display:none'><svg></svg> gone</button>"
+    image = "<img src='gone.png' style='display:none'>"
+    [piece] = pieces_of(f"<p>seen{hidden}{button}{image}</p>", mimetype="text/html")
+    assert "seen" in piece.typst and "gone" not in piece.typst and not piece.images
+
+
+@pytest.mark.parametrize(
+    ("html", "address"),
+    [
+        ("<iframe src='https://a.org/b'></iframe>", "https://a.org/b"),
+        ("<div><iframe srcdoc='&lt;p&gt;'></iframe></div>", "in the notebook"),
+        ("<video><source src='data:video/mp4;base64,AA'></video>", "in the notebook"),
+    ],
+)
+def test_what_is_embedded_leaves_its_address_and_a_warning(html, address):
+    [piece] = pieces_of(html, mimetype="text/html")
+    assert "Embedded: " in piece.typst and address in piece.typst
+    assert piece.warnings == [f"what is embedded is not shown: {address}"]
+
+
+def test_a_citation_in_latex_is_a_placeholder():
+    [piece] = pieces_of(r"As in \cite{knuth}.", mimetype="text/latex")
+    assert r"\[knuth\]" in piece.typst and len(piece.warnings) == 1
