@@ -42,9 +42,11 @@ local function convert_formula(formula)
   end)
   if messages[1] then return { problem = messages[1].message } end
   typst = (typst:match("^%s*%$%s*(.-)%s*%$%s*$") or "")
-    :gsub('( ?)upright%("' .. key .. '"%)( ?)', function(before, number, after)
+    :gsub('( ?)upright%("' .. key .. [["%)('*)( ?)]], function(before, number, primes, after)
       local stand_in = formula.stand_ins[number + 1]
-      return stand_in.tight and stand_in.typst or before .. stand_in.typst .. after
+      if not stand_in.tight then return before .. stand_in.typst .. primes .. after end
+      -- After the end of its code, Typst would not see a prime.
+      return stand_in.typst .. (primes ~= "" and "^(" .. ("prime "):rep(#primes) .. ")" or "")
     end)
   if typst:find(request.mark, 1, true) then
     return { problem = "a construct where Typst has no room for it" }

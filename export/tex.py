@@ -15,6 +15,7 @@ from typing import NamedTuple
 from export.literals import typst_array, typst_colour, typst_string
 
 MOST_TOKENS = 20_000  # of a formula, its macros expanded
+DEEPEST = 18  # groups in groups; Pandoc takes twice as long for each more
 
 
 class Refused(Exception):
@@ -203,6 +204,8 @@ def _parse(tokens: list[str]) -> list:
     for token in tokens:
         if token == "{":
             stack.append([])
+            if len(stack) > DEEPEST:
+                raise Refused(f"its groups are more than {DEEPEST} deep")
         elif token == "}":
             if len(stack) == 1:
                 raise Refused("a } without its {")
@@ -290,7 +293,12 @@ _CALLS = {  # of one argument
         "rel": "relation", "bin": "binary", "ord": "normal", "open": "opening",
         "close": "closing", "punct": "punctuation",
     }.items()
-} | {"\\mathop": ("op(", ", limits: #true)")}  # fmt: skip
+} | {
+    "\\mathop": ("op(", ", limits: #true)"),
+    "\\overparen": ("limits(overparen(", "))"),
+    "\\underparen": ("limits(underparen(", "))"),
+    "\\underbracket": ("limits(underbracket(", "))"),
+}  # fmt: skip
 _STYLES = {  # to the end of the group
     "\\displaystyle": "display(", "\\textstyle": "inline(",
     "\\scriptstyle": "script(", "\\scriptscriptstyle": "sscript(",
@@ -313,6 +321,7 @@ _ARROWS = {
     "\\xhookleftarrow": "arrow.l.hook", "\\xlongequal": "eq",
 }  # fmt: skip
 _SYMBOLS = {  # what Pandoc turns into something else
+    "\\enspace": "#h(0.5em)", "\\mod": 'space.quad "mod" thin',
     "\\;": "thick", "\\!": "#h(-1em / 6)", "\\>": "med", "\\ ": "space",
     "|": 'class("normal", bar.v)', "\\vert": 'class("normal", bar.v)',
     "\\|": 'class("normal", bar.v.double)', "\\Vert": 'class("normal", bar.v.double)',
@@ -332,17 +341,18 @@ _SYMBOLS = {  # what Pandoc turns into something else
     "\\longleftrightarrow": "arrow.l.r.long", "\\longmapsto": "arrow.r.long.bar",
 }  # fmt: skip
 _GROUPS = """
-acute bar bcancel binom bm boldsymbol boxed breve cancel check dddot ddot dot
-frac genfrac grave hat mathbb mathcal mathfrak mathring mathscr mod overbrace
-overbracket overleftarrow overleftrightarrow overline overparen overrightarrow
-phantom pmb pmod sqrt tilde underbrace underbracket underline underparen vec
+acute bar bcancel bm boldsymbol breve cancel check dddot ddot dot
+genfrac grave hat mathbb mathcal mathfrak mathring mathscr overbrace
+overbracket overleftarrow overleftrightarrow overline overrightarrow
+phantom pmb pmod sqrt tilde underbrace underline vec
 widehat widetilde xcancel
 """
 # Pandoc's commands that take groups; one after another command is no part of that.
 _WITH_GROUPS = set(_WORDS) | {f"\\{name}" for name in _GROUPS.split()}
 _UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
-_HIDDEN = {  # what takes part of the space of what it holds
+_BOXES = {
     "\\hphantom": "#box(height: 0pt, hide[$", "\\vphantom": "#box(width: 0pt, hide[$",
+    "\\boxed": "#framed([$",
 }  # fmt: skip
 
 
@@ -398,24 +408,24 @@ class _Writer:
         if _next(nodes) is not None:
             return None
         _skip_placement(name, inside)
-        if name in ("alignat", "alignedat"):
-            self.argument(inside)  # how many columns
         tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
         self.inside = self.inside or len(tags) > 1
         if name in _ALIGNED:
-            return self.lines("aligned", _split(inside, "\\\\"))
+            gaps = name != "eqnarray"
+            return self.lines("aligned", _split(inside, "\\\\"), gaps=gaps)
         if name in _GATHERED:
             return self.lines("gathered", _split(inside, "\\\\"))
         whole = ("equation", "subequations", "displaymath", "math")
         return self.formula(inside, True) if name in whole else None
 
-    def lines(self, environment: str, lines: list[list]) -> str:
+    def lines(self, environment: str, lines: list[list], *, gaps: bool = True) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
         rows = []
         for line in _without_gaps(lines):
             first, *others = [self.row(cell) for cell in _split(line, "&")]
             for number, cell in enumerate(others):
-                first += " & " + ("\\qquad " if number % 2 else "") + cell
+                joint = (" & ", " & \\qquad " if gaps else " ")[number % 2]
+                first += joint + cell
             rows.append(first)
         body = " \\\\ ".join(rows)
         return f"\\begin{{{environment}}}{body}\\end{{{environment}}}"
@@ -450,8 +460,8 @@ class _Writer:
         if group == [","]:  # without the space that follows a comma: 1{,}000
             return self.stand_in('class("normal", comma)')
         inside = self.row(group)
-        scripts = any(node in ("^", "_", "'") for node in group)
-        if scripts and _next(following) in ("^", "_"):
+        scripts = any(node in ("^", "_", "'", "\\frac") for node in group)
+        if scripts and _next(following) in ("^", "_", "'"):
             return self.call('class("normal", ', inside)
         return f"{{{inside}}}"
 
@@ -528,8 +538,11 @@ class _Writer:
         words = number if token == "\\eqref" else number.strip("()")
         return self.stand_in(f"#link(<{place}>, {typst_string(words)})")
 
-    def hidden(self, token: str, nodes: list) -> str:
-        return self.call(_HIDDEN[token], self.operand(nodes), "$])", tight=True)
+    def box(self, token: str, nodes: list) -> str:
+        inside = self.operand(nodes)
+        if token == "\\boxed":  # as in a formula on a line of its own
+            inside = self.call("display(", inside)
+        return self.call(_BOXES[token], inside, "$])", tight=True)
 
     def link(self, token: str, nodes: list) -> str:
         address = typst_string(_tex(self.argument(nodes))[1:-1].replace("\\", ""))
@@ -635,13 +648,21 @@ class _Writer:
         opening = f"attach(stretch({_ARROWS[token]}, size: #(100% + 1em)), t: "
         return self.call(opening, above + below)
 
+    def fraction(self, token: str, nodes: list) -> str:
+        """Whose scripts are not those of its denominator."""
+        above, below = (self.something(self.operand(nodes)) for _ in range(2))
+        tex = f"{token}{{{above}}}{{{below}}}"
+        if _next(nodes) in ("^", "_", "'"):
+            return self.call('class("normal", ', tex)
+        return tex
+
     def command(self, token: str, nodes: list) -> str:
         """A command that is Pandoc's business, with the groups that follow it."""
         if token == "\\sqrt" and _next(nodes) == "[":
             self.argument(nodes)
             token += f"[{self.row(_between(nodes, '[', ']'))}]"
         takes = token.startswith("\\sqrt") or token in _WITH_GROUPS
-        if takes and str(_next(nodes)) in _SYMBOLS:
+        if takes and (str(_next(nodes)) in _SYMBOLS or _starts_a_command(nodes)):
             token += f"{{{self.operand(nodes)}}}"
         while takes and nodes and isinstance(nodes[0], list):
             token += f"{{{self.something(self.row(nodes.pop(0)))}}}"
@@ -785,7 +806,7 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     **dict.fromkeys(_SIZES, _Writer.sized),
     **dict.fromkeys(("\\tag", "\\tag*", "\\label"), _Writer.numbered),
     **dict.fromkeys(("\\eqref", "\\ref"), _Writer.reference),
-    **dict.fromkeys(_HIDDEN, _Writer.hidden),
+    **dict.fromkeys(_BOXES, _Writer.box),
     **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
     **dict.fromkeys(("\\overset", "\\underset"), _Writer.stacked),
     **dict.fromkeys(("\\hspace", "\\hspace*", "\\mspace"), _Writer.space),
@@ -796,6 +817,7 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
         lambda writer, token, nodes: writer.grid(token[1:], writer.argument(nodes)),
     ),
     **dict.fromkeys(("\\cdots", "\\dotsb"), _Writer.dots),
+    **dict.fromkeys(("\\frac", "\\binom"), _Writer.fraction),
     "\\href": _Writer.link,
     "\\intertext": _Writer.between_lines,
     "\\substack": _Writer.lines_in_a_script,
@@ -803,6 +825,11 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     "\\left": _Writer.fence,
     "\\begin": _Writer.environment,
 }
+
+
+def _starts_a_command(nodes: list) -> bool:
+    node = _next(nodes)
+    return isinstance(node, str) and node[:1] == "\\" and node[1:].isalpha()
 
 
 def _infix(nodes: list) -> list:
@@ -849,9 +876,14 @@ def _stripped(nodes: list) -> list:
 
 def _skip_placement(name: str, inside: list) -> None:
     """Take away the [t] of \\begin{aligned}[t], which places it in a line of text."""
-    placed = name in ("aligned", "alignedat", "array", "gathered")
+    placed = name in ("aligned", "alignedat", "array", "gathered") or (
+        name[-1:] == "*" and name[:-1] in _MATRICES  # which column is how
+    )
     if placed and inside[:1] == ["["] and "]" in inside:
         del inside[: inside.index("]") + 1]
+    if name.rstrip("*") in ("alignat", "alignedat"):  # how many columns
+        inside[:] = _stripped(inside)
+        del inside[:1]
 
 
 def _columns(nodes: list) -> str:

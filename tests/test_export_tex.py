@@ -40,7 +40,7 @@ def test_the_corpus_is_converted_as_when_it_was_looked_at():
 
 
 def test_the_corpus_compiles_and_no_formula_is_lost():
-    document = "\n\n#pagebreak()\n".join(CORPUS.values())
+    document = "#let framed = box\n" + "\n\n#pagebreak()\n".join(CORPUS.values())
     pages = pages_of(compile_typst(document, {}))
     assert len(pages) == len(CORPUS)
     assert all(page.text.strip() for page in pages)
@@ -67,7 +67,7 @@ REFUSED = {
     r"$\def\x{\x} \x$": r"\x stands for itself",
     r"$\def\a{\b}\def\b{\a} \a$": "more than 20,000 parts",
     r"$\def\a#1{#1#1#1#1#1#1#1#1} \a{\a{\a{\a{\a{\a{\a{x}}}}}}}$": "20,000 parts",
-    "$" + "{" * 5000 + "x" + "}" * 5000 + "$": "RecursionError",
+    "$" + "{" * 5000 + "x" + "}" * 5000 + "$": "its groups are more than 18 deep",
     r"$\newcommand{\b}[x]{y}$": "ValueError",
     r"$\genfrac a\text{b}$": "a construct where Typst has no room for it",
 }
