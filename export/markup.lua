@@ -114,6 +114,23 @@ local function insert_words(inlines, words)
   end
 end
 
+-- The rows of a table whose first row is its head, with all rows that the head reaches into:
+-- Pandoc takes one for it, and would move the cells of the others.
+local function with_its_head(open, rows)
+  local first = rows:match("<tr%f[^%w].->(.-)</tr>") or ""
+  local height = 1
+  for span in first:gmatch("rowspan=[\"']?(%d+)") do height = math.max(height, span + 0) end
+  if height == 1 or rows:find("<thead") or rows:find("<table") or first:find("<td") then return end
+  local number = 0
+  rows = rows:gsub("</?tbody[^>]*>", ""):gsub("<tr%f[^%w].-</tr>", function(row)
+    number = number + 1
+    if number == 1 then row = "<thead>" .. row end
+    if number == height then row = row .. "</thead>" end
+    return row
+  end)
+  return number >= height and open .. rows .. "</table>" or nil
+end
+
 -- HTML in words that Pandoc's reader takes as they are meant. It would fetch what is embedded.
 local function tamed(html, problems)
   html = html:gsub("<(h%d)(%f[^%w][^>]*)>(.-)</%1>", function(tag, attributes, inside)
@@ -136,6 +153,7 @@ local function tamed(html, problems)
     :gsub("</font>", "</span>")
   html = html:gsub("<p(%s[^>]*)>(.-)</p>", "<div%1><p>%2</p></div>")
   html = html:gsub("</thead>%s*<thead>", "") -- Pandoc knows only one
+    :gsub("(<table%f[^%w][^>]*>)(.-)</table>", with_its_head)
   local function address(inside)
     local there = inside:match("%ssrc%s*=%s*[\"']?([^\"'%s>]+)")
       or inside:match("%sdata%s*=%s*[\"']?([^\"'%s>]+)")

@@ -410,3 +410,14 @@ def test_what_is_embedded_leaves_its_address_and_a_warning(html, address):
 def test_a_citation_in_latex_is_a_placeholder():
     [piece] = pieces_of(r"As in \cite{knuth}.", mimetype="text/latex")
     assert r"\[knuth\]" in piece.typst and len(piece.warnings) == 1
+
+
+def test_the_rows_that_a_head_reaches_into_are_head_too():
+    rows = ("<tr><th rowspan='2'>A</th><th colspan=2>B</th></tr><tr><th>C</th>"
+            "<th>D</th></tr><tr><td>x</td><td>y</td><td>z</td></tr>")  # fmt: skip
+    head = "table.header(table.cell(rowspan: 2)[A], table.cell(colspan: 2)[B], [C]"
+    for table in (f"<table>{rows}</table>", f"<table><tbody>{rows}</tbody></table>"):
+        found = words_of(table, "text/html")
+        assert head in found and "[x], [y], [z]" in found
+    table = "<table><tr><td rowspan=2>A</td><td>B</td></tr><tr><td>C</td></tr></table>"
+    assert "table.cell(rowspan: 2)[A], [B], [C]" in words_of(table, "text/html")
