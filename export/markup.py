@@ -44,6 +44,7 @@ _TABLE = re.compile(
     rf" {{0,3}}(?:\|{_DASHES}|{_DASHES}\|{_DASHES})(?:\|{_DASHES})*\|?$)",
     re.MULTILINE,
 )
+_OPTION = re.compile(rf"{CODE}|(?<![^\s(])(?P<dashes>--)(?=[A-Za-z])", re.MULTILINE)
 _FOOTNOTE = re.compile(r"^( {0,3})\[(\^[^\]\s]+)\]:", re.MULTILINE)
 
 
@@ -137,8 +138,11 @@ def _as_jupyter_reads_it(text: str) -> str:
     """Markdown in which Pandoc finds all tables, and only footnotes that are asked for.
 
     A note that nothing in its cell refers to would be lost: its text stays where it is.
+    The dashes of --help, which is no dash between words, stay two.
     """
     text = _TABLE.sub(lambda m: m["words"] + "\n\n" if m["words"] else m[0], text)
+
+    text = _OPTION.sub(lambda m: r"\-\-" if m["dashes"] else m[0], text)
 
     def kept(note: re.Match) -> str:
         alone = text.count(f"[{note[2]}]") == 1

@@ -359,6 +359,11 @@ def test_a_note_that_its_cell_does_not_refer_to_stays_where_it_is():
     assert words_of("Claim.[^1]") == r"Claim.\[^1\]"
 
 
+def test_the_dashes_of_an_option_are_two():
+    found = words_of("Run `a --b` with --help (--all), not one -- or two--three.")
+    assert r"`a --b` with \-\-help (\-\-all), not one – or two–three" in found
+
+
 def test_elements_that_pandoc_would_keep_alone_lose_nothing():
     for text in ("One.\n\nA <main> B\n\nTwo.", "One. A <head> B Two."):
         found = words_of(text)
