@@ -429,6 +429,15 @@ def test_a_long_line_of_any_length_wraps_within_the_margins(tmp_path):
         assert any(f"{k}.0,{k}.1,{k}.2" in page for page in printed)
 
 
+def test_a_word_that_is_longer_than_a_line_is_broken(tmp_path):
+    word = "a1b2c3d4" * 25
+    text = (f"# A\n\nA {word} and **{word}** [{word}](https://a.org/{'path/' * 40})"
+            f"\n\n- {word}\n\n> {word}\n\n## B {word}\n\n`{word}` $x$ {word}$y$"
+            )  # fmt: skip
+    _, _, checked = build(save(tmp_path / "a.ipynb", text))  # all within the margins
+    assert squeezed(checked.text(3)).count(word) == 8
+
+
 def test_what_is_endless_is_cut_and_says_so(tmp_path):
     outputs = stdout("1\n" * 30_000 + "z" * 50_000), stdout("a" * 20_001, "stderr")
     lines = warned(code("x", *outputs))
