@@ -40,7 +40,7 @@ _TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
 # A line of words with a table right below it, whose second row is one of dashes.
 _DASHES = r"[ \t]*:?-+:?[ \t]*"
 _TABLE = re.compile(
-    rf"{CODE}|^(?P<words>[^\n|]*[^\s|][^\n|]*)\n(?=[^\n]*\|[^\n]*\n"
+    rf"{CODE}|^(?=[^\n|]*[^\s|])(?P<words>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
     rf" {{0,3}}(?:\|{_DASHES}|{_DASHES}\|{_DASHES})(?:\|{_DASHES})*\|?$)",
     re.MULTILINE,
 )
