@@ -12,7 +12,7 @@ from traitlets.config import Application, Config
 from export.compile import compile_with_fonts
 from export.errors import ExportError, gathered
 from export.literals import typst_code, typst_string
-from export.read import read, valid
+from export.read import parsed, valid
 from export.typeset import RAW, SHOWN, TYPST, Typeset
 
 REMOVED = {"remove_cell", "remove-cell"}  # tags of cells that are not shown
@@ -85,10 +85,10 @@ class TypstExporter(TemplateExporter):
     def from_file(self, file_stream, resources=None, **kw):
         """The same, of a file."""
         try:
-            notebook = read(file_stream.read())
+            content = parsed(file_stream.read())
         except (ExportError, UnicodeDecodeError) as error:
             self._refuse(ExportError(str(error)))
-        return self.from_notebook_node(notebook, resources, **kw)
+        return self.from_notebook_node(content, resources, **kw)
 
     def _refuse(self, error: ExportError) -> NoReturn:
         if _nbconvert():

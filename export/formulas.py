@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 _OPEN = r"|(?P<open>\$\$|\$|\\begin\{(?P<name>[A-Za-z]+\*?)\}|BACKSLASH\(|BACKSLASH\[)"
 _REFERENCE = r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})|<!--[\s\S]*?-->|\\[\s\S]"
-CODE = (  # in Markdown, with re.MULTILINE: a fenced block or a span
-    r"^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z)"
-    r"|(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`)"
-)
+# Code in Markdown, with re.MULTILINE: in a fenced block or in a line.
+FENCED = r"^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z)"
+CODE = FENCED + r"|(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`)"
 _IN_MARKDOWN = re.compile(
     CODE
     + _OPEN.replace("BACKSLASH", r"\\\\")

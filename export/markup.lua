@@ -281,20 +281,17 @@ local function read_html(html, problems)
   return document:walk { Str = function(str) return pandoc.Str((str.text:gsub("\\%$", "$"))) end }
 end
 
--- HTML whose last comment ends, if it does not.
-local function ended(element, problems)
-  local before, comment = element.text:match("^(.*)<!%-%-(.*)$")
-  if element.format ~= "html" or not before or comment:find("-->", 1, true) then return end
-  problems:insert("a comment has no end: <!--" .. comment)
-  element.text = element.text .. "-->"
-  return element
-end
-
 local function read(piece, problems)
   if piece.format == "html" then return read_html(piece.text, problems) end
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
   if not has_html(document) then return document end
-  local function end_comment(element) return ended(element, problems) end
+  local function end_comment(element) -- which would hide all that follows
+    local comment = element.format == "html" and element.text:match("^.*<!%-%-(.*)$")
+    if not comment or comment:find("-->", 1, true) then return end
+    problems:insert("a comment has no end: <!--" .. comment)
+    element.text = element.text .. "-->"
+    return element
+  end
   document = document:walk { RawBlock = end_comment, RawInline = end_comment }
   -- Typst's writer drops raw HTML; the HTML reader understands it.
   return read_html(pandoc.write(document, "html"), problems)

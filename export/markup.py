@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,7 +15,7 @@ import pypandoc
 from PIL import ImageColor
 
 from export.errors import ExportError, one_line
-from export.formulas import CODE, Formula, split
+from export.formulas import CODE, FENCED, Formula, split
 from export.literals import typst_colour, typst_string
 from export.tex import Refused, Scope, rewrite
 
@@ -36,16 +36,17 @@ HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX's that are Pandoc's business, for they are no formulas.
 _TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
 
-
-# A line of words with a table right below it, whose second row is one of dashes.
+# What Pandoc would not take as JupyterLab does, `found` outside of code: words with a
+# table right below them, whose second row is one of dashes; the dashes of --help; the
+# mark of a footnote.
 _DASHES = r"[ \t]*:?-+:?[ \t]*"
 _TABLE = re.compile(
-    rf"{CODE}|^(?=[^\n|]*[^\s|])(?P<words>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
+    rf"{FENCED}|^(?=[^\n|]*[^\s|])(?P<found>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
     rf" {{0,3}}(?:\|{_DASHES}|{_DASHES}\|{_DASHES})(?:\|{_DASHES})*\|?$)",
     re.MULTILINE,
 )
-_OPTION = re.compile(rf"{CODE}|(?<![^\s(])(?P<dashes>--)(?=[A-Za-z])", re.MULTILINE)
-_FOOTNOTE = re.compile(r"^( {0,3})\[(\^[^\]\s]+)\]:", re.MULTILINE)
+_OPTION = re.compile(rf"{CODE}|(?<![^\s(])(?P<found>--)(?=[A-Za-z])", re.MULTILINE)
+_NOTE = re.compile(rf"{FENCED}|^ {{0,3}}(?P<found>\[\^[^\]\s]+\])(?=:)", re.MULTILINE)
 
 
 @dataclass
@@ -140,15 +141,17 @@ def _as_jupyter_reads_it(text: str) -> str:
     A note that nothing in its cell refers to would be lost: its text stays where it is.
     The dashes of --help, which is no dash between words, stay two.
     """
-    text = _TABLE.sub(lambda m: m["words"] + "\n\n" if m["words"] else m[0], text)
+    def alone(mark: str) -> bool:
+        return text.count(mark) == 1
 
-    text = _OPTION.sub(lambda m: r"\-\-" if m["dashes"] else m[0], text)
+    text = _replaced(_TABLE, text, lambda words: f"{words}\n\n")
+    text = _replaced(_OPTION, text, lambda dashes: r"\-\-")
+    return _replaced(_NOTE, text, lambda mark: "\\" * alone(mark) + mark)
 
-    def kept(note: re.Match) -> str:
-        alone = text.count(f"[{note[2]}]") == 1
-        return f"{note[1]}\\[{note[2]}]:" if alone else note[0]
 
-    return _FOOTNOTE.sub(kept, text)
+def _replaced(pattern: re.Pattern, text: str, new: Callable[[str], str]) -> str:
+    """The text with something new for each match but for those that are code."""
+    return pattern.sub(lambda m: new(m["found"]) if m["found"] else m[0], text)
 
 
 def _prepared(text: str, mimetype: str) -> str:

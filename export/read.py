@@ -32,15 +32,18 @@ _FIELDS: dict[str, dict[str, type]] = {
 def read_notebook(path: Path) -> NotebookNode:
     """The notebook at `path`; ExportError, one line with the path, if it is not one."""
     try:
-        return read(path.read_bytes())
+        return valid(parsed(path.read_bytes()))
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror or error}") from None
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from None
 
 
-def read(text: str | bytes) -> NotebookNode:
-    """The notebook that a file holds, whatever its age; ExportError if it is none."""
+def parsed(text: str | bytes) -> dict:
+    """What the file of a notebook holds, whatever its age, in format 4; not yet valid.
+
+    Raises ExportError if that is no notebook.
+    """
     try:
         content = json.loads(text.encode() if isinstance(text, str) else text)
         if nbformat.reader.get_version(content)[0] != 4:
@@ -48,7 +51,7 @@ def read(text: str | bytes) -> NotebookNode:
                 content = nbformat.convert(nbformat.reader.reads(text), 4)
     except Exception as error:  # of many kinds
         raise ExportError(f"not a Jupyter notebook: {one_line(error)}") from None
-    return valid(content)
+    return content
 
 
 def valid(content: dict) -> NotebookNode:
@@ -59,21 +62,7 @@ def valid(content: dict) -> NotebookNode:
     """
     notebook = whole(content)
     try:
-        notebook.metadata = notebook.get("metadata") or NotebookNode()
-        if notebook.get("nbformat_minor") is None:
-            notebook.nbformat_minor = 5
-        for cell in notebook.cells:
-            _complete(cell, "cell_type")
-        with contextlib.suppress(AttributeError, TypeError):  # a widget that is broken
-            unfold(notebook)
-        for cell in notebook.cells:
-            for output in cell.get("outputs", []):
-                _complete(output, "output_type")
-        rejoin_lines(notebook)
-        for cell in notebook.cells:
-            bundles = [output.get("data", {}) for output in cell.get("outputs", [])]
-            for bundle in (*bundles, *cell.get("attachments", {}).values()):
-                _make_text(bundle)
+        _fill(notebook)
         with warnings.catch_warnings(action="ignore"):  # of cells that get an id
             try:
                 nbformat.validate(notebook, relax_add_props=True)
@@ -89,6 +78,26 @@ def valid(content: dict) -> NotebookNode:
         reason = f"something in it is missing or of the wrong kind ({error})"
         raise ExportError(f"not a Jupyter notebook: {reason}") from None
     return notebook
+
+
+def _fill(notebook: NotebookNode) -> None:
+    """Give a notebook, in place, what it lacks."""
+    notebook.metadata = notebook.get("metadata") or NotebookNode()
+    if notebook.get("nbformat_minor") is None:
+        notebook.nbformat_minor = 5
+    for cell in notebook.cells:
+        _complete(cell, "cell_type")
+    with contextlib.suppress(AttributeError, TypeError):  # a widget that is broken
+        unfold(notebook)
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    for output in outputs:
+        _complete(output, "output_type")
+    rejoin_lines(notebook)
+    for output in outputs:
+        _make_text(output.get("data", {}))
+    for cell in notebook.cells:
+        for attachment in cell.get("attachments", {}).values():
+            _make_text(attachment)
 
 
 def _complete(part: NotebookNode, kind: str) -> None:

@@ -407,7 +407,7 @@ class _Writer:
         self.argument(nodes)  # the name again
         if _next(nodes) is not None:
             return None
-        _skip_placement(name, inside)
+        _skip_options(name, inside)
         tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
         self.inside = self.inside or len(tags) > 1
         if name in _ALIGNED:
@@ -460,8 +460,8 @@ class _Writer:
         if group == [","]:  # without the space that follows a comma: 1{,}000
             return self.stand_in('class("normal", comma)')
         inside = self.row(group)
-        scripts = any(node in ("^", "_", "'", "\\frac") for node in group)
-        if scripts and _next(following) in ("^", "_", "'"):
+        several = any(node in ("^", "_", "'", "\\frac") for node in group)
+        if several and _next(following) in ("^", "_", "'"):
             return self.call('class("normal", ', inside)
         return f"{{{inside}}}"
 
@@ -662,7 +662,7 @@ class _Writer:
             self.argument(nodes)
             token += f"[{self.row(_between(nodes, '[', ']'))}]"
         takes = token.startswith("\\sqrt") or token in _WITH_GROUPS
-        if takes and (str(_next(nodes)) in _SYMBOLS or _starts_a_command(nodes)):
+        if takes and _is_one_argument(_next(nodes)):
             token += f"{{{self.operand(nodes)}}}"
         while takes and nodes and isinstance(nodes[0], list):
             token += f"{{{self.something(self.row(nodes.pop(0)))}}}"
@@ -693,7 +693,7 @@ class _Writer:
         name = "".join(self.argument(nodes))
         inside = _between(nodes, "\\begin", "\\end")
         self.argument(nodes)  # the name again
-        _skip_placement(name, inside)
+        _skip_options(name, inside)
         return self.grid(name.rstrip("*"), inside)
 
     def grid(self, name: str, inside: list) -> str:
@@ -827,9 +827,11 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
 }
 
 
-def _starts_a_command(nodes: list) -> bool:
-    node = _next(nodes)
-    return isinstance(node, str) and node[:1] == "\\" and node[1:].isalpha()
+def _is_one_argument(node: str | list | None) -> bool:
+    """Whether Pandoc would take this, without braces, for something else."""
+    if not isinstance(node, str):
+        return False
+    return node in _SYMBOLS or (node[:1] == "\\" and node[1:].isalpha())
 
 
 def _infix(nodes: list) -> list:
@@ -874,8 +876,8 @@ def _stripped(nodes: list) -> list:
     )
 
 
-def _skip_placement(name: str, inside: list) -> None:
-    """Take away the [t] of \\begin{aligned}[t], which places it in a line of text."""
+def _skip_options(name: str, inside: list) -> None:
+    """Take away the [t] of \\begin{aligned}[t] and the {2} of \\begin{alignat}{2}."""
     placed = name in ("aligned", "alignedat", "array", "gathered") or (
         name[-1:] == "*" and name[:-1] in _MATRICES  # which column is how
     )

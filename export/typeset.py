@@ -200,8 +200,8 @@ class Typeset(Preprocessor):
         plain = self._bounded(printable(data.get("text/plain", "")))
         if WIDGET in data or output.metadata.get("role") == "widget":
             return {"kind": "widget", "text": _sentence(plain)}
-        wanted = [m for m in self.display_data_priority if m in SHOWN]
-        mimetype = next((mimetype for mimetype in wanted if mimetype in data), None)
+        wanted = self.display_data_priority
+        mimetype = next((m for m in wanted if m in data and m in SHOWN), None)
         if mimetype in IMAGES:
             return self._graph(output, mimetype, plain)
         plain = plain or "[an output without words]"

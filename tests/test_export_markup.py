@@ -349,6 +349,7 @@ def test_a_table_may_stand_right_below_a_line_of_words(table):
     assert "#fitted(" in words_of(f"As follows\n{table}")
     [piece] = pieces_of(f"```\nwords\n{table}\n```")
     assert piece.codes[0]["text"] == f"words\n{table}"
+    assert "#fitted(" in words_of(f"`df` is\n{table}")
     two_rows = "| a |\n|---|\n| 1 |\n|---|\n| 3 |"
     assert words_of(two_rows).count("#fitted(") == 1
 
@@ -356,6 +357,8 @@ def test_a_table_may_stand_right_below_a_line_of_words(table):
 def test_a_note_that_its_cell_does_not_refer_to_stays_where_it_is():
     assert "#footnote[here]" in words_of("Claim.[^1]\n\n[^1]: here")
     assert words_of("[^1]: See *it*.\n\nEnd.") == r"\[^1\]: See #emph[it]\. End."
+    [piece] = pieces_of("```\n[^a]: 1\n```")
+    assert piece.codes[0]["text"] == "[^a]: 1"
     assert words_of("Claim.[^1]") == r"Claim.\[^1\]"
 
 

@@ -1,6 +1,7 @@
 """What is no notebook is named; what a notebook lacks is empty."""
 
 import functools
+import io
 import json
 import operator
 import re
@@ -17,7 +18,7 @@ from nbformat.v4 import (
 
 from export import ExportError, TypstExporter
 from export.__main__ import main
-from export.read import notebook_bytes, read, read_notebook
+from export.read import notebook_bytes, parsed, read_notebook, valid
 from export_samples import WIDGET, code, display, notebook, stdout
 
 pytestmark = pytest.mark.export
@@ -77,7 +78,7 @@ def test_whatever_part_is_wrong_it_is_shown_or_refused_in_one_line(monkeypatch):
             content = with_every_part()
             functools.reduce(operator.getitem, place, content)[last] = value
             try:
-                TypstExporter().from_notebook_node(read(json.dumps(content)))
+                TypstExporter().from_file(io.StringIO(json.dumps(content)))
                 ends.add("shown")
             except ExportError as error:
                 assert re.fullmatch("not a Jupyter notebook: .+", str(error))
@@ -96,7 +97,7 @@ def test_what_a_notebook_lacks_is_empty(absent):
             part[last] = None
             if absent == "missing":
                 del part[last]
-            completed = read(json.dumps(content))
+            completed = valid(parsed(json.dumps(content)))
             nbformat.validate(completed)
             assert len(completed.cells) == 3
             outputs = completed.cells[2].outputs

@@ -61,4 +61,4 @@ def test_what_interact_and_an_output_show_is_run_and_kept(tmp_path):
     assert interactive[0].metadata.role == caught[0].metadata.role == "widget"
     assert interactive[1].text == "x is 5\n"
     assert [caught[1].text, caught[2].data["text/plain"]] == ["caught\n", "3"]
-    assert "anInteractivewidget".lower() in text_of(*done.cells).lower()
+    assert "aninteractivewidget" in text_of(*done.cells)
