@@ -882,7 +882,9 @@ def test_a_second_window_follows_and_may_be_closed(q, browser, lab, truth):
 
 
 def test_notebook_7(q, browser, lab, truth):
+    q.save()
     seven = Notebook(browser, lab, "notebooks/q_quick.ipynb")
+    expect(seven.page.locator(".jp-Cell")).to_have_count(len(CELLS))  # all is read
     seven.wait_until_idle()
     seven.complaints.clear()  # its own, as it starts
     seven.run_all()
