@@ -101,9 +101,14 @@ local function keep_together(blocks, leads)
   return kept
 end
 
--- What is no dash or ellipsis by now must not become one; and after a call of Typst's, as in
--- $x$.shape, a full stop must not ask for a field of its result.
+-- What is no dash or ellipsis by now must not become one, nor what is no mark of a list or a
+-- heading; and after a call of Typst's, as in $x$.shape, a full stop must not ask for a field
+-- of its result.
 local function insert_words(inlines, words)
+  if words:find("^[-+/]$") or words:find("^=+$") or words:find("^%d+%.$") then
+    inlines:insert(raw("\\" .. words))
+    return
+  end
   if not (words:find("--", 1, true) or words:find("...", 1, true) or words:find("^%.")) then
     inlines:insert(pandoc.Str(words))
     return

@@ -337,6 +337,15 @@ def test_on_the_page_there_is_what_was_written(words):
     assert text.startswith(f"T{words}𝑥see{words}inthetextREAL")
 
 
+@pytest.mark.parametrize("sign", ["\\-", "\\+", "/", "=", "==", "7\\."])
+@pytest.mark.parametrize(
+    "text", ["* SIGN is", "# SIGN is", "> SIGN is", "|a|\n|-|\n|SIGN is|",
+             "[SIGN is](#l)", "x[^1]\n\n[^1]: SIGN is", "x\\\nSIGN is", "**SIGN** is"]
+)  # fmt: skip
+def test_no_sign_before_words_becomes_the_mark_of_a_list_or_a_heading(text, sign):
+    assert sign.replace("\\", "") + "is" in text_of(text.replace("SIGN", sign))
+
+
 def words_of(text: str, mimetype: str = "text/markdown") -> str:
     [piece] = pieces_of(text, mimetype=mimetype)
     return " ".join(piece.typst.split())
