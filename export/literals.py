@@ -33,12 +33,27 @@ def typst_string(text: str) -> str:
 
 
 def typst_colour(words: str) -> str | None:
-    """A colour of CSS in Typst's code; None if it is none."""
+    """A colour of CSS, or bars of colours, in Typst's code; None if it is none."""
+    if bars := re.fullmatch(r"linear-gradient\(90deg,(.+%)\s*\)", words):
+        return _bars(bars[1])
+    numbers = re.match(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)[\s,/)]", words)
     try:
-        red, green, blue, *_ = ImageColor.getrgb(words)
+        parts = numbers.groups() if numbers else ImageColor.getrgb(words)[:3]
     except ValueError:
         return None
+    red, green, blue = (min(int(part), 255) for part in parts)
     return f'rgb("#{red:02x}{green:02x}{blue:02x}")'
+
+
+def _bars(words: str) -> str | None:
+    """Colours from one place to another, as pandas draws them behind a number."""
+    stops = [stop.split() for stop in words.split(",")]
+    if not all(len(stop) == 2 for stop in stops):
+        return None
+    places = [(typst_colour(name) or "white", place) for name, place in stops]
+    ends = (places[0][0], "0%"), *places, (places[-1][0], "100%")
+    inside = ", ".join(f"({colour}, {place})" for colour, place in ends)
+    return f"gradient.linear({inside})"
 
 
 def typst_array(items: Iterable[object]) -> str:

@@ -13,7 +13,7 @@
 -- as it was meant. The result of a formula has a `problem` if it is shown as its source. A link
 -- to one of the `labels` shows the number of what is there; `links` are those to anything else
 -- in the document, and `anchors` what there is besides. The images numbered in `bare` have no
--- description. The request's `colours` are those that CSS has names for, in Typst.
+-- description.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -74,13 +74,6 @@ end
 
 -- ---- Text ------------------------------------------------------------------------------
 
-local function has_html(document)
-  local found = false
-  local function look(element) found = found or element.format == "html" end
-  document:walk { RawBlock = look, RawInline = look }
-  return found
-end
-
 -- Keep each paragraph on the page of the code after it, or of what it ends with a colon
 -- for: a list, or if the piece leads to it, what comes next.
 local function keep_together(blocks, leads)
@@ -119,90 +112,6 @@ local function insert_words(inlines, words)
   end
 end
 
--- The rows of a table whose first row is its head, with all rows that the head reaches into:
--- Pandoc takes one for it, and would move the cells of the others.
-local function with_its_head(open, rows)
-  local first = rows:match("<tr%f[^%w].->(.-)</tr>") or ""
-  local height = 1
-  for span in first:gmatch("rowspan=[\"']?(%d+)") do height = math.max(height, span + 0) end
-  if height == 1 or rows:find("<thead") or rows:find("<table") or first:find("<td") then return end
-  local number = 0
-  rows = rows:gsub("</?tbody[^>]*>", ""):gsub("<tr%f[^%w].-</tr>", function(row)
-    number = number + 1
-    if number == 1 then row = "<thead>" .. row end
-    if number == height then row = row .. "</thead>" end
-    return row
-  end)
-  return number >= height and open .. rows .. "</table>" or nil
-end
-
--- HTML in words that Pandoc's reader takes as they are meant. It would fetch what is embedded.
-local function tamed(html, problems)
-  html = html:gsub("<(h%d)(%f[^%w][^>]*)>(.-)</%1>", function(tag, attributes, inside)
-    local words, blocks = inside:gsub("</?center>", "")
-    words = words:gsub("</?div%f[^%w][^>]*>", ""):gsub("</?p%f[^%w][^>]*>", "")
-    local heading = "<" .. tag .. attributes .. ">" .. words .. "</" .. tag .. ">"
-    local centred = blocks > 0 or attributes:find("align%s*[=:]%s*[\"']?center")
-    return centred and "<center>" .. heading .. "</center>" or heading
-  end)
-  html = html:gsub("<center>", '<div align="center">'):gsub("</center>", "</div>")
-  -- Pandoc keeps only what is in <main>, and nothing that is in <head>.
-  html = html:gsub("<(/?)main%f[^%w]", "<%1div"):gsub("<(/?)head%f[^%w]", "<%1div")
-  html = html:gsub("<button%f[^%w].-</button>", "")
-  for _, tag in ipairs { "a", "b", "i", "li", "ol", "pre", "svg", "td", "tr", "ul" } do
-    local unseen = "<" .. tag .. "%f[^%w][^>]-display%s*:%s*none[^>]*>.-</" .. tag .. ">"
-    html = html:gsub(unseen, "")
-  end
-  html = html:gsub("<img%f[^%w][^>]-display%s*:%s*none[^>]*>", "")
-  html = html:gsub("<font%f[^%w][^>]-color=[\"']?([#%w]+)[^>]*>", '<span style="color:%1">')
-    :gsub("</font>", "</span>")
-  html = html:gsub("<p(%s[^>]*)>(.-)</p>", "<div%1><p>%2</p></div>")
-  html = html:gsub("</thead>%s*<thead>", "") -- Pandoc knows only one
-    :gsub("(<table%f[^%w][^>]*>)(.-)</table>", with_its_head)
-  local function address(inside)
-    local there = inside:match("%ssrc%s*=%s*[\"']?([^\"'%s>]+)")
-      or inside:match("%sdata%s*=%s*[\"']?([^\"'%s>]+)")
-    if not there or there:match("^data:") then there = "in the notebook" end
-    problems:insert("what is embedded is not shown: " .. there)
-    return "<p>Embedded: <a href='" .. there .. "'>" .. there .. "</a></p>"
-  end
-  for _, tag in ipairs { "iframe", "video", "audio", "object", "embed" } do
-    html = html:gsub("<" .. tag .. "(%f[^%w][^>]*>.-)</" .. tag .. ">", address)
-    html = html:gsub("<" .. tag .. "(%f[^%w][^>]*)>", address)
-  end
-  return html
-end
-
--- A colour that an element's style names, as Typst.
-local function colour(element, name)
-  local style = ";" .. (element.attributes.style or "")
-  local value = style:match("[;%s]" .. name .. "%s*:%s*([^;!]*[^;!%s])") or ""
-  local r, g, b = value:match("^rgba?%(%s*(%d+)[%s,]+(%d+)[%s,]+(%d+)")
-  if r then
-    return ("rgb(%d, %d, %d)"):format(math.min(r + 0, 255), math.min(g + 0, 255), math.min(b + 0, 255))
-  end
-  local digits = #(value:match("^#(%x+)$") or "")
-  if digits == 3 or digits == 4 or digits == 6 or digits == 8 then return 'rgb("' .. value .. '")' end
-  return request.colours[value:lower()]
-end
-
-local function background(element)
-  return colour(element, "background%-color") or colour(element, "background")
-end
-
--- A table whose cells Pandoc's writer colours as they are on the screen.
-local function coloured(table)
-  local rows = pandoc.List(table.head.rows) .. table.foot.rows
-  for _, body in ipairs(table.bodies) do rows:extend(body.head .. body.body) end
-  for _, row in ipairs(rows) do
-    for _, cell in ipairs(row.cells) do
-      cell.attributes["typst:fill"] = background(cell)
-      cell.attributes["typst:text:fill"] = colour(cell, "color")
-    end
-  end
-  return table
-end
-
 -- A table that is made to fit on its page.
 local function fitted(table)
   local typst = pandoc.write(pandoc.Pandoc { table }, format, writer)
@@ -232,16 +141,10 @@ local function as_paragraph(block)
   return block.t == "Plain" and pandoc.Para(block.content) or block
 end
 
-local function hidden(element)
-  local style = ";" .. (element.attributes.style or "")
-  return element.attributes.hidden or style:match("[;%s]display%s*:%s*none")
-end
-
 -- A Div would be no wider than its text: its blocks, as they are placed on the screen.
 local function unfolded(div)
-  if hidden(div) then return {} end
   local style, blocks = div.attributes.style or "", div.content:map(as_paragraph)
-  local ink, paper = colour(div, "color"), background(div)
+  local ink, paper = div.attributes["typst:text:fill"], div.attributes["typst:fill"]
   if ink then blocks = wrapped("text(fill: " .. ink .. ")", blocks) end
   if paper then blocks = wrapped("block(width: 100%, inset: 6pt, fill: " .. paper .. ")", blocks) end
   if div.classes:includes("alert") then return pandoc.BlockQuote(blocks) end
@@ -280,31 +183,15 @@ end
 
 local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
 
-local function read_html(html, problems)
-  local document = pandoc.read(tamed(html, problems), "html", nil, no_files)
+local function read(piece)
+  local document = pandoc.read(piece.text, piece.format, nil, no_files)
+  if piece.format ~= "html" then return document end
   -- An escaped dollar begins no formula, in words.
   return document:walk { Str = function(str) return pandoc.Str((str.text:gsub("\\%$", "$"))) end }
 end
 
-local function read(piece, problems)
-  if piece.format == "html" then return read_html(piece.text, problems) end
-  local document = pandoc.read(piece.text, piece.format, nil, no_files)
-  if not has_html(document) then return document end
-  local function end_comment(element) -- which would hide all that follows
-    local comment = element.format == "html" and element.text:match("^.*<!%-%-(.*)$")
-    if not comment or comment:find("-->", 1, true) then return end
-    problems:insert("a comment has no end: <!--" .. comment)
-    element.text = element.text .. "-->"
-    return element
-  end
-  document = document:walk { RawBlock = end_comment, RawInline = end_comment }
-  -- Typst's writer drops raw HTML; the HTML reader understands it.
-  return read_html(pandoc.write(document, "html"), problems)
-end
-
 -- The heading as Typst knows it; its words go into the result.
 local function heading(header, lower, result)
-  if hidden(header) then return {} end
   local pictures_apart = header:walk { Image = function() return {} end }
   local words = pandoc.utils.stringify(pictures_apart)
   if not words:match("%S") then return pandoc.Para(header.content) end
@@ -330,7 +217,7 @@ end
 
 local function convert(piece)
   local result = new_result()
-  local document = read(piece, result.problems)
+  local document = read(piece)
   local function lost(element)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
     local source = as_written(element.text)
@@ -351,18 +238,13 @@ local function convert(piece)
     BulletList = in_its_direction,
     OrderedList = in_its_direction,
     Span = function(span)
-      if hidden(span) then return {} end
       result.anchors:insert(span.identifier)
       span.identifier = ""
-      local ink, paper = colour(span, "color"), background(span)
-      span.attributes["typst:text:fill"] = ink
+      local paper = span.attributes["typst:fill"]
       if not paper then return span end
       return { raw("#highlight(fill: " .. paper .. ")["), span, raw("]") }
     end,
-    Table = function(table)
-      table.identifier = ""
-      return hidden(table) and {} or coloured(table)
-    end,
+    Table = function(table) table.identifier = "" return table end,
     Link = function(link)
       local name = link.target:match("^#(.+)$")
       if labels:includes(name) then

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-import css_inline
 import pypandoc
-from PIL import ImageColor
 
+from export import webpage
 from export.errors import ExportError, one_line
 from export.formulas import CODE, FENCED, Formula, split
-from export.literals import typst_colour, typst_string
+from export.literals import typst_string
 from export.tex import Refused, Scope, rewrite
 
 # What JupyterLab understands, except for formulas, which are found before.
@@ -76,12 +75,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     """
     mark = _unused(piece.text for piece in pieces)
     split_pieces = [(piece, _parts(piece)) for piece in pieces]
-    scopes: defaultdict[str, Scope] = defaultdict(Scope)  # by notebook
-    anchors = 0
-    for piece, parts in split_pieces:
-        for formula in (part for part in parts if isinstance(part, Formula)):
-            scopes[_notebook(piece)].number(formula.tex, f"eq-{anchors}")
-            anchors += 1
+    scopes = _scopes(split_pieces)
     formulas: list[dict] = []
     origins: list[tuple[Piece, Formula]] = []
     requests: list[dict] = []
@@ -98,12 +92,14 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
             else:
                 words += part
         # Without the last line break, Pandoc misses the last row of a table.
-        words = _prepared(words, piece.mimetype) + "\n"
-        request = {"text": words, "format": READERS[piece.mimetype]}
+        if piece.mimetype == "text/markdown":
+            words = _as_jupyter_reads_it(words)
+        request = {"text": words + "\n", "format": READERS[piece.mimetype]}
         requests.append(request | {"lower": piece.lower, "leads": piece.leads})
-    done = _pandoc(
-        {"mark": mark, "labels": labels, "formulas": formulas, "pieces": requests}
-    )
+    for piece, problems in zip(pieces, _read_html(requests)):
+        piece.warnings += map(one_line, problems)
+    common: dict = {"mark": mark, "labels": labels, "formulas": formulas}
+    done = _pandoc("markup.lua", common, requests)
     for (piece, formula), result in zip(origins, done["formulas"]):
         if result.get("problem"):
             _shown_as_source(piece, formula, _reason(result["problem"]))
@@ -114,6 +110,17 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         piece.bare = result["bare"]
     if labels:  # where nothing has a label, links are another matter
         _name_dead_links(pieces, done["pieces"])
+
+
+def _scopes(pieces: list[tuple[Piece, list[str | Formula]]]) -> dict[str, Scope]:
+    """What the formulas of each notebook know of each other, by its name."""
+    scopes: defaultdict[str, Scope] = defaultdict(Scope)
+    anchors = 0
+    for piece, parts in pieces:
+        for formula in (part for part in parts if isinstance(part, Formula)):
+            scopes[_notebook(piece)].number(formula.tex, f"eq-{anchors}")
+            anchors += 1
+    return scopes
 
 
 def _name_dead_links(pieces: Sequence[Piece], results: Sequence[dict]) -> None:
@@ -152,15 +159,6 @@ def _as_jupyter_reads_it(text: str) -> str:
 def _replaced(pattern: re.Pattern, text: str, new: Callable[[str], str]) -> str:
     """The text with something new for each match but for those that are code."""
     return pattern.sub(lambda m: new(m["found"]) if m["found"] else m[0], text)
-
-
-def _prepared(text: str, mimetype: str) -> str:
-    """Text of which Pandoc makes what a browser shows: tables, notes and colours."""
-    if mimetype == "text/markdown":
-        return _as_jupyter_reads_it(text)
-    if mimetype == "text/html" and "<style" in text and "color" in text:
-        return css_inline.inline(text, load_remote_stylesheets=False)
-    return text
 
 
 def _notebook(piece: Piece) -> str:
@@ -220,35 +218,54 @@ class _Endless(ExportError):
     """Pandoc ran out of time or room."""
 
 
-def _pandoc(request: dict) -> dict:
-    """What markup.lua makes of formulas and pieces, the endless ones as they are."""
-    request["colours"] = {name: typst_colour(name) for name in ImageColor.colormap}
+def _read_html(requests: list[dict]) -> list[list[str]]:
+    """Have all HTML of the requests read as a browser does, and tell what is lost."""
+    lost: list[list[str]] = [[] for _ in requests]
+    known = list(zip(requests, lost))
+    mixed = [(request, problems) for request, problems in known
+             if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
+    pieces = [request for request, _ in mixed]
+    done = _pandoc("markdown.lua", {}, pieces)["pieces"] if pieces else []
+    for (request, problems), result in zip(mixed, done):
+        problems += result["problems"]
+        if result["html"]:
+            request |= {"format": "html", "text": result["html"]}
+    for request, problems in known:
+        if request["format"] == "html":
+            request["text"], embedded = webpage.read(request["text"])
+            problems += embedded
+    return lost
+
+
+def _pandoc(script: str, request: dict, pieces: list[dict]) -> dict:
+    """What a script makes of a request with pieces, the endless ones as they are."""
     try:
-        return _lua(request, PATIENCE)
+        return _lua(script, request, pieces, PATIENCE)
     except _Endless:
-        for piece in _endless(request, request["pieces"]):
+        for piece in _endless(script, request, pieces):
             piece["endless"] = True
-        return _lua(request, PATIENCE)
+        return _lua(script, request, pieces, PATIENCE)
 
 
-def _endless(request: dict, pieces: list[dict]) -> list[dict]:
+def _endless(script: str, request: dict, pieces: list[dict]) -> list[dict]:
     """The pieces with which Pandoc comes to no end, as a footnote in itself."""
     try:
-        _lua(request | {"pieces": pieces}, PATIENCE / 4)
+        _lua(script, request, pieces, PATIENCE / 4)
     except _Endless:
         half = len(pieces) // 2
         halves = (pieces[:half], pieces[half:]) if half else ()
-        return [one for part in halves for one in _endless(request, part)] or pieces
+        found = [one for part in halves for one in _endless(script, request, part)]
+        return found or pieces
     return []
 
 
-def _lua(request: dict, patience: float) -> dict:
-    script = Path(__file__).with_name("markup.lua")
-    content = json.dumps(request).encode()
+def _lua(script: str, request: dict, pieces: list[dict], patience: float) -> dict:
+    path = Path(__file__).with_name(script)
+    content = json.dumps(request | {"pieces": pieces}).encode()
     seconds = patience + len(content) / AT_LEAST
     try:
         done = subprocess.run(
-            [pypandoc.get_pandoc_path(), "+RTS", f"-M{ROOM}", "-RTS", "lua", script],
+            [pypandoc.get_pandoc_path(), "+RTS", f"-M{ROOM}", "-RTS", "lua", path],
             input=content,
             capture_output=True,
             timeout=seconds,

@@ -1,0 +1,196 @@
+"""HTML in a form in which Pandoc takes it for what a browser shows."""
+
+import base64
+import functools
+import re
+from typing import NamedTuple
+
+import css_inline
+from bs4 import BeautifulSoup, Tag
+
+from export.literals import typst_colour
+
+_UNSEEN = re.compile(r"(^|[;\s])display\s*:\s*none")
+_CENTRED = re.compile(r"(^|[;\s])text-align\s*:\s*center")
+_DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
+_HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
+_EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
+MOST_ROWS = 2_000  # of a table, some forty pages
+
+
+class Page(NamedTuple):
+    """HTML with a tag for the end of each beginning, and what has no place on paper."""
+
+    html: str
+    problems: list[str]
+
+
+def read(html: str) -> Page:
+    """The HTML as a browser reads it, without what is hidden or embedded."""
+    document = BeautifulSoup(_with_drawings(_completed(html)), "html.parser")
+    page = document.body or document
+    _leave_out_the_unseen(page)
+    problems = [_name_embedded(tag) for tag in page.find_all(_EMBEDDED)]
+    for heading in page.find_all(_HEADINGS):
+        _flatten(heading)
+    for tag in page.find_all("center"):
+        tag.name, tag["align"] = "div", "center"
+    for tag in page.find_all("main"):  # all around it would be lost
+        tag.name = "div"
+    for tag in page.find_all("font", color=True):
+        tag.name, tag.attrs = "span", {"style": f"color: {tag['color']}"}
+    for tag in page.find_all(style=True):
+        _paint(tag)
+    for paragraph in page.find_all("p"):
+        if paragraph.attrs:  # which Pandoc keeps of a div
+            div = paragraph.wrap(Tag(name="div"))
+            div.attrs, paragraph.attrs = paragraph.attrs, {}
+    for table in page.find_all("table"):
+        problems += _cut(table)
+        _tidy(table)
+    return Page(page.decode_contents(), problems)
+
+
+def _completed(html: str) -> str:
+    """The HTML with all that may be left away, and the colours of its style sheets."""
+    html = re.sub("[\ud800-\udfff]", "\ufffd", html)  # halves of characters
+    styled = "<style" in html and ("color" in html or "background" in html)
+    inline = functools.partial(css_inline.inline, load_remote_stylesheets=False)
+    try:
+        return inline(html, inline_style_tags=styled)
+    except css_inline.InlineError:  # for a style sheet that is none
+        return inline(html, inline_style_tags=False)
+
+
+def _with_drawings(html: str) -> str:
+    """The HTML with an image for each <svg>, which may have others in it."""
+    parts, depth, start = [], 0, 0
+    for tag in re.finditer(r"<(/?)svg\b[^>]*>", html):
+        if tag[1]:
+            depth -= 1
+            if depth == 0:
+                parts.append(_drawing(html[start : tag.end()]))
+                start = tag.end()
+        else:
+            if depth == 0:
+                parts.append(html[start : tag.start()])
+                start = tag.start()
+            depth += 1
+    return "".join([*parts, html[start:]])
+
+
+def _drawing(svg: str) -> str:
+    """An image of an <svg>, which in a page need not say what its names mean."""
+    opening = svg[: svg.index(">")]
+    for name, place in [("xmlns", "2000/svg"), ("xmlns:xlink", "1999/xlink")]:
+        if f" {name}=" not in opening:
+            svg = svg.replace("<svg", f'<svg {name}="http://www.w3.org/{place}"', 1)
+    content = base64.b64encode(svg.replace("&nbsp;", "\u00a0").encode()).decode()
+    title = re.search(r"<title[^>]*>([^<]*)</title>", svg)
+    alt = title[1] if title else "".join(re.findall(r' aria-label="([^"]*)"', opening))
+    size = "".join(re.findall(r' (?:width|height|style)="[^"]*"', opening))
+    return f'<img src="data:image/svg+xml;base64,{content}" alt="{alt}"{size}>'
+
+
+def _leave_out_the_unseen(page: Tag) -> None:
+    unseen = page.find_all(["button", "script", "style", "template"])
+    for tag in [*unseen, *page.find_all(hidden=True), *page.find_all(style=_UNSEEN)]:
+        tag.decompose()
+
+
+def _name_embedded(tag: Tag) -> str:
+    """Put an address in the place of what is embedded, and say that it is not shown."""
+    source = tag if tag.get("src") or tag.get("data") else tag.find(src=True) or tag
+    address = str(source.get("src") or source.get("data") or "data:")
+    if address.startswith("data:"):
+        address = "in the notebook"
+    link = Tag(name="a", attrs={"href": address})
+    link.append(address)
+    paragraph = Tag(name="p")
+    paragraph.extend(["Embedded: ", link])
+    tag.replace_with(paragraph)
+    return f"what is embedded is not shown: {address}"
+
+
+def _flatten(heading: Tag) -> None:
+    """Have only words in a heading; one whose words are in the middle is in a div."""
+    blocks = heading.find_all(["center", "div", "p"])
+    centred = any(tag.name == "center" for tag in blocks)
+    for tag in blocks:
+        tag.unwrap()
+    style = str(heading.get("style", ""))
+    if centred or heading.get("align") == "center" or _CENTRED.search(style):
+        heading.wrap(Tag(name="div", attrs={"align": "center"}))
+
+
+def _paint(tag: Tag) -> None:
+    """Tell Pandoc the colours of a tag's words and of what is behind them."""
+    style = dict(_DECLARATION.findall(str(tag["style"])))
+    paper = style.get("background-color") or style.get("background")
+    for name, value in [("typst:text:fill", style.get("color")), ("typst:fill", paper)]:
+        if colour := typst_colour((value or "").strip().lower()):
+            tag[name] = colour
+
+
+def _cut(table: Tag) -> list[str]:
+    """Leave out the last rows of a table without an end, and say so below it."""
+    beyond = table.select(":scope > * > tr")[MOST_ROWS:]
+    if not beyond:
+        return []
+    for row in beyond:
+        row.decompose()
+    note = Tag(name="p")
+    note.append(f"… {len(beyond):,} more rows")
+    table.insert_after(note)
+    return [f"{len(beyond):,} more rows left out: print less"]
+
+
+def _tidy(table: Tag) -> None:
+    """Have nothing in a table but a head, and rows of cells below it."""
+    for row in table.select(":scope > * > tr:not(:has(> td, > th))"):
+        row.decompose()
+    rows = table.select(":scope > * > tr")
+    if rows:
+        _mend_spans([_cells(row) for row in rows])
+        _gather_head(table, rows)
+    for part in table.find_all(_has_no_row, recursive=False):
+        part.decompose()
+
+
+def _mend_spans(rows: list[list[Tag]]) -> None:
+    """Have each cell take one row and column, or as many as it validly says.
+
+    One that is alone in its row is no wider than the others' rows.
+    """
+    for cell in (cell for cells in rows for cell in cells):
+        for name in {"colspan", "rowspan"} & {*cell.attrs}:
+            cell[name] = str(_span(cell, name))
+    widths = [sum(_span(cell, "colspan") for cell in cells)
+              for cells in rows if len(cells) > 1]  # fmt: skip
+    for [cell] in (cells for cells in rows if len(cells) == 1):
+        cell["colspan"] = str(min(_span(cell, "colspan"), max(widths, default=1)))
+
+
+def _gather_head(table: Tag, rows: list[Tag]) -> None:
+    """Have one head: all rows that say so, or those that the first one reaches into."""
+    head = list(table.select(":scope > thead > tr"))
+    if not head and all(cell.name == "th" for cell in _cells(rows[0])):
+        head = rows[: max(_span(cell, "rowspan") for cell in _cells(rows[0]))]
+    if head:
+        thead = Tag(name="thead")
+        table.select(":scope > :has(> tr)")[0].insert_before(thead)
+        thead.extend(head)
+
+
+def _has_no_row(part: Tag) -> bool:
+    return part.name not in ("caption", "colgroup") and not part.find("tr")
+
+
+def _cells(row: Tag) -> list[Tag]:
+    return row.find_all(["td", "th"], recursive=False)
+
+
+def _span(cell: Tag, name: str) -> int:
+    """How many rows or columns a cell takes."""
+    number = str(cell.get(name, ""))
+    return int(number) if re.fullmatch("[1-9][0-9]{,3}", number) else 1
