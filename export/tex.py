@@ -81,7 +81,7 @@ def rewrite(
 
 _TOKEN = re.compile(
     r"\\(?:operatorname|hspace|tag|newcommand|renewcommand|DeclareMathOperator)\*"
-    r"|\\[A-Za-z]+|\\[\s\S]|%[^\n]*\n?|\s+|[\s\S]"
+    r"|\\[A-Za-z]+|\\[\s\S]|#\d|%[^\n]*\n?|\s+|[\s\S]"
 )
 _TEXT_IN_BRACES = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt)?|[fhm]box)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
@@ -102,7 +102,7 @@ _MACROS = r"""
 \def\tbinom#1#2{{\textstyle\binom{#1}{#2}}} \def\stackrel{\overset}
 \def\require#1{} \def\class#1#2{#2} \def\cssId#1#2{#2} \def\style#1#2{#2}
 \def\bold{\mathbf} \def\Bbb{\mathbb} \def\frak{\mathfrak} \def\hbox{\text}
-\def\fbox#1{\boxed{\text{#1}}}
+\def\boxed#1{\framed{\displaystyle #1}} \def\fbox#1{\boxed{\text{#1}}}
 """
 
 
@@ -127,7 +127,9 @@ def _expanded(tokens: list[str], macros: dict) -> list[str]:
             count, first, body = macros[token]
             given = [_optional(waiting, first)] if first is not None else []
             given += [_argument(waiting) for _ in range(count - len(given))]
-            waiting += _filled(body, given)[::-1]
+            arguments = {f"#{n}": tokens for n, tokens in enumerate(given, 1)}
+            filled = [part for token in body for part in arguments.get(token, [token])]
+            waiting += filled[::-1]
         elif not token.startswith("%"):
             done.append(token)
         steps += 1
@@ -136,27 +138,17 @@ def _expanded(tokens: list[str], macros: dict) -> list[str]:
     return done
 
 
-def _filled(body: list[str], given: list[list[str]]) -> list[str]:
-    """The tokens of a macro with its arguments in them."""
-    filled: list[str] = []
-    for number, token in enumerate(body):
-        if token.isdigit() and number and body[number - 1] == "#":
-            filled[-1:] = given[int(token) - 1] if int(token) <= len(given) else []
-        else:
-            filled.append(token)
-    return filled
-
-
 def _define(kind: str, token: str, waiting: list[str], macros: dict) -> None:
     """Keep a macro whose definition comes next."""
     [name, *_] = _argument(waiting) or [""]
     count, first = 0, None
     if kind == "\\let":
-        _optional(waiting, [], "=", "=")
         body = _argument(waiting)
+        if body == ["="]:
+            body = _argument(waiting)
     elif kind in ("\\def", "\\gdef"):
         while waiting and waiting[-1] != "{":
-            count += waiting.pop() == "#"
+            count += waiting.pop()[0] == "#"
         body = _argument(waiting)
     elif kind == "\\DeclareMathOperator":
         star = "*" * token.endswith("*")
@@ -170,15 +162,15 @@ def _define(kind: str, token: str, waiting: list[str], macros: dict) -> None:
     macros[name] = (count, first, body)
 
 
-def _optional(waiting, default, opening="[", closing="]"):
+def _optional(waiting, default):
     """Take what stands in brackets, if anything does."""
     while waiting and waiting[-1].isspace():
         waiting.pop()
-    if not (waiting and waiting[-1] == opening):
+    if waiting[-1:] != ["["]:
         return default
     waiting.pop()
     taken = []
-    while opening != closing and waiting and (token := waiting.pop()) != closing:
+    while waiting and (token := waiting.pop()) != "]":
         taken.append(token)
     return taken
 
@@ -186,15 +178,15 @@ def _optional(waiting, default, opening="[", closing="]"):
 def _argument(waiting: list[str]) -> list[str]:
     """Take the next group, without its braces, or the next token."""
     taken: list[str] = []
-    depth = 1
-    while waiting and depth > 0:
+    depth = 0
+    while waiting:
         token = waiting.pop()
         if taken or not token.isspace():
-            depth += (token == "{") - (token == "}") - (not taken)
             taken.append(token)
-    if depth > 0:
-        raise Refused("something is missing at its end")
-    return taken[1:-1] if taken[0] == "{" else taken
+            depth += (token == "{") - (token == "}")
+            if depth <= 0:
+                return taken[1:-1] if taken[0] == "{" else taken
+    raise Refused("something is missing at its end")
 
 
 # ---- TeX as a tree: a list of tokens, with a list in it for each {group} ------------
@@ -264,8 +256,8 @@ _IN_TEXT = {
     "\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘",
     "\\ldots": "…", "\\dots": "…",
 }  # fmt: skip
-_ALIGNED = {"align", "aligned", "alignat", "alignedat", "split", "flalign", "eqnarray"}
-_GATHERED = {"gather", "gathered", "multline"}
+_LINES = {"align", "aligned", "alignat", "alignedat", "split", "flalign", "eqnarray",
+          "gather", "gathered", "multline"}  # fmt: skip
 _MATRICES = {
     "matrix": "#none", "smallmatrix": "#none", "array": "#none", "pmatrix": '"("',
     "bmatrix": '"["', "Bmatrix": '"{"', "vmatrix": '"|"', "Vmatrix": '"‖"',
@@ -287,7 +279,7 @@ _SIZES = {
     for name, em in {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}.items()
     for letter, side in _SIDES.items()
 }
-_CALLS = {  # of one argument
+_CALLS: dict[str, tuple] = {  # of one argument
     f"\\math{name}": (f'class("{kind}", ', ")")
     for name, kind in {
         "rel": "relation", "bin": "binary", "ord": "normal", "open": "opening",
@@ -295,6 +287,9 @@ _CALLS = {  # of one argument
     }.items()
 } | {
     "\\mathop": ("op(", ", limits: #true)"),
+    "\\framed": ("#framed([$", "$])", True),
+    "\\hphantom": ("#box(height: 0pt, hide[$", "$])", True),
+    "\\vphantom": ("#box(width: 0pt, hide[$", "$])", True),
     "\\overparen": ("limits(overparen(", "))"),
     "\\underparen": ("limits(underparen(", "))"),
     "\\underbracket": ("limits(underbracket(", "))"),
@@ -309,10 +304,7 @@ _STYLES = {  # to the end of the group
         "large": 12, "Large": 14.4, "LARGE": 17.3, "huge": 20.7, "Huge": 24.9,
     }.items()
 }  # fmt: skip
-_FONTS = {  # to the end of the group
-    "\\rm": "\\mathrm", "\\bf": "\\mathbf", "\\it": "\\mathit", "\\tt": "\\mathtt",
-    "\\sf": "\\mathsf", "\\cal": "\\mathcal",
-}  # fmt: skip
+_FONTS = {f"\\{name}": f"\\math{name}" for name in (*_LETTERS, "cal")}  # likewise
 _ARROWS = {
     "\\xrightarrow": "arrow.r", "\\xleftarrow": "arrow.l",
     "\\xRightarrow": "arrow.r.double", "\\xLeftarrow": "arrow.l.double",
@@ -350,10 +342,6 @@ widehat widetilde xcancel
 # Pandoc's commands that take groups; one after another command is no part of that.
 _WITH_GROUPS = set(_WORDS) | {f"\\{name}" for name in _GROUPS.split()}
 _UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
-_BOXES = {
-    "\\hphantom": "#box(height: 0pt, hide[$", "\\vphantom": "#box(width: 0pt, hide[$",
-    "\\boxed": "#framed([$",
-}  # fmt: skip
 
 
 class _Writer:
@@ -391,9 +379,8 @@ class _Writer:
         if environment is not None:
             return environment
         lines = _without_gaps(_split(nodes, "\\\\"))
-        aligned = any(len(_split(line, "&")) > 1 for line in lines)
-        if display and (aligned or len(lines) > 1):
-            return self.lines("aligned" if aligned else "gathered", lines)
+        if display and (len(lines) > 1 or len(_split(lines[0], "&")) > 1):
+            return self.lines(lines)
         return self.row(nodes if lines[1:] else lines[0])
 
     def outermost(self, nodes: list) -> str | None:
@@ -402,23 +389,17 @@ class _Writer:
         if _next(nodes) != "\\begin":
             return None
         self.argument(nodes)
-        name = "".join(self.argument(nodes)).rstrip("*")
-        inside = _between(nodes, "\\begin", "\\end")
-        self.argument(nodes)  # the name again
+        name, inside = self.environment(nodes)
         if _next(nodes) is not None:
             return None
-        _skip_options(name, inside)
         tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
         self.inside = self.inside or len(tags) > 1
-        if name in _ALIGNED:
-            gaps = name != "eqnarray"
-            return self.lines("aligned", _split(inside, "\\\\"), gaps=gaps)
-        if name in _GATHERED:
-            return self.lines("gathered", _split(inside, "\\\\"))
+        if name in _LINES:
+            return self.lines(_split(inside, "\\\\"), gaps=name != "eqnarray")
         whole = ("equation", "subequations", "displaymath", "math")
         return self.formula(inside, True) if name in whole else None
 
-    def lines(self, environment: str, lines: list[list], *, gaps: bool = True) -> str:
+    def lines(self, lines: list[list], *, gaps: bool = True) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
         rows = []
         for line in _without_gaps(lines):
@@ -427,8 +408,7 @@ class _Writer:
                 joint = (" & ", " & \\qquad " if gaps else " ")[number % 2]
                 first += joint + cell
             rows.append(first)
-        body = " \\\\ ".join(rows)
-        return f"\\begin{{{environment}}}{body}\\end{{{environment}}}"
+        return "\\begin{aligned}" + " \\\\ ".join(rows) + "\\end{aligned}"
 
     # -- what stands in a line
 
@@ -487,8 +467,8 @@ class _Writer:
         if token in _SYMBOLS:
             return self.stand_in(_SYMBOLS[token])
         if token in _CALLS:
-            opening, closing = _CALLS[token]
-            return self.call(opening, self.operand(nodes), closing)
+            opening, *others = _CALLS[token]
+            return self.call(opening, self.operand(nodes), *others)
         if token in _STYLES:
             return self.call(_STYLES[token], self.rest(nodes))
         if token in _FONTS:
@@ -538,12 +518,6 @@ class _Writer:
         words = number if token == "\\eqref" else number.strip("()")
         return self.stand_in(f"#link(<{place}>, {typst_string(words)})")
 
-    def box(self, token: str, nodes: list) -> str:
-        inside = self.operand(nodes)
-        if token == "\\boxed":  # as in a formula on a line of its own
-            inside = self.call("display(", inside)
-        return self.call(_BOXES[token], inside, "$])", tight=True)
-
     def link(self, token: str, nodes: list) -> str:
         address = typst_string(_tex(self.argument(nodes))[1:-1].replace("\\", ""))
         words = self.operand(nodes)
@@ -564,9 +538,7 @@ class _Writer:
 
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
-        if _next(nodes) == "[":  # a colour in numbers
-            self.argument(nodes)
-            _between(nodes, "[", "]")
+        nodes[:] = _past_option(nodes)  # of a colour in numbers
         colour = "".join(self.argument(nodes)).strip()
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
         fill = typst_colour(colour)
@@ -576,9 +548,8 @@ class _Writer:
 
     def space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""
-        following = nodes
-        if isinstance(_next(nodes), list):
-            following = [*self.argument(nodes)]
+        braced = isinstance(_next(nodes), list)
+        following = self.argument(nodes) if braced else nodes
         words = "".join(itertools.takewhile(lambda n: isinstance(n, str), following))
         length = re.match(r"\s*(-?)\s*(\d*\.?\d+)\s*(em|ex|mu|pt|cm|mm|in)", words)
         if not length:
@@ -591,9 +562,7 @@ class _Writer:
 
     def no_line_break(self, token: str, nodes: list) -> str:
         """A \\\\ within delimiters, which breaks no line on the screen either."""
-        if _next(nodes) == "[":
-            self.argument(nodes)
-            _between(nodes, "[", "]")
+        nodes[:] = _past_option(nodes)
         return " "
 
     def lines_in_a_script(self, token: str, nodes: list) -> str:
@@ -602,7 +571,7 @@ class _Writer:
 
     def word(self, token: str, nodes: list) -> str:
         """Letters that make a word; what is more than that is Pandoc's business."""
-        if re.fullmatch("[A-Za-z]{2,}", _word(_next(nodes))):
+        if re.fullmatch(r"\{[A-Za-z]{2,}\}", _tex(_next(nodes) or "")):
             return self.text(token, nodes)
         return self.command(token, nodes)
 
@@ -631,7 +600,8 @@ class _Writer:
 
     def operator(self, token: str, nodes: list) -> str:
         """A function's name in upright letters."""
-        name = "".join(_letters(node) for node in self.argument(nodes))
+        name = re.sub(r"\\[,; ]|~", " ", _tex(self.argument(nodes)))
+        name = re.sub(r"[{}]|\\(text..|text|mbox|mathrm)\b", "", name)
         if not re.fullmatch(r"[\w\s.-]*", name):
             raise Refused(f"{token}{{{name}}}: letters only")
         limits = ", limits: #true" if token.endswith("*") else ""
@@ -661,12 +631,12 @@ class _Writer:
         if token == "\\sqrt" and _next(nodes) == "[":
             self.argument(nodes)
             token += f"[{self.row(_between(nodes, '[', ']'))}]"
-        takes = token.startswith("\\sqrt") or token in _WITH_GROUPS
-        if takes and _is_one_argument(_next(nodes)):
-            token += f"{{{self.operand(nodes)}}}"
-        while takes and nodes and isinstance(nodes[0], list):
-            token += f"{{{self.something(self.row(nodes.pop(0)))}}}"
-        return token if token.endswith("}") else token + " "
+        elif token not in _WITH_GROUPS:
+            return token + " "
+        token += f"{{{self.something(self.operand(nodes))}}}"
+        while nodes and isinstance(nodes[0], list):
+            token += f"{{{self.something(self.operand(nodes))}}}"
+        return token
 
     # -- delimiters and tables
 
@@ -689,12 +659,19 @@ class _Writer:
             raise Refused(f"{delimiter} as a delimiter")
         return _DELIMITERS[delimiter]
 
-    def environment(self, token: str, nodes: list) -> str:
+    def environment(self, nodes: list) -> tuple[str, list]:
+        """Take an environment that has begun: its name, and what is in it."""
         name = "".join(self.argument(nodes))
         inside = _between(nodes, "\\begin", "\\end")
         self.argument(nodes)  # the name again
-        _skip_options(name, inside)
-        return self.grid(name.rstrip("*"), inside)
+        placed = name in ("aligned", "alignedat", "array", "gathered") or (
+            name[-1:] == "*" and name[:-1] in _MATRICES  # which column is how
+        )
+        inside = _past_option(inside) if placed else inside
+        name = name.rstrip("*")
+        if name in ("alignat", "alignedat"):
+            self.argument(inside)  # how many columns
+        return name, inside
 
     def grid(self, name: str, inside: list) -> str:
         """What an environment, or a command such as \\pmatrix, makes of its rows."""
@@ -702,7 +679,7 @@ class _Writer:
             return self.cases(name, inside)
         if name in _MATRICES:
             return self.matrix(name, inside)
-        if name in _ALIGNED | _GATHERED:  # among other things, so in a box
+        if name in _LINES:  # among other things, so in a box
             return self.column("row-gap: #0.65em", _split(inside, "\\\\"), "display(")
         if name in ("equation", "subequations"):
             return self.row(inside)
@@ -723,32 +700,27 @@ class _Writer:
         mixed = letters if len(set(letters)) > 1 else ""
         align = {"l": "left", "r": "right"}.get("" if mixed else letters[:1], "center")
         rows: list[list] = []
-        across: list[int] = []
+        across: list[int] = []  # above which rows there are lines,
         for line in _without_gaps(_split(inside, "\\\\")):
             while _next(line) == "\\hline":
                 self.argument(line)
                 across.append(len(rows))
             if _next(line) is not None:
                 rows.append(line)
-        down = [
-            len(columns[:at].replace("|", ""))
-            for at, letter in enumerate(columns)
-            if letter == "|"
-        ]
+        *down, last = itertools.accumulate(map(len, columns.split("|")))  # and columns
         framed = {
-            "left": 0 in down, "right": len(letters) in down,
+            "left": 0 in down, "right": last in down,
             "top": 0 in across, "bottom": len(rows) in across,
         }  # fmt: skip
-        style = f"delim: {_MATRICES[name]}, align: #{align}, "
-        style += "column-gap: #1em"
-        if name == "smallmatrix":
-            style = style.replace("1em", "0.3em") + ", row-gap: #0.2em"
-        down = [at for at in down if 0 < at < len(letters)]
+        small = name == "smallmatrix"
+        gaps = "column-gap: #0.3em, row-gap: #0.2em" if small else "column-gap: #1em"
+        style = f"delim: {_MATRICES[name]}, align: #{align}, {gaps}"
+        down = [at for at in down if 0 < at < last]
         across = [at for at in across if 0 < at < len(rows)]
         if down or across:
             style += ", augment: #(stroke: 0.4pt, "
             style += f"hline: {typst_array(across)}, vline: {typst_array(down)})"
-        size = "script(" if name[0] == "s" else "inline("
+        size = "script(" if small else "inline("
         table = self.table(style, rows, size, aligned=mixed)
         if not any(framed.values()):
             return table
@@ -784,18 +756,16 @@ class _Writer:
 
     def operand(self, nodes: list) -> str:
         """The TeX of the next group, or of the next token with its arguments."""
-        nodes[:] = _stripped(nodes)
-        if nodes and isinstance(nodes[0], list):
-            return self.row(nodes.pop(0))
+        if isinstance(_next(nodes), list):
+            return self.row(self.argument(nodes))
         [token] = self.argument(nodes)
         return self.token(token, nodes)
 
     def argument(self, nodes: list) -> list:
         """Take the next group or token from `nodes`."""
-        nodes[:] = _stripped(nodes)
-        if not nodes:
+        if (node := _next(nodes)) is None:
             raise Refused("something is missing at its end")
-        node = nodes.pop(0)
+        del nodes[: nodes.index(node) + 1]
         return node if isinstance(node, list) else [node]
 
 
@@ -806,7 +776,6 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     **dict.fromkeys(_SIZES, _Writer.sized),
     **dict.fromkeys(("\\tag", "\\tag*", "\\label"), _Writer.numbered),
     **dict.fromkeys(("\\eqref", "\\ref"), _Writer.reference),
-    **dict.fromkeys(_BOXES, _Writer.box),
     **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
     **dict.fromkeys(("\\overset", "\\underset"), _Writer.stacked),
     **dict.fromkeys(("\\hspace", "\\hspace*", "\\mspace"), _Writer.space),
@@ -823,15 +792,8 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     "\\substack": _Writer.lines_in_a_script,
     "\\\\": _Writer.no_line_break,
     "\\left": _Writer.fence,
-    "\\begin": _Writer.environment,
+    "\\begin": lambda writer, _, nodes: writer.grid(*writer.environment(nodes)),
 }
-
-
-def _is_one_argument(node: str | list | None) -> bool:
-    """Whether Pandoc would take this, without braces, for something else."""
-    if not isinstance(node, str):
-        return False
-    return node in _SYMBOLS or (node[:1] == "\\" and node[1:].isalpha())
 
 
 def _infix(nodes: list) -> list:
@@ -849,70 +811,26 @@ def _words(node: str) -> str:
     return _IN_TEXT.get(node, node.removeprefix("\\"))
 
 
-def _letters(node: str | list) -> str:
-    """What a part of an operator's name stands for."""
-    if isinstance(node, list):
-        return "".join(map(_tex, node))
-    if node in ("\\,", "\\;", "\\ ", "~"):
-        return " "
-    return "" if node in _TEXT or node == "\\mathrm" else node
-
-
-def _word(node: str | list | None) -> str:
-    """The letters of a group that holds nothing but letters."""
-    letters = isinstance(node, list) and all(isinstance(inner, str) for inner in node)
-    return "".join(node or "") if letters else ""
-
-
 def _next(nodes: list) -> str | list | None:
     """The next node that is not a space."""
-    return next(iter(_stripped(nodes)), None)
-
-
-def _stripped(nodes: list) -> list:
-    """The nodes without the spaces before them."""
-    return list(
-        itertools.dropwhile(lambda n: isinstance(n, str) and n.isspace(), nodes)
-    )
-
-
-def _skip_options(name: str, inside: list) -> None:
-    """Take away the [t] of \\begin{aligned}[t] and the {2} of \\begin{alignat}{2}."""
-    placed = name in ("aligned", "alignedat", "array", "gathered") or (
-        name[-1:] == "*" and name[:-1] in _MATRICES  # which column is how
-    )
-    if placed and inside[:1] == ["["] and "]" in inside:
-        del inside[: inside.index("]") + 1]
-    if name.rstrip("*") in ("alignat", "alignedat"):  # how many columns
-        inside[:] = _stripped(inside)
-        del inside[:1]
+    return next((n for n in nodes if isinstance(n, list) or not n.isspace()), None)
 
 
 def _columns(nodes: list) -> str:
     """The columns of an array, l, c and r, and the lines between them."""
-    columns, nodes = "", list(nodes)
-    while nodes:
-        node = nodes.pop(0)
-        if node == "*":
-            times = "".join(nodes.pop(0)) if nodes else ""
-            repeated = _columns(nodes.pop(0)) if nodes else ""
-            columns += repeated * min(int(times) if times.isdigit() else 0, 100)
-        elif node in ("@", "!", ">", "<"):
-            del nodes[:1]
-        elif node in ("p", "m", "b"):
-            columns, nodes = columns + "l", nodes[1:]
-        else:
-            columns += {":": "|"}.get(node, node if node in "lcr|" else "")
-    return columns
+    columns = re.sub(r"[pmb]\{[^{}]*\}", "l", _tex(nodes))
+    columns = re.sub(r"[@!<>]\{(?:[^{}]|\{[^{}]*\})*\}", "", columns)
+    columns = re.sub(r"\*\{(\d\d?)\}\{([^{}]*)\}", lambda m: m[2] * int(m[1]), columns)
+    return re.sub("[^lcr|]", "", columns.replace(":", "|"))
+
+
+def _past_option(nodes: list) -> list:
+    """The nodes after the [t] or [4pt] with which they begin, if they do."""
+    bracketed = nodes[:1] == ["["] and "]" in nodes
+    return nodes[nodes.index("]") + 1 :] if bracketed else nodes
 
 
 def _without_gaps(lines: list[list]) -> list[list]:
     """Lines without the `[4pt]` of a line break; and without an empty last one."""
-    result: list[list] = []
-    for line in lines:
-        if result and line[:1] == ["["] and "]" in line:
-            line = line[line.index("]") + 1 :]
-        result.append(line)
-    if len(result) > 1 and _next(result[-1]) is None:
-        result.pop()
-    return result
+    lines = [*lines[:1], *map(_past_option, lines[1:])]
+    return lines[:-1] if lines[1:] and _next(lines[-1]) is None else lines
