@@ -10,7 +10,6 @@ from typing import Any
 
 from pypdf import PageObject, PdfReader
 
-from export.errors import ExportError
 from export.literals import CONTROLS
 from export.pages import read_pages
 
@@ -81,11 +80,6 @@ class Checked:
             return []
         shown = faults[:8] + ["..."] * (len(faults) > 8)
         return ["the PDF is not as it must be: " + "; ".join(shown)]
-
-    def check(self, expected: Expected) -> None:
-        """Raise ExportError with what is wrong, if anything is."""
-        for fault in self.faults(expected):
-            raise ExportError(fault)
 
     def _printed(self, words: str) -> str:
         return _squeezed(words.translate(CONTROLS).translate(self.names))

@@ -27,12 +27,11 @@ def one_line(text: object, most: int = 300) -> str:
 def bounded(text: str) -> tuple[str, str]:
     """The text within bounds, and what it lacks: nothing, or words that say so."""
     lines = text.split("\n")
-    cuts = [f"{len(line) - LONGEST:,} more characters" for line in lines
-            if len(line) > LONGEST]  # fmt: skip
-    if cuts:
-        rest = iter(cuts)
-        lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]} … {next(rest)}"
-                 for line in lines]  # fmt: skip
+    cuts = []
+    for number, line in enumerate(lines):
+        if len(line) > LONGEST:
+            cuts.append(f"{len(line) - LONGEST:,} more characters")
+            lines[number] = f"{line[:LONGEST]} … {cuts[-1]}"
     sizes = itertools.accumulate(len(line) + 1 for line in lines[:MOST])
     shown = sum(size <= MOST_CHARACTERS for size in sizes)
     if shown < len(lines):

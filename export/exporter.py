@@ -11,7 +11,7 @@ from traitlets.config import Application, Config
 
 from export.compile import compile_with_fonts
 from export.errors import ExportError, gathered
-from export.literals import typst_code, typst_string
+from export.literals import typst_code, typst_value
 from export.read import parsed, valid
 from export.typeset import RAW, SHOWN, TYPST, Typeset
 
@@ -65,7 +65,7 @@ class TypstExporter(TemplateExporter):
     def default_filters(self):
         """nbconvert's filters, and those that write values down in Typst."""
         yield from super().default_filters()
-        yield "typst_string", typst_string
+        yield "typst_value", typst_value
         yield "typst_code", typst_code
 
     def from_notebook_node(self, nb, resources=None, **kw):

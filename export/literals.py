@@ -61,6 +61,15 @@ def typst_array(items: Iterable[object]) -> str:
     return "(" + "".join(f"{item}," for item in items) + ")"
 
 
+def typst_value(value: str | bool | Iterable) -> str:
+    """A text, a flag, or several of either, in Typst's code."""
+    if isinstance(value, str):
+        return typst_string(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return typst_array(map(typst_value, value))
+
+
 @functools.cache  # what is shown in a question is in the appendix, too
 def typst_code(source: str, language: str = "ipython3") -> str:
     """Code as two arguments in Typst: a string, and the coloured runs of its lines."""

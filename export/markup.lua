@@ -74,22 +74,23 @@ end
 
 -- ---- Text ------------------------------------------------------------------------------
 
+local function wrapped(name, blocks)
+  local result = pandoc.List { pandoc.RawBlock("typst", "#" .. name .. "[") }
+  result:extend(blocks)
+  result:insert(pandoc.RawBlock("typst", "]"))
+  return result
+end
+
 -- Keep each paragraph on the page of the code after it, or of what it ends with a colon
 -- for: a list, or if the piece leads to it, what comes next.
 local function keep_together(blocks, leads)
   local kept = pandoc.List()
   for number, block in ipairs(blocks) do
     local after = blocks[number + 1]
-    local colon = block.t == "Para" and pandoc.utils.stringify(block):match(":$")
-    if block.t == "Para"
-      and ((after and after.t == "RawBlock" and after.text:match("^#code"))
-        or (colon and (after or leads))) then
-      kept:insert(pandoc.RawBlock("typst", "#lead-in["))
-      kept:insert(block)
-      kept:insert(pandoc.RawBlock("typst", "]"))
-    else
-      kept:insert(block)
-    end
+    local code = after and after.t == "RawBlock" and after.text:match("^#code")
+    local colon = (after or leads) and pandoc.utils.stringify(block):match(":$")
+    local leads_on = block.t == "Para" and (code or colon)
+    kept:extend(leads_on and wrapped("lead-in", { block }) or { block })
   end
   return kept
 end
@@ -124,13 +125,6 @@ local function right_to_left(words)
     if code >= 0x590 and code <= 0x8ff or code >= 0xfb1d and code <= 0xfeff then return true end
     if code > 0xbf or string.char(code):match("%a") then return false end
   end
-end
-
-local function wrapped(name, blocks)
-  local result = pandoc.List { pandoc.RawBlock("typst", "#" .. name .. "[") }
-  result:extend(blocks)
-  result:insert(pandoc.RawBlock("typst", "]"))
-  return result
 end
 
 local function in_its_direction(block)

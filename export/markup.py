@@ -74,30 +74,11 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     What would be lost is shown as its source, with a warning.
     """
     mark = _unused(piece.text for piece in pieces)
-    split_pieces = [(piece, _parts(piece)) for piece in pieces]
-    scopes = _scopes(split_pieces)
-    formulas: list[dict] = []
-    origins: list[tuple[Piece, Formula]] = []
-    requests: list[dict] = []
-    for piece, parts in split_pieces:
-        words = ""
-        for part in parts:
-            if isinstance(part, Formula):
-                words += f"{mark}{len(formulas)}{mark}"
-                anchor = f"eq-{len(formulas)}"
-                origins.append((piece, part))
-                formulas.append(
-                    _formula(piece, part, mark, anchor, scopes[_notebook(piece)])
-                )
-            else:
-                words += part
-        # Without the last line break, Pandoc misses the last row of a table.
-        if piece.mimetype == "text/markdown":
-            words = _as_jupyter_reads_it(words)
-        request = {"text": words + "\n", "format": READERS[piece.mimetype]}
-        requests.append(request | {"lower": piece.lower, "leads": piece.leads})
+    origins: list[tuple[Piece, Formula]] = []  # of each formula, by its number
+    requests = [_request(piece, mark, origins) for piece in pieces]
     for piece, problems in zip(pieces, _read_html(requests)):
         piece.warnings += map(one_line, problems)
+    formulas = _formulas(origins, mark)
     common: dict = {"mark": mark, "labels": labels, "formulas": formulas}
     done = _pandoc("markup.lua", common, requests)
     for (piece, formula), result in zip(origins, done["formulas"]):
@@ -112,15 +93,31 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         _name_dead_links(pieces, done["pieces"])
 
 
-def _scopes(pieces: list[tuple[Piece, list[str | Formula]]]) -> dict[str, Scope]:
-    """What the formulas of each notebook know of each other, by its name."""
+def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> dict:
+    """What Pandoc must know of a piece; its formulas come to the end of `origins`."""
+    words = ""
+    for part in _parts(piece):
+        if isinstance(part, Formula):
+            words += f"{mark}{len(origins)}{mark}"
+            origins.append((piece, part))
+        else:
+            words += part
+    if piece.mimetype == "text/markdown":
+        words = _as_jupyter_reads_it(words)
+    # Without the last line break, Pandoc misses the last row of a table.
+    request = {"text": words + "\n", "format": READERS[piece.mimetype]}
+    return request | {"lower": piece.lower, "leads": piece.leads}
+
+
+def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
+    """What Pandoc must know of each formula; those of a notebook know of each other."""
     scopes: defaultdict[str, Scope] = defaultdict(Scope)
-    anchors = 0
-    for piece, parts in pieces:
-        for formula in (part for part in parts if isinstance(part, Formula)):
-            scopes[_notebook(piece)].number(formula.tex, f"eq-{anchors}")
-            anchors += 1
-    return scopes
+    for number, (piece, formula) in enumerate(origins):
+        scopes[_notebook(piece)].number(formula.tex, f"eq-{number}")
+    return [
+        _formula(piece, formula, mark, f"eq-{number}", scopes[_notebook(piece)])
+        for number, (piece, formula) in enumerate(origins)
+    ]
 
 
 def _name_dead_links(pieces: Sequence[Piece], results: Sequence[dict]) -> None:

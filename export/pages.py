@@ -10,6 +10,8 @@ from typing import Any
 from pypdf import PdfReader
 from pypdfium2 import PdfDocument, PdfTextPage, raw
 
+from export.read import whole
+
 
 @dataclass
 class Mark:
@@ -54,7 +56,7 @@ def read_text(pdf: bytes) -> str:
     """All text of a PDF."""
     with PdfDocument(pdf) as document:
         pages = ["".join(_letters(page.get_textpage())) for page in document]
-    return _whole("".join(pages))
+    return whole("".join(pages))
 
 
 def _letters(page: PdfTextPage) -> list[str]:
@@ -88,8 +90,8 @@ def _read(page: PdfTextPage) -> Page:
             marks.append(word)
         word.text, word.right, before = word.text + letter, box.right, x.value
     for mark in marks:
-        mark.text = _whole(mark.text)
-    return Page(_whole("".join(letters)), marks[1:])
+        mark.text = whole(mark.text)  # PDFium counts in UTF-16
+    return Page(whole("".join(letters)), marks[1:])
 
 
 def _is_half_empty(letter: str) -> bool:
@@ -99,11 +101,6 @@ def _is_half_empty(letter: str) -> bool:
     """
     wide = unicodedata.east_asian_width(letter) in ("W", "F")
     return wide and unicodedata.category(letter)[0] == "P"
-
-
-def _whole(text: str) -> str:
-    """Text without halves of characters: PDFium counts in UTF-16."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def tagged(

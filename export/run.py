@@ -4,7 +4,6 @@ import asyncio
 import atexit
 import os
 import re
-import sys
 import tempfile
 import threading
 import time
@@ -15,7 +14,7 @@ from types import MappingProxyType
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -28,7 +27,6 @@ from export.read import read_notebook
 from export.sources import PROJECT
 from export.widgets import WIDGET, unfold
 
-_KERNEL = [sys.executable, "-m", "ipykernel_launcher"]
 # After the notebook's folder, modules come from the project that is exported, wherever
 # else it is installed.
 _IMPORT_FROM_HERE = f"""
@@ -124,7 +122,11 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if "outputs" in cell:
-            cell.outputs = [out for out in cell.outputs if not _is_view(out)]
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if output.get("metadata", {}).get("role") != "view"
+            ]
         for output in cell.get("outputs", []):
             if output.get("data", {}).pop(WIDGET, None):
                 output.data.setdefault("text/plain", "")
@@ -132,10 +134,6 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             if output.output_type == "stream":
                 output.text = _CELL_FILE.sub("cell", output.text)
     return notebook
-
-
-def _is_view(output: NotebookNode) -> bool:
-    return output.get("metadata", {}).get("role") == "view"
 
 
 class _Stopped(Exception):
@@ -158,17 +156,6 @@ class _Client(AsyncKernelClient):
     shell_channel_class = Type(_ShellChannel)
 
 
-class _ThisPython(KernelSpecManager):
-    """Knows one kernel, this interpreter, whatever is installed elsewhere."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(
-            argv=[*_KERNEL, "-f", "{connection_file}"],
-            display_name="Python 3 (ipykernel)",
-            language="python",
-        )
-
-
 class _Run:
     """One notebook on its way through a kernel."""
 
@@ -185,7 +172,7 @@ class _Run:
         start = time.perf_counter()
         self.manager = AsyncKernelManager(
             client_factory=_Client,
-            kernel_spec_manager=_ThisPython(),
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this Python's
             connection_file=str(Path(environment["IPYTHONDIR"], self.name)),
             transport=_transport(environment["IPYTHONDIR"]),
         )
@@ -200,9 +187,8 @@ class _Run:
             resources={"metadata": {"path": str(self.path.parent.resolve())}},
             on_cell_start=self._remember,
         )
-        client.owns_km = True  # so that it is the client that shuts it down
         try:
-            asyncio.run(client.async_execute(env=environment))
+            asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
         except Exception as error:
             if self.stopped.is_set():
                 raise _Stopped from None

@@ -6,10 +6,12 @@ import sysconfig
 import tokenize
 import warnings
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
+from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 
 from export.errors import ExportError
@@ -73,13 +75,8 @@ def all_sources(
 
 def _without_outputs(notebook: NotebookNode) -> bytes:
     """A notebook's file as it was before it ran."""
-    cells = [
-        NotebookNode(cell, outputs=[], execution_count=None)
-        if cell.cell_type == "code"
-        else cell
-        for cell in notebook.cells
-    ]
-    return notebook_bytes(NotebookNode(notebook, cells=cells))
+    bare, _ = ClearOutputPreprocessor().preprocess(deepcopy(notebook), {})
+    return notebook_bytes(bare)
 
 
 def _code_cells(name: str, notebook: NotebookNode) -> list[Listing]:

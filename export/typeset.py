@@ -87,28 +87,23 @@ class Typeset(Preprocessor):
             cell.where = one_line(cell.where)
         self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
         for cell in nb.cells:
-            self.cell, self.where = cell, cell.where
+            self.cell = cell
             cell.blocks = list(self._blocks(cell))
         _keep_with_next(nb.cells)
         convert([piece for piece, _ in self.pieces], list(self.labels))
         resources["titles"] = [t for piece, _ in self.pieces for t in piece.titles]
         for piece, cell in self.pieces:
-            self.cell, self.where = cell, piece.where
+            self.cell = cell
             for warning in piece.warnings:
                 self._warn(warning)
             piece.typst = self._definitions(piece) + piece.typst.strip()
         for cell in nb.cells:
-            self.where = cell.where
+            self.cell = cell
             cell.blocks = [self._resolved(block) for block in cell.blocks]
         return nb, resources
 
     def _warn(self, what: str) -> None:
-        self.warnings.append(f"{self.where}: {what}")
-
-    def _piece(self, text: str, mimetype: str, lower: int = 0) -> Piece:
-        piece = Piece(text, mimetype, self.where, lower)
-        self.pieces.append((piece, self.cell))
-        return piece
+        self.warnings.append(f"{self.cell.where}: {what}")
 
     def _bounded(self, text: str) -> str:
         """The text, cut if it is endless."""
@@ -139,11 +134,13 @@ class Typeset(Preprocessor):
         hidden = hidden and self.exporter.exclude_hidden
         return hidden or getattr(self.exporter, asked)
 
-    def _marked_up(self, text: str, mimetype: str, **more) -> dict:
+    def _marked_up(self, text: str, mimetype: str, lower: int = 0) -> dict:
         if len(text) > LONGEST_MARKUP:
             self._warn(f"{len(text):,} characters of {mimetype}, too many to be set")
             return {"kind": "printout", "text": bounded(text)[0]}
-        return {"kind": "markup", "typst": self._piece(text, mimetype, **more)}
+        piece = Piece(text, mimetype, self.cell.where, lower)
+        self.pieces.append((piece, self.cell))
+        return {"kind": "markup", "typst": piece}
 
     def _raw(self, cell: NotebookNode) -> Iterator[dict]:
         """What is meant for Typst or can become it, or for no format in particular."""
@@ -186,7 +183,7 @@ class Typeset(Preprocessor):
             self._warn(f"the label {label!r} is that of {self.labels[label]}")
             return None
         if label:
-            self.labels[label] = self.where
+            self.labels[label] = self.cell.where
         return label
 
     def _output(self, output: NotebookNode) -> dict:

@@ -27,15 +27,14 @@ def write(files: Mapping[Path, bytes]) -> None:
         for path, content in files.items():
             target = path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                dir=target.parent, prefix=f".{target.name}.", delete=False
-            ) as file:
-                written.append((Path(file.name), target))
+            temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+            with temporary.open("xb") as file:
+                written.append((temporary, target))
+                if target.exists():
+                    temporary.chmod(target.stat().st_mode)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
-            Path(file.name).chmod(mode)
         while written:
             temporary, path = written[0]
             temporary.replace(path)
@@ -79,9 +78,3 @@ def try_to_write(path: Path) -> None:
         raise ExportError(message) from None
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
