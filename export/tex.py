@@ -538,7 +538,9 @@ class _Writer:
 
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
-        nodes[:] = _past_option(nodes)  # of a colour in numbers
+        if _next(nodes) == "[":  # a colour in numbers
+            self.argument(nodes)
+            _between(nodes, "[", "]")
         colour = "".join(self.argument(nodes)).strip()
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
         fill = typst_colour(colour)
