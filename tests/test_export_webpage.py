@@ -80,6 +80,9 @@ def test_a_drawing_is_an_image_with_all_that_is_in_it():
     assert re.findall('width="(.*?)"', html) == ["9"]
     assert re.sub("<img.*?>", "IMG", html) == "<p>Here: IMG and IMG.</p>"
     assert warned(code("x", display("text/html", svg))) == []
+    named = "<svg xmlns='http://www.w3.org/2000/svg'></svg>"
+    content = re.search("base64,([^\"]*)", webpage.read(named).html)[1]
+    assert base64.b64decode(content).count(b"xmlns=") == 1
 
 
 def test_what_is_not_seen_on_the_screen_is_left_out():
@@ -116,6 +119,8 @@ def test_bars_behind_numbers_are_as_long_as_on_the_screen():
         f"gradient.linear((white, 0%), (white, 25%), ({red}, 25.0%), ({red}, 75%), "
         "(white, 75.5%), (white, 100%))"
     )
+    unknown = table.replace("red,", ",").replace("25%", "")
+    assert "typst:fill" not in webpage.read(unknown).html
     shown = code("x", display("text/html", table))
     assert text_of(shown).startswith("x12") and warned(shown) == []
 
