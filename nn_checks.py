@@ -49,7 +49,7 @@ def floats(
     if array.size == 0 and not may_be_empty:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     with quietly():
-        total = array.sum()  # is finite only if all are, and sooner known
+        total = array.sum()  # finite only if all are, and quicker to test
     if not np.isfinite(total) and not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, but holds inf or nan")
     return array

@@ -27,11 +27,11 @@ import nn_checks as check
 import nn_helpers as plain
 from nn_checks import Activation, Array, Seed, quietly
 
-LARGEST_TABLE = 2**25  # inner products; with more of them, training is the plain one
+LARGEST_TABLE = 2**25  # inner products kept; with more, S is computed in full
 CHUNK = 100  # updates that the test set follows together
 FOLLOWERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, beside the training
 ROOM = 3  # chunks that may wait for them
-IMAGES = 505  # of the test set in a block: a fourth, and what belongs to it is cached
+IMAGES = 505  # of the test set in a block, a quarter: its S fits the processor's cache
 LARGEST_BLOCK = 2**20  # numbers in the largest array of finite differences
 
 
@@ -153,7 +153,7 @@ def _chunks(
     """Yield (weight_matrices, biases, rows), the rows of history, chunk after chunk."""
     def next_chunk():
         Ws, bs, rows, jobs = waiting.popleft()
-        # Beginning with the last, this thread makes the calls that no other has begun.
+        # From the last call on: one that no thread has begun is made here.
         parts = [j.result() if j and not j.cancel() else _follow(*c) for c, j in jobs]
         return Ws, bs, np.hstack([rows, sum(parts) / m]) if parts else rows
 

@@ -7,16 +7,16 @@ The file reads from top to bottom, in the order in which the network is built:
                          layer_forward
     (c) forwards         create_weight_matrices, create_bias_vectors, forward_pass
     (d) backwards        backward_pass, nn_finite_difference_checker
-    (e) training         accuracy, sgd, train
+    (e) training         accuracy, mini_batches, sgd, train
 
 Every example is a row: X is (n, d) and X[i] is the i-th input. A layer is
 
     s = x W + b,   out = activation(s)     x (n, d_in), W (d_in, d_out), b (1, d_out)
 
-Arrays are float64, or float32 if all that goes in is; integers are computed as float64.
-A wrong shape, an empty batch, or a number that is infinite or not a number raises a
-ValueError that names the argument; nothing passes by broadcasting. The words are those
-of nn_checks, and the images come from nn_data.
+Arrays are float64, or float32 if all that goes in is, labels apart; integers are
+computed as float64. A wrong shape, an empty batch, or a number that is infinite or not
+a number raises a ValueError that names the argument; nothing passes by broadcasting.
+The checks and their messages are nn_checks', and the images come from nn_data.
 """
 
 import functools
@@ -34,8 +34,8 @@ __all__ = [
     "PROJECT", "accuracy", "backward_pass", "create_bias_vectors",
     "create_weight_matrices", "display_image", "finite_difference_gradient",
     "forward_pass", "get_mnist_threes_nines", "layer_forward", "logistic_loss",
-    "nn_finite_difference_checker", "relu_activation", "sgd", "sigmoid_activation",
-    "train",
+    "mini_batches", "nn_finite_difference_checker", "relu_activation", "sgd",
+    "sigmoid_activation", "train",
 ]
 
 
@@ -52,8 +52,8 @@ def finite_difference_gradient(
     left as it was. The result is float64, of a's shape. By Taylor's theorem it errs by
     eps^2 f'''/6, and by about 1e-16 |f| / eps for rounding.
 
-    Raises ValueError if f gives anything but one finite number, or if epsilon is too
-    small to change an entry of a.
+    Raises ValueError if a is empty or not finite, if f gives anything but one finite
+    number, or if epsilon is not positive or too small to change an entry of a.
     """
     a = check.floats("a", a).astype(np.float64)
     epsilon = check.positive("epsilon", epsilon)
@@ -205,7 +205,7 @@ def backward_pass(
         delta = dJ/ds   = dJ/dout * dout/ds      (n, d_out)   elementwise
                 dJ/dW   = x^T delta              (d_in, d_out)
                 dJ/db   = sum over rows of delta (1, d_out)
-                dJ/dx   = delta W^T              (n, d_in)    the next layer's dJ/dout
+                dJ/dx   = delta W^T              (n, d_in)    dJ/dout, a layer before
 
     Raises ValueError if the caches are not those of n examples, or if a gradient is
     too large for a float.
