@@ -15,7 +15,7 @@ from export.exporter import REMOVED, TypstExporter
 from export.literals import typst_code
 from export.sources import all_sources
 
-APPENDIX = "Appendix: all code"
+APPENDIX = "Appendix: all Python code"
 
 
 @dataclass(frozen=True)
