@@ -309,11 +309,12 @@ def nn_finite_difference_checker(
             ahead, behind = a + epsilon, a - epsilon
             if (ahead == behind).any():
                 raise ValueError(f"epsilon = {epsilon} is too small to move all")
-            losses = (
-                [_losses_moved(k, q, moves[:, p], sums, y, Ws, bs) for p in parts]
+            f_ahead, f_behind = (
+                np.hstack([_losses_moved(k, q, moves[:, p], sums, y, Ws, bs)
+                           for p in parts])
                 for moves in (x * (ahead - a), x * (behind - a))
             )
-            gradient = np.subtract(*map(np.hstack, losses)) / (ahead - behind)
+            gradient = (f_ahead - f_behind) / (ahead - behind)
             grad_Ws[k][:, q], grad_bs[k][0, q] = gradient[:-1], gradient[-1]
     return grad_Ws, grad_bs
 
