@@ -34,8 +34,8 @@ __all__ = [
     "PROJECT", "accuracy", "backward_pass", "create_bias_vectors",
     "create_weight_matrices", "display_image", "finite_difference_gradient",
     "forward_pass", "get_mnist_threes_nines", "layer_forward", "logistic_loss",
-    "mini_batches", "nn_finite_difference_checker", "relu_activation", "sgd",
-    "sigmoid_activation", "train",
+    "nn_finite_difference_checker", "relu_activation", "sgd", "sigmoid_activation",
+    "train",
 ]
 
 

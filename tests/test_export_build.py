@@ -132,7 +132,7 @@ def test_it_runs_the_notebooks_and_leaves_them_alone(signed, capsys):
     assert sorted(line.split()[0] for line in lines[1:3]) == ["a.ipynb", "b.ipynb"]
     assert [line.split() for line in lines[3:7]] == [
         ["Question", "Pages"], ["A", "3"], ["B", "4"],
-        ["Appendix:", "all", "code", "5"],
+        ["Appendix:", "all", "Python", "code", "5"],
     ]  # fmt: skip
     assert "w.pdf: 5 pages in " in lines[7] and len(lines) == 8
     assert (signed / "w.pdf").read_bytes().startswith(b"%PDF")
