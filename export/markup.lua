@@ -145,6 +145,9 @@ local function unfolded(div)
   if div.attributes.align == "center" or style:match("text%-align:%s*center") then
     return wrapped("centred", blocks)
   end
+  if div.attributes.align == "right" or style:match("text%-align:%s*right") then
+    return wrapped("align(right)", blocks)
+  end
   if div.attributes.dir == "rtl" then return wrapped("rtl", blocks) end
   return blocks
 end

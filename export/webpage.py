@@ -15,6 +15,7 @@ _CENTRED = re.compile(r"(^|[;\s])text-align\s*:\s*center")
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
+_PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of words and what is behind them
 MOST_ROWS = 2_000  # of a table, some forty pages
 
 
@@ -39,6 +40,8 @@ def read(html: str) -> Page:
         tag.name = "div"
     for tag in page.find_all("font", color=True):
         tag.name, tag.attrs = "span", {"style": f"color: {tag['color']}"}
+    for tag in page.find_all(bgcolor=True):
+        tag["style"] = f"background: {tag['bgcolor']}; {tag.get('style', '')}"
     for tag in page.find_all(style=True):
         _paint(tag)
     for paragraph in page.find_all("p"):
@@ -127,7 +130,7 @@ def _paint(tag: Tag) -> None:
     """Tell Pandoc the colours of a tag's words and of what is behind them."""
     style = dict(_DECLARATION.findall(str(tag["style"])))
     paper = style.get("background-color") or style.get("background")
-    for name, value in [("typst:text:fill", style.get("color")), ("typst:fill", paper)]:
+    for name, value in zip(_PAINTS, (style.get("color"), paper)):
         if colour := typst_colour((value or "").strip().lower()):
             tag[name] = colour
 
@@ -150,6 +153,10 @@ def _tidy(table: Tag) -> None:
     for row in table.select(":scope > * > tr:not(:has(> td, > th))"):
         row.decompose()
     rows = table.select(":scope > * > tr")
+    for row in rows:  # whose colours Pandoc would lose
+        paints = {name: row[name] for name in _PAINTS if row.get(name)}
+        for cell in _cells(row):
+            cell.attrs = paints | cell.attrs
     if rows:
         _mend_spans([_cells(row) for row in rows])
         _gather_head(table, rows)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from export import webpage
-from export_samples import code, display, text_of, warned
+from export_samples import code, display, pieces_of, text_of, warned
 
 pytestmark = pytest.mark.export
 
@@ -132,3 +132,13 @@ def test_bars_behind_numbers_are_as_long_as_on_the_screen():
 )  # fmt: skip
 def test_what_is_broken_is_read_as_far_as_it_goes(html):
     assert "a" in webpage.read(html).html
+
+
+def test_colours_and_places_may_be_attributes():
+    cell = "<td bgcolor=yellow style='background: red'>"
+    html = webpage.read(f"<table><tr bgcolor=#eef><td>a<td bgcolor=lime>b{cell}c").html
+    cells = re.findall("<td.*?</td>", html)
+    assert [re.findall("#[0-9a-f]{6}", cell) for cell in cells] == [
+        ["#eeeeff"], ["#00ff00"], ["#ff0000"]]  # fmt: skip
+    for right in ("<p align=right>r</p>", "<div style='text-align: right'>r</div>"):
+        assert "#align(right)[" in pieces_of(right)[0].typst
