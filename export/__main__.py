@@ -6,12 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from export.errors import ExportError
 from export.terminal import prepare, say
-
-# nbformat imports jsonschema, which would build a grammar for international addresses
-# with this package: 1.4 s, more than Typst needs, for what no notebook asks for.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+from nbtypst.errors import ExportError
 
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from export.check import Checked, Section
-from export.compile import compile_with_fonts
+from export.check import Section, faults, read_back
 from export.cover import read_cover
-from export.errors import ExportError, gathered
-from export.read import notebook_bytes, read_notebook
-from export.run import execute_notebooks
+from export.sources import PROJECT
 from export.terminal import say
-from export.write import try_to_write, write, write_or_beside
+from export.write import try_to_write, write, write_or_rename
 from export.write_up import make_write_up
+from nbtypst.compile import compile_document
+from nbtypst.errors import ExportError, grouped
+from nbtypst.read import notebook_bytes, read_notebook
+from nbtypst.run import execute_notebooks
 
 
 def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
@@ -35,7 +36,8 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
         before = {path: _content(path) for path in paths}
         only_for_pdf = {} if options.refresh else {"FIGURES": "svg"}
         notebooks = execute_notebooks(
-            paths, timeout=options.timeout, on_done=_progress, settings=only_for_pdf
+            paths, timeout=options.timeout, on_done=_progress, settings=only_for_pdf,
+            import_from=[PROJECT],
         )
         if options.refresh:
             _refresh(before, notebooks)
@@ -44,19 +46,19 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     if options.keep_typst:
         write({output.parent / name: data for name, data in write_up.files.items()})
         write({output.with_suffix(".typ"): write_up.source.encode()})
-    compiled = compile_with_fonts(write_up.source, write_up.files)
-    checked = Checked(compiled.pdf, compiled.names)
-    warnings = [*gathered([*write_up.warnings, *compiled.warnings])]
-    warnings += checked.faults(write_up.expected)
+    compiled = compile_document(write_up.source, write_up.files)
+    sections, pages = read_back(compiled.pdf)
+    warnings = [*grouped([*write_up.warnings, *compiled.warnings])]
+    warnings += faults(sections, write_up.sections)
     for warning in [] if options.strict else warnings:
         say(f"warning: {warning}", error=True)
     if warnings and options.strict:
         more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
         raise ExportError("; ".join(warnings[:8]) + more)
-    written = write_or_beside(output, compiled.pdf)
-    say(_page_table(checked.sections))
+    written = write_or_rename(output, compiled.pdf)
+    say(_page_table(sections))
     seconds = time.perf_counter() - start
-    say(f"{written}: {len(checked.pages)} pages in {seconds:.1f} s")
+    say(f"{written}: {pages} pages in {seconds:.1f} s")
     if written != output:
         say(f"{output} is open in another program, close it there.")
     if cover.missing:

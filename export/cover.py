@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from export.errors import ExportError
+from nbtypst.errors import ExportError
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,23 @@
 """The code of a write-up: the cells of its notebooks and the modules they import."""
 
-import ast
-import importlib.util
+import sys
 import sysconfig
 import tokenize
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 
-from export.errors import ExportError
-from export.read import notebook_bytes
+from nbtypst.errors import ExportError
+from nbtypst.read import notebook_bytes
 
-PROJECT = Path(__file__).resolve().parents[1]  # which this exporter belongs to
+PROJECT = Path(__file__).resolve().parents[1]  # to which this write-up belongs
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,18 @@ class Source:
 def all_sources(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> list[Source]:
-    """The modules of the project, the notebooks, and the modules beside those.
+    """The modules of the project, the notebooks, and the modules next to those.
 
-    If not all are in one folder, those beside notebooks are named with theirs.
+    If not all are in one folder, those next to notebooks are named with theirs.
 
     Raises ExportError if a module cannot be read.
     """
     modules = local_modules(paths, notebooks)
-    beside = {path.parent.resolve() for path in paths}
-    folders = {*modules.values(), *beside}
+    of_notebooks = {path.parent.resolve() for path in paths}
+    folders = {*modules.values(), *of_notebooks}
 
     def name_of(path: Path, folder: Path) -> str:
-        if len(folders) > 1 and folder in beside:
+        if len(folders) > 1 and folder in of_notebooks:
             folder = folder.parent
         return path.relative_to(folder).as_posix()
 
@@ -63,7 +63,7 @@ def all_sources(
         name = name_of(path, folder)
         listing = Listing(name, "", _read(path).rstrip())
         found = Source(name, [listing], path.read_bytes())
-        (helpers if folder in beside else ours).append(found)
+        (helpers if folder in of_notebooks else ours).append(found)
     for path, notebook in zip(paths, notebooks):
         folder = path.parent.resolve()
         name = name_of(folder / path.name, folder)
@@ -91,29 +91,43 @@ def _code_cells(name: str, notebook: NotebookNode) -> list[Listing]:
 
 
 def local_modules(
-    paths: Sequence[Path], notebooks: Iterable[NotebookNode]
+    paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> dict[Path, Path]:
     """The modules of one's own that the notebooks import, directly or not.
 
     For each file there is the folder that it is imported from; a module comes before
     those that it needs, and a package with all of its modules.
     """
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in kinds}
+    on_path = [Path(entry).resolve() for entry in sys.path if entry]
+    elsewhere = [p for p in on_path if not any(p.is_relative_to(i) for i in installed)]
     found: dict[Path, Path] = {}
-    waiting = [
-        (path.parent.resolve(), _python(cell.source))
-        for path, notebook in zip(paths, notebooks)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
-    while waiting:
-        folder, source = waiting.pop(0)
-        for name in _imported(source):
-            root, files = _locate(name, folder)
-            for path in files:
-                if path not in found:
-                    found[path] = root
-                    waiting.append((root, _read(path)))
+    for path, notebook in zip(paths, notebooks):
+        # They are looked for as the kernels do, but not among what is installed.
+        places = (path.parent.resolve(), PROJECT, *elsewhere)
+        finder = ModuleFinder([str(place) for place in places])
+        cells = finder.add_module("__main__")
+        with warnings.catch_warnings(action="ignore"):
+            for cell in notebook.cells:
+                if cell.cell_type == "code" and (code := _compiled(cell.source)):
+                    finder.scan_code(code, cells)
+        for name, module in finder.modules.items():
+            if module.__file__ and name.partition(".")[0] != "__main__":
+                file = Path(module.__file__)
+                is_package = file.name == "__init__.py"
+                folder = file.parents[name.count(".") + is_package]
+                for part in sorted(file.parent.rglob("*.py")) if is_package else [file]:
+                    found.setdefault(part, folder)
     return found
+
+
+def _compiled(source: str):
+    """The code of a cell without IPython's own commands; None if it is not Python."""
+    try:
+        return compile(TransformerManager().transform_cell(source), "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _read(path: Path) -> str:
@@ -123,55 +137,3 @@ def _read(path: Path) -> str:
             return file.read()
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
         raise ExportError(f"{path}: {error}") from None
-
-
-def _python(source: str) -> str:
-    """The code of a cell without IPython's own commands; empty if it is no code."""
-    with warnings.catch_warnings(action="ignore"):
-        try:
-            return TransformerManager().transform_cell(source)
-        except SyntaxError:
-            return ""
-
-
-def _imported(source: str) -> Iterable[str]:
-    """The top-level names of the modules that some code imports."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # is no code
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
-
-
-def _locate(name: str, folder: Path) -> tuple[Path, list[Path]]:
-    """The folder and the files of a module or package, unless it is installed.
-
-    It is looked for as the kernels do: beside the notebook, in the project, elsewhere.
-    """
-    places = [
-        path
-        for place in (folder, PROJECT)
-        for path in (place / name / "__init__.py", place / f"{name}.py")
-        if path.is_file()
-    ]
-    path = places[0] if places else _elsewhere(name)
-    if path is None:
-        return folder, []
-    if path.name == "__init__.py":
-        return path.parent.parent, sorted(path.parent.rglob("*.py"))
-    return path.parent, [path]
-
-
-def _elsewhere(name: str) -> Path | None:
-    """The file of a module on Python's path that nobody installed, or None."""
-    spec = None if name == "__main__" else importlib.util.find_spec(name)
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return None
-    path = Path(spec.origin).resolve()
-    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in kinds}
-    return None if any(path.is_relative_to(place) for place in installed) else path

@@ -6,7 +6,7 @@ import sys
 
 
 def prepare() -> None:
-    """Let any sign be printed, and keep files from the numbers of closed streams.
+    """Let any character be printed, and keep files from the numbers of closed streams.
 
     Otherwise what a kernel prints could go into a file that was opened as number 1.
     """

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from export.errors import ExportError
+from nbtypst.errors import ExportError
 
 
 class InUse(ExportError):
@@ -16,9 +16,7 @@ def write(files: Mapping[Path, bytes]) -> None:
     """Write each content to its path so that each file is the old one or the new one.
 
     All of them are complete on the disk before the first is put in place, so that a
-    full disk changes none. Killed between two of these last steps, a program leaves the
-    first files new and the others old, each of them whole: no file system does better.
-    A link stays one, and the file that it leads to is written.
+    full disk changes none. A link stays one, and the file that it leads to is written.
 
     Raises ExportError if a file cannot be written, InUse if it cannot be replaced.
     """
@@ -39,17 +37,14 @@ def write(files: Mapping[Path, bytes]) -> None:
             temporary, path = written[0]
             temporary.replace(path)
             written.pop(0)
-    except PermissionError as error:
-        message = f"cannot write {path}: {error.strerror}; if it is open, close it"
-        raise InUse(message) from None
     except OSError as error:
-        raise ExportError(f"cannot write {path}: {error.strerror}") from None
+        raise _explained(path, error) from None
     finally:
         for temporary, _ in written:
             temporary.unlink(missing_ok=True)
 
 
-def write_or_beside(path: Path, content: bytes) -> Path:
+def write_or_rename(path: Path, content: bytes) -> Path:
     """Write a file, under another name if its own is in use; return where it is.
 
     Raises ExportError.
@@ -66,15 +61,18 @@ def try_to_write(path: Path) -> None:
     """Raise ExportError if no file could be written at `path`; nothing is changed."""
     target = path.resolve()
     if target.exists() and not target.is_file():
-        kind = "a folder" if target.is_dir() else "no ordinary file"
+        kind = "a folder" if target.is_dir() else "not an ordinary file"
         raise ExportError(f"cannot write {path}: it is {kind}")
     try:
         tempfile.TemporaryFile(dir=target.parent).close()
         if target.exists():
             with target.open("r+b"):  # fails if it is open elsewhere, on Windows
                 pass
-    except PermissionError as error:
-        message = f"cannot write {path}: {error.strerror}; if it is open, close it"
-        raise ExportError(message) from None
     except OSError as error:
-        raise ExportError(f"cannot write {path}: {error.strerror}") from None
+        raise ExportError(str(_explained(path, error))) from None
+
+
+def _explained(path: Path, error: OSError) -> ExportError:
+    if isinstance(error, PermissionError):
+        return InUse(f"cannot write {path}: {error.strerror}; if it is open, close it")
+    return ExportError(f"cannot write {path}: {error.strerror}")

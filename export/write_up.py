@@ -8,24 +8,38 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from traitlets.config import Config
 
-from export.check import Expected
 from export.cover import Cover
-from export.exporter import REMOVED, TypstExporter
-from export.literals import typst_code
-from export.sources import all_sources
+from export.sources import PROJECT, all_sources
+from nbtypst.exporter import REMOVED, TypstExporter
+from nbtypst.literals import typst_code
 
 APPENDIX = "Appendix: all Python code"
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
 class WriteUp:
-    """A document ready for Typst, and what must be found in its PDF."""
+    """A document ready for Typst."""
 
     source: str
     files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
-    expected: Expected
+    sections: int  # how many begin pages of their own
     warnings: list[str]  # what could not be shown, with notebook and cell
+
+
+class WriteUpExporter(TypstExporter):
+    """nbtypst's exporter with our template, which extends the package's."""
+
+    @property
+    def default_config(self) -> Config:
+        """The package's, with our template in the first place."""
+        config = super().default_config
+        config.TypstExporter.template_name = "write_up"
+        config.TypstExporter.extra_template_basedirs.append(str(TEMPLATES))
+        config.TypstExporter.picture_folders = [str(PROJECT)]
+        return config
 
 
 def make_write_up(
@@ -44,7 +58,7 @@ def make_write_up(
     places = {file: f"{name}_files/code/{file}" for file in attached}
     with ThreadPoolExecutor(1) as colouring:  # while Pandoc runs: half a second
         colouring.map(typst_code, [listing.source for listing in listings])
-        source, resources = TypstExporter().converted(
+        source, resources = WriteUpExporter().converted(
             _merged(paths, notebooks),
             {
                 "cover": cover,
@@ -56,16 +70,8 @@ def make_write_up(
             },
         )
     files = resources["outputs"] | {places[file]: attached[file] for file in attached}
-    expected = Expected(
-        {"the statement": cover.statement}
-        | {f"the name {name!r}": name for name in (cover.name, *cover.worked_with)}
-        | {f"the source {source!r}": source for source in cover.sources},
-        resources["titles"] + [[APPENDIX]] * bool(listings),
-        [APPENDIX + listing.title for listing in listings],
-        [(f"{code.title} {code.label}".strip(), code.source) for code in listings],
-        attached,
-    )
-    return WriteUp(source, files, expected, resources["warnings"])
+    sections = len(resources["titles"]) + bool(listings)
+    return WriteUp(source, files, sections, resources["warnings"])
 
 
 def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:

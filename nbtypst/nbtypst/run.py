@@ -22,17 +22,17 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from traitlets import Type
 
-from export.errors import ExportError
-from export.read import read_notebook
-from export.sources import PROJECT
-from export.widgets import WIDGET, unfold
+from nbtypst.errors import ExportError
+from nbtypst.read import read_notebook
+from nbtypst.widgets import WIDGET, unfold
 
-# After the notebook's folder, modules come from the project that is exported, wherever
-# else it is installed.
-_IMPORT_FROM_HERE = f"""
+# After the notebook's folder, modules come from these folders, wherever else they are
+# installed.
+_IMPORT_FROM = """
 import sys
-sys.path.insert(sys.path.index("") + 1, {str(PROJECT)!r})
-del sys
+at = sys.path.index("") + 1
+sys.path[at:at] = {folders!r}
+del at, sys
 """
 # What a warning calls a cell: a file whose name has the kernel's number in it.
 _CELL_FILE = re.compile(r"\S*[/\\]ipykernel_\d+[/\\]\d+\.py")
@@ -40,7 +40,7 @@ _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPR
 
 
 def _cores() -> int:
-    """How many processors this process may use."""
+    """How many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -51,17 +51,23 @@ def execute_notebooks(
     timeout: float = 600,
     on_done: Callable[[Path, float], None] = lambda path, seconds: None,
     settings: Mapping[str, str] = MappingProxyType({}),
+    import_from: Sequence[Path] = (),
 ) -> list[NotebookNode]:
     """Execute each notebook in a fresh kernel and return them in the same order.
 
-    As many run at once as there are processors, the last ones first. The files
-    themselves stay as they are; what is returned has been through `clean`.
+    As many run at once as there are cores, the last ones first. The files themselves
+    stay as they are; what is returned has been through `clean`.
 
-    timeout -- seconds that one cell may take
-    on_done -- called with path and seconds as each notebook finishes
-    settings -- more environment variables for the kernels
+    Parameters
+    ----------
+    timeout : seconds that one cell may take
+    on_done : called with path and seconds as each notebook finishes
+    settings : more environment variables for the kernels
+    import_from : folders of modules, after each notebook's own
 
-    Raises ExportError at the first failure, after ending all kernels.
+    Raises
+    ------
+    ExportError : at the first failure, after ending all kernels
     """
     paths = [Path(path) for path in paths]
     notebooks = [read_notebook(path) for path in paths]
@@ -76,7 +82,7 @@ def execute_notebooks(
     ]
     longest_first = runs[::-1]  # later questions tend to take longer
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
-        environment = _environment(scratch) | dict(settings)
+        environment = _environment(scratch, import_from) | dict(settings)
         with ThreadPoolExecutor(workers) as pool:
             try:
                 futures = [
@@ -107,8 +113,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
     Widget models die with their kernel: their place is taken by the sentence that
     the widget carries as plain text, marked with the metadata `role: widget`, and by
-    what it shows. Where another output stands in for one, the widget has the role
-    `view` and goes wholly.
+    what it shows. A widget with the role `screen`, next to an output that says the same
+    on paper, goes altogether.
     """
     unfold(notebook)
     notebook.metadata["kernelspec"] = {
@@ -125,7 +131,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
             cell.outputs = [
                 output
                 for output in cell.outputs
-                if output.get("metadata", {}).get("role") != "view"
+                if WIDGET not in output.get("data", {})
+                or output.metadata.get("role") != "screen"
             ]
         for output in cell.get("outputs", []):
             if output.get("data", {}).pop(WIDGET, None):
@@ -144,7 +151,8 @@ class _ShellChannel(AsyncZMQSocketChannel):
     """Hears the reply to a cell that comes while it sends what a widget has printed.
 
     Its base sends past its own socket, which then takes no notice of what has come in:
-    a cell with an Output or an interact would go on until its time is up.
+    a cell with an Output or an interact would go on until its time is up. Needed as
+    long as github.com/jupyter/jupyter_client/pull/1059 is open (8.10.0 lacks it).
     """
 
     def send(self, msg: dict) -> None:
@@ -241,13 +249,15 @@ def _transport(scratch: str) -> str:
     return "ipc" if os.name == "posix" and len(scratch) < 80 else "tcp"
 
 
-def _environment(scratch: str) -> dict[str, str]:
+def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
     """The kernels' environment: the same results everywhere, no user's settings."""
     Path(scratch, "matplotlibrc").touch()  # an empty one, in place of the user's
     startup = Path(scratch, "profile_default", "startup")
     startup.mkdir(parents=True)
-    (startup / "project.py").write_text(_IMPORT_FROM_HERE, encoding="utf-8")
-    one_thread = "1"  # two kernels share the processors; and sums stay in one order
+    folders = [str(folder.resolve()) for folder in import_from]
+    imports = _IMPORT_FROM.format(folders=folders)
+    (startup / "imports.py").write_text(imports, encoding="utf-8")
+    one_thread = "1"  # two kernels share the cores; and sums stay in one order
     settings = {
         "IPYTHONDIR": scratch,
         "JUPYTER_RUNTIME_DIR": scratch,

@@ -9,11 +9,11 @@ from nbconvert.writers import StdoutWriter
 from traitlets import Bool, List, Unicode, default
 from traitlets.config import Application, Config
 
-from export.compile import compile_with_fonts
-from export.errors import ExportError, gathered
-from export.literals import typst_code, typst_value
-from export.read import parsed, valid
-from export.typeset import RAW, SHOWN, TYPST, Typeset
+from nbtypst.compile import compile_document
+from nbtypst.errors import ExportError, grouped
+from nbtypst.literals import typst_code, typst_value
+from nbtypst.read import parsed, valid
+from nbtypst.typeset import RAW, SHOWN, TYPST, Typeset
 
 REMOVED = {"remove_cell", "remove-cell"}  # tags of cells that are not shown
 TEMPLATES = Path(__file__).with_name("templates")
@@ -37,10 +37,15 @@ class TypstExporter(TemplateExporter):
     exclude_hidden = Bool(
         False, help="Leave out the code and the outputs that JupyterLab hides."
     ).tag(config=True)
+    picture_folders = List(
+        Unicode(),
+        help="Folders from which the notebooks in them take pictures, besides each "
+        "notebook's own folder and repository.",
+    ).tag(config=True)
 
     @property
     def default_config(self) -> Config:
-        """nbconvert's, with what a write-up needs turned on."""
+        """nbconvert's, with what a document on paper needs turned on."""
         ours = Config(
             {
                 "TypstExporter": {
@@ -48,6 +53,7 @@ class TypstExporter(TemplateExporter):
                     "template_extension": ".typ.j2",
                     "template_name": "typst",
                     "extra_template_basedirs": [str(TEMPLATES)],
+                    "extra_template_paths": [str(TEMPLATES)],  # to extend "typst/..."
                 },
                 "NbConvertBase": {"display_data_priority": [*SHOWN]},
                 "CoalesceStreamsPreprocessor": {"enabled": True},
@@ -71,14 +77,14 @@ class TypstExporter(TemplateExporter):
     def from_notebook_node(self, nb, resources=None, **kw):
         """The notebook's Typst, or PDF, and nbconvert's resources.
 
-        What could not be shown is logged, and stands in `resources["warnings"]`.
+        What could not be shown is logged, and is in `resources["warnings"]`.
         Raises ExportError if there is none; `jupyter nbconvert` ends with one line.
         """
         try:
             output, resources = self.converted(valid(nb), resources, **kw)
         except ExportError as error:
             self._refuse(error)
-        for warning in gathered(resources["warnings"]):
+        for warning in grouped(resources["warnings"]):
             self.log.warning(warning)
         return output, resources
 
@@ -110,7 +116,7 @@ class TypstPDFExporter(TypstExporter):
     def converted(self, nb, resources, **kw):
         """The PDF (bytes) of a notebook, and nbconvert's resources."""
         source, resources = super().converted(nb, resources, **kw)
-        compiled = compile_with_fonts(source, resources["outputs"])
+        compiled = compile_document(source, resources["outputs"])
         resources["warnings"] += compiled.warnings
         resources["outputs"] = {}  # they are in the PDF now
         resources["output_extension"] = ".pdf"
@@ -121,9 +127,9 @@ class TypstPDFExporter(TypstExporter):
 
 
 class TypstPDFCommand(TypstPDFExporter):
-    """The same under the name typst-pdf, which JupyterLab's menu would offer in vain.
+    """The same under the name typst-pdf, for commands alone.
 
-    Its server takes no name with a hyphen; in the menu stands typst_pdf.
+    JupyterLab's server takes no name with a hyphen: its menu has typst_pdf.
     """
 
     @default("enabled")

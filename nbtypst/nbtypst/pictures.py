@@ -5,21 +5,20 @@ import binascii
 import io
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
 from PIL import Image, UnidentifiedImageError
 
-from export.sources import PROJECT
-
 # The format that Pillow finds, and the ending by which Typst knows it.
 _ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "WEBP": ".webp"}
 
 
-def identified(content: bytes) -> tuple[bytes, str, float | None]:
+def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
     """A picture that Typst can show, its ending, and its width in pixels if it has any.
 
-    Raises ValueError if it is none, or too large to be true.
+    Raises ValueError if it is not a picture, or too large to be true.
     """
     if content.startswith(b"%PDF"):
         return content, ".pdf", None
@@ -30,19 +29,21 @@ def identified(content: bytes) -> tuple[bytes, str, float | None]:
         with warnings.catch_warnings():  # Pillow warns of 90 million pixels
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content)) as image:
+                image.load()  # all of it: half a picture is found here
                 if image.format in _ENDINGS:
                     return content, _ENDINGS[image.format], image.width
                 converted = io.BytesIO()
                 image.convert("RGBA").save(converted, "PNG")
                 return converted.getvalue(), ".png", image.width
     except UnidentifiedImageError:
-        raise ValueError("it is no picture, or a damaged one") from None
+        raise ValueError("it is not a picture, or a damaged one") from None
     except Exception as error:  # of many kinds
-        raise ValueError(f"it is no picture, or a damaged one ({error})") from None
+        reason = f"it is not a picture, or a damaged one ({error})"
+        raise ValueError(reason) from None
 
 
-def decoded(text: str) -> bytes:
-    """The content of a picture as it stands in a notebook: as base64, or as SVG."""
+def decode_image(text: str) -> bytes:
+    """The content of a picture as it is in a notebook: as base64, or as SVG."""
     if text.lstrip().startswith("<"):
         return text.encode()
     try:
@@ -51,22 +52,35 @@ def decoded(text: str) -> bytes:
         return b""
 
 
-def found(source: str, folder: Path, attachments: dict) -> bytes:
+def load_image(
+    source: str, folder: Path, attachments: dict, roots: Sequence[Path] = ()
+) -> bytes:
     """The content of a picture that Markdown or HTML names.
 
-    Raises ValueError with the reason if there is none.
+    Parameters
+    ----------
+    source : its address, as it is written
+    folder : the notebook's
+    attachments : of the cell: {name: {mimetype: content}}
+    roots : folders from which pictures are taken, with the notebook's own and its
+        repository, if the notebook is in them
+
+    Raises
+    ------
+    ValueError : with the reason, if there is none
     """
     if data := re.match(r"data:[^,]*?(;base64)?,(.*)", source, re.DOTALL):
-        return decoded(data[2]) if data[1] else unquote_to_bytes(data[2])
+        return decode_image(data[2]) if data[1] else unquote_to_bytes(data[2])
     if re.match(r"(\w+:)?//", source):
-        raise ValueError("it is on the web: save it beside the notebook")
+        raise ValueError("it is on the web: save it next to the notebook")
+    allowed = _allowed(folder.resolve(), roots)
     for name in (source, re.sub(r"[?#].*", "", source, flags=re.DOTALL)):
         name = unquote(name).removeprefix("attachment:")
         for content in attachments.get(name, {}).values():
-            return decoded(content)
+            return decode_image(content)
         try:
             path = Path(folder, name).resolve()
-            within = any(path.is_relative_to(root) for root in _roots(folder.resolve()))
+            within = any(path.is_relative_to(root) for root in allowed)
             if within and path.is_file():
                 return path.read_bytes()
         except (OSError, ValueError):
@@ -76,8 +90,8 @@ def found(source: str, folder: Path, attachments: dict) -> bytes:
     raise ValueError("there is no such file")
 
 
-def _roots(folder: Path) -> list[Path]:
-    """Where a notebook's pictures may be: in its folder, and in its repository."""
+def _allowed(folder: Path, roots: Sequence[Path]) -> list[Path]:
+    """Where a notebook's pictures may be: in its folder, its repository, the roots."""
     repositories = [p for p in (folder, *folder.parents) if (p / ".git").exists()]
-    project = [PROJECT] if folder.is_relative_to(PROJECT) else []
-    return [folder, *project, *repositories[:1]]
+    around = [root for root in roots if folder.is_relative_to(root)]
+    return [folder, *around, *repositories[:1]]

@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 import pypandoc
 
-from export import webpage
-from export.errors import ExportError, one_line
-from export.formulas import CODE, FENCED, Formula, split
-from export.literals import typst_string
-from export.tex import Refused, Scope, rewrite
+from nbtypst.errors import ExportError, one_line
+from nbtypst.html import page
+from nbtypst.literals import typst_string
+from nbtypst.tex.find import CODE, FENCED, Formula, split
+from nbtypst.tex.rewrite import Refused, Scope, rewrite
 
 # What JupyterLab understands, except for formulas, which are found before.
 MARKDOWN = (
@@ -28,9 +28,9 @@ READERS = {
     "text/html": "html",
     "text/latex": "latex+raw_tex",
 }
-PATIENCE = 20  # seconds that Pandoc may take, and one more for
-AT_LEAST = 10_000  # bytes each
-ROOM = "2g"  # of the heap, for what is endless would fill the computer
+TIMEOUT_S = 20  # seconds that Pandoc may take, and one more for
+BYTES_PER_S = 10_000  # bytes each
+MAX_HEAP = "2g"  # of the heap, for what is endless would fill the computer
 HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX's that are Pandoc's business, for they are no formulas.
 _TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
@@ -55,13 +55,13 @@ class Piece:
     text: str
     mimetype: str
     where: str  # notebook, cell 1
-    lower: int = 0  # by how many levels headings are lowered
-    leads: bool = False  # to code or an output, on the same page as its last paragraph
+    heading_shift: int = 0  # by how many levels headings are lowered
+    keep_with_next: bool = False  # its last paragraph, on the page of what follows
     # What `convert` fills in. In the Typst, `codes` and `images` are arrays that
     # must have been defined before it.
     typst: str = ""
     images: Sequence[str] = ()  # where each is to be found
-    bare: Sequence[int] = ()  # the images without a description
+    missing_alt: Sequence[int] = ()  # the images without a description
     codes: Sequence[dict[str, str]] = ()  # the `text` and `language` of each
     titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
     warnings: list[str] = field(default_factory=list)  # what is not as it was meant
@@ -88,7 +88,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         piece.warnings += map(one_line, result["problems"])
         piece.typst, piece.titles = result["typst"], result["titles"]
         piece.images, piece.codes = result["images"], result["codes"]
-        piece.bare = result["bare"]
+        piece.missing_alt = result["missing_alt"]
     if labels:  # where nothing has a label, links are another matter
         _name_dead_links(pieces, done["pieces"])
 
@@ -106,7 +106,8 @@ def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> d
         words = _as_jupyter_reads_it(words)
     # Without the last line break, Pandoc misses the last row of a table.
     request = {"text": words + "\n", "format": READERS[piece.mimetype]}
-    return request | {"lower": piece.lower, "leads": piece.leads}
+    settings = "heading_shift", "keep_with_next"
+    return request | {name: getattr(piece, name) for name in settings}
 
 
 def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
@@ -222,14 +223,14 @@ def _read_html(requests: list[dict]) -> list[list[str]]:
     mixed = [(request, problems) for request, problems in known
              if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
     pieces = [request for request, _ in mixed]
-    done = _pandoc("markdown.lua", {}, pieces)["pieces"] if pieces else []
+    done = _pandoc("html/find.lua", {}, pieces)["pieces"] if pieces else []
     for (request, problems), result in zip(mixed, done):
         problems += result["problems"]
         if result["html"]:
             request |= {"format": "html", "text": result["html"]}
     for request, problems in known:
         if request["format"] == "html":
-            request["text"], embedded = webpage.read(request["text"])
+            request["text"], embedded = page.read(request["text"])
             problems += embedded
     return lost
 
@@ -237,17 +238,17 @@ def _read_html(requests: list[dict]) -> list[list[str]]:
 def _pandoc(script: str, request: dict, pieces: list[dict]) -> dict:
     """What a script makes of a request with pieces, the endless ones as they are."""
     try:
-        return _lua(script, request, pieces, PATIENCE)
+        return _lua(script, request, pieces, TIMEOUT_S)
     except _Endless:
         for piece in _endless(script, request, pieces):
             piece["endless"] = True
-        return _lua(script, request, pieces, PATIENCE)
+        return _lua(script, request, pieces, TIMEOUT_S)
 
 
 def _endless(script: str, request: dict, pieces: list[dict]) -> list[dict]:
     """The pieces with which Pandoc comes to no end, as a footnote in itself."""
     try:
-        _lua(script, request, pieces, PATIENCE / 4)
+        _lua(script, request, pieces, TIMEOUT_S / 4)
     except _Endless:
         half = len(pieces) // 2
         halves = (pieces[:half], pieces[half:]) if half else ()
@@ -257,12 +258,12 @@ def _endless(script: str, request: dict, pieces: list[dict]) -> list[dict]:
 
 
 def _lua(script: str, request: dict, pieces: list[dict], patience: float) -> dict:
-    path = Path(__file__).with_name(script)
+    path = Path(__file__).parent / script
     content = json.dumps(request | {"pieces": pieces}).encode()
-    seconds = patience + len(content) / AT_LEAST
+    seconds = patience + len(content) / BYTES_PER_S
     try:
         done = subprocess.run(
-            [pypandoc.get_pandoc_path(), "+RTS", f"-M{ROOM}", "-RTS", "lua", path],
+            [pypandoc.get_pandoc_path(), "+RTS", f"-M{MAX_HEAP}", "-RTS", "lua", path],
             input=content,
             capture_output=True,
             timeout=seconds,

@@ -6,13 +6,13 @@
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
 -- can be set, `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
 -- side), `display`, and what stands before and after it in Typst, `opening` and `closing`.
--- A piece has `text`, `format` (a Pandoc reader), `lower` (by how many levels its headings
--- are lowered), `leads` (whether its last words can lead to what follows) and `endless` (if it
--- is to be shown as it is). Its result has `typst`, `images` and `codes` (for its `images.at(0)`
+-- A piece has `text`, `format` (a Pandoc reader), `heading_shift` (by how many levels its headings
+-- are lowered), `keep_with_next` (whether its last paragraph stays on the page of what follows) and
+-- `endless` (if it is to be shown as it is). Its result has `typst`, `images` and `codes` (for its `images.at(0)`
 -- and so on), and `titles` (of level 1, the words around formulas), and `problems`, what is not
 -- as it was meant. The result of a formula has a `problem` if it is shown as its source. A link
 -- to one of the `labels` shows the number of what is there; `links` are those to anything else
--- in the document, and `anchors` what there is besides. The images numbered in `bare` have no
+-- in the document, and `anchors` what there is besides. The images numbered in `missing_alt` have no
 -- description.
 
 local request = pandoc.json.decode(io.read("a"))
@@ -82,13 +82,13 @@ local function wrapped(name, blocks)
 end
 
 -- Keep each paragraph on the page of the code after it, or of what it ends with a colon
--- for: a list, or if the piece leads to it, what comes next.
-local function keep_together(blocks, leads)
+-- for: a list, or with keep_with_next, what comes after the piece.
+local function keep_together(blocks, keep_with_next)
   local kept = pandoc.List()
   for number, block in ipairs(blocks) do
     local after = blocks[number + 1]
     local code = after and after.t == "RawBlock" and after.text:match("^#code")
-    local colon = (after or leads) and pandoc.utils.stringify(block):match(":$")
+    local colon = (after or keep_with_next) and pandoc.utils.stringify(block):match(":$")
     local leads_on = block.t == "Para" and (code or colon)
     kept:extend(leads_on and wrapped("lead-in", { block }) or { block })
   end
@@ -188,13 +188,13 @@ local function read(piece)
 end
 
 -- The heading as Typst knows it; its words go into the result.
-local function heading(header, lower, result)
+local function heading(header, heading_shift, result)
   local pictures_apart = header:walk { Image = function() return {} end }
   local words = pandoc.utils.stringify(pictures_apart)
   if not words:match("%S") then return pandoc.Para(header.content) end
   -- In the PDF's outline, a title would be cut off at a line break.
   header = header:walk { LineBreak = function() return pandoc.Space() end }
-  local written = header.level + lower
+  local written = header.level + heading_shift
   header.level = level_among(written)
   if header.level == 1 then result.titles:insert((parts_of(words))) end
   result.anchors:insert((words:gsub(" ", "-")))
@@ -206,7 +206,7 @@ end
 
 local function new_result()
   local result = {}
-  for _, name in ipairs { "images", "codes", "titles", "links", "anchors", "bare", "problems" } do
+  for _, name in ipairs { "images", "codes", "titles", "links", "anchors", "missing_alt", "problems" } do
     result[name] = pandoc.List() -- is an array in JSON even when it is empty
   end
   return result
@@ -230,7 +230,7 @@ local function convert(piece)
     return block.t == "Header" and block or block:walk(in_bold)
   end)
   document = document:walk {
-    Header = function(header) return heading(header, piece.lower, result) end,
+    Header = function(header) return heading(header, piece.heading_shift, result) end,
     Para = in_its_direction,
     BulletList = in_its_direction,
     OrderedList = in_its_direction,
@@ -264,7 +264,7 @@ local function convert(piece)
       return pandoc.RawBlock("typst", "#code(..codes.at(" .. #result.codes - 1 .. "))")
     end,
   }
-  document.blocks = keep_together(document.blocks, piece.leads)
+  document.blocks = keep_together(document.blocks, piece.keep_with_next)
   document = document:walk {
     traverse = "topdown",
     Str = function(str)
@@ -283,7 +283,7 @@ local function convert(piece)
       if words:match("%S") then
         arguments = arguments .. ", alt: " .. pandoc.json.encode(words)
       else
-        result.bare:insert(#result.images - 1)
+        result.missing_alt:insert(#result.images - 1)
       end
       return raw("#picture(" .. arguments .. sizes(image.attributes) .. ")"), false
     end,

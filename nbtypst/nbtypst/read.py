@@ -12,8 +12,8 @@ from nbformat import NotebookNode, ValidationError
 from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import normalize
 
-from export.errors import ExportError, one_line
-from export.widgets import unfold
+from nbtypst.errors import ExportError, one_line
+from nbtypst.widgets import unfold
 
 # What cells and outputs must have. What is missing, or null, is empty.
 _FIELDS: dict[str, dict[str, type]] = {

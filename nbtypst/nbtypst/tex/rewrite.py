@@ -5,21 +5,26 @@ stands in for it in the TeX, and markup.lua puts the Typst in the place of that.
 Pandoc does not know it says, and the formula is shown as its source.
 """
 
-import functools
 import itertools
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
-from export.literals import typst_array, typst_colour, typst_string
-
-MOST_TOKENS = 20_000  # of a formula, its macros expanded
-DEEPEST = 18  # groups in groups; Pandoc takes twice as long for each more
-
-
-class Refused(Exception):
-    """A formula that would come out wrong; the message says why."""
+from nbtypst.literals import typst_array, typst_colour, typst_string
+from nbtypst.tex import symbols
+from nbtypst.tex.macros import Refused, known_macros, tokens_of
+from nbtypst.tex.tree import (
+    as_tex,
+    between,
+    columns_of,
+    infix,
+    next_node,
+    parse,
+    past_option,
+    split,
+    without_gaps,
+)
 
 
 class StandIn(NamedTuple):
@@ -42,7 +47,7 @@ class Scope:
 
     def __init__(self) -> None:
         """Nothing is known yet but the macros that everybody has."""
-        self.macros = dict(_known())  # number of arguments, the first one, tokens
+        self.macros = dict(known_macros())  # number of arguments, the first one, tokens
         self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
         self.numbered = 0
 
@@ -70,278 +75,11 @@ def rewrite(
     """
     scope = scope or Scope()
     writer = _Writer(mark, scope, display)
-    tex = _TEXT_IN_BRACES.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), tex)
-    tokens = _expanded(_TOKEN.findall(tex), scope.macros)
+    tokens = tokens_of(tex, scope.macros)
     return Rewritten(
-        writer.formula(_parse(tokens), display), writer.stand_ins, writer.tag
+        writer.formula(parse(tokens), display), writer.stand_ins, writer.tag
     )
 
-
-# ---- Macros, while a formula is nothing but tokens ----------------------------------
-
-_TOKEN = re.compile(
-    r"\\(?:operatorname|hspace|tag|newcommand|renewcommand|DeclareMathOperator)\*"
-    r"|\\[A-Za-z]+|\\[\s\S]|#\d|%[^\n]*\n?|\s+|[\s\S]"
-)
-_TEXT_IN_BRACES = re.compile(
-    r"\\(?:text(?:bf|it|rm|sf|tt)?|[fhm]box)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
-)
-_PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among words
-_DEFINITIONS = ("\\newcommand", "\\renewcommand", "\\providecommand", "\\def",
-                "\\gdef", "\\let", "\\DeclareMathOperator")  # fmt: skip
-_MACROS = r"""
-\def\LaTeX{\text{LaTeX}} \def\TeX{\text{TeX}} \def\ensuremath#1{#1} \def\smash#1{#1}
-\def\bra#1{\langle #1|} \def\ket#1{|#1\rangle} \def\braket#1{\langle #1\rangle}
-\def\Bra#1{\left\langle #1\right|} \def\Ket#1{\left|#1\right\rangle}
-\def\Braket#1{\left\langle #1\right\rangle} \newcommand\bbox[2][]{#2}
-\def\strut{} \def\mathstrut{} \def\nonumber{} \def\notag{} \def\displaylines#1{#1}
-\def\mathds#1{\mathbb{#1}} \def\degree{{}^\circ} \def\nicefrac#1#2{{#1/#2}}
-\def\utilde#1{\underset{\sim}{#1}} \def\hfill{\qquad} \def\cr{\\} \def\newline{\\}
-\def\dfrac#1#2{{\displaystyle\frac{#1}{#2}}} \def\tfrac#1#2{{\textstyle\frac{#1}{#2}}}
-\def\dbinom#1#2{{\displaystyle\binom{#1}{#2}}} \def\cfrac{\dfrac}
-\def\tbinom#1#2{{\textstyle\binom{#1}{#2}}} \def\stackrel{\overset}
-\def\require#1{} \def\class#1#2{#2} \def\cssId#1#2{#2} \def\style#1#2{#2}
-\def\bold{\mathbf} \def\Bbb{\mathbb} \def\frak{\mathfrak} \def\hbox{\text}
-\def\boxed#1{\framed{\displaystyle #1}} \def\fbox#1{\boxed{\text{#1}}}
-"""
-
-
-@functools.cache
-def _known() -> dict:
-    """The macros that every formula has."""
-    macros: dict = {}
-    _expanded(_TOKEN.findall(_MACROS), macros)
-    return macros
-
-
-def _expanded(tokens: list[str], macros: dict) -> list[str]:
-    """The tokens with macros replaced; definitions are kept and taken away."""
-    done: list[str] = []
-    waiting = tokens[::-1]
-    steps = 0
-    while waiting:
-        token = waiting.pop()
-        if token.rstrip("*") in _DEFINITIONS:
-            _define(token.rstrip("*"), token, waiting, macros)
-        elif token in macros:
-            count, first, body = macros[token]
-            given = [_optional(waiting, first)] if first is not None else []
-            given += [_argument(waiting) for _ in range(count - len(given))]
-            arguments = {f"#{n}": tokens for n, tokens in enumerate(given, 1)}
-            filled = [part for token in body for part in arguments.get(token, [token])]
-            waiting += filled[::-1]
-        elif not token.startswith("%"):
-            done.append(token)
-        steps += 1
-        if steps + len(waiting) > MOST_TOKENS:
-            raise Refused(f"with its macros it has more than {MOST_TOKENS:,} parts")
-    return done
-
-
-def _define(kind: str, token: str, waiting: list[str], macros: dict) -> None:
-    """Keep a macro whose definition comes next."""
-    [name, *_] = _argument(waiting) or [""]
-    count, first = 0, None
-    if kind == "\\let":
-        body = _argument(waiting)
-        if body == ["="]:
-            body = _argument(waiting)
-    elif kind in ("\\def", "\\gdef"):
-        while waiting and waiting[-1] != "{":
-            count += waiting.pop()[0] == "#"
-        body = _argument(waiting)
-    elif kind == "\\DeclareMathOperator":
-        star = "*" * token.endswith("*")
-        body = [f"\\operatorname{star}", "{", *_argument(waiting), "}"]
-    else:
-        count = int("".join(_optional(waiting, ["0"])))
-        first = _optional(waiting, None)
-        body = _argument(waiting)
-    if name in body:
-        raise Refused(f"{name} stands for itself")
-    macros[name] = (count, first, body)
-
-
-def _optional(waiting, default):
-    """Take what stands in brackets, if anything does."""
-    while waiting and waiting[-1].isspace():
-        waiting.pop()
-    if waiting[-1:] != ["["]:
-        return default
-    waiting.pop()
-    taken = []
-    while waiting and (token := waiting.pop()) != "]":
-        taken.append(token)
-    return taken
-
-
-def _argument(waiting: list[str]) -> list[str]:
-    """Take the next group, without its braces, or the next token."""
-    taken: list[str] = []
-    depth = 0
-    while waiting:
-        token = waiting.pop()
-        if taken or not token.isspace():
-            taken.append(token)
-            depth += (token == "{") - (token == "}")
-            if depth <= 0:
-                return taken[1:-1] if taken[0] == "{" else taken
-    raise Refused("something is missing at its end")
-
-
-# ---- TeX as a tree: a list of tokens, with a list in it for each {group} ------------
-
-def _parse(tokens: list[str]) -> list:
-    stack: list[list] = [[]]
-    for token in tokens:
-        if token == "{":
-            stack.append([])
-            if len(stack) > DEEPEST:
-                raise Refused(f"its groups are more than {DEEPEST} deep")
-        elif token == "}":
-            if len(stack) == 1:
-                raise Refused("a } without its {")
-            group = stack.pop()
-            stack[-1].append(group)
-        else:
-            stack[-1].append(token)
-    if len(stack) > 1:
-        raise Refused("a { without its }")
-    return stack[0]
-
-
-def _tex(node: str | list) -> str:
-    """A token or group as it was written."""
-    if isinstance(node, str):
-        return node
-    return "{" + "".join(map(_tex, node)) + "}"
-
-
-def _between(nodes: list, opening: str, closing: str) -> list:
-    """Take from `nodes` what stands before the matching `closing` (and that too)."""
-    inside: list[str | list] = []
-    depth = 1
-    while nodes:
-        node = nodes.pop(0)
-        depth += (node == opening) - (node == closing)
-        if depth == 0:
-            return inside
-        inside.append(node)
-    raise Refused(f"{opening} without its {closing}")
-
-
-def _split(nodes: list, separator: str) -> list[list]:
-    """Cut at each `separator` that is not inside an environment."""
-    parts: list[list] = [[]]
-    depth = 0
-    for node in nodes:
-        depth += (node in ("\\begin", "\\left")) - (node in ("\\end", "\\right"))
-        if node == separator and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(node)
-    return parts
-
-
-# ---- What is written in another way -------------------------------------------------
-
-_LETTERS = {
-    "rm": "math.upright(", "bf": "math.bold(", "it": "math.italic(",
-    "tt": "math.mono(", "sf": "math.sans(",
-}  # fmt: skip
-_WORDS = {f"\\math{letters}": typst for letters, typst in _LETTERS.items()}
-_TEXT = {f"\\text{letters}": typst for letters, typst in _LETTERS.items()}
-_TEXT |= dict.fromkeys(("\\text", "\\mbox"), "math.upright(")
-_IN_TEXT = {
-    "\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘",
-    "\\ldots": "…", "\\dots": "…",
-}  # fmt: skip
-_LINES = {"align", "aligned", "alignat", "alignedat", "split", "flalign", "eqnarray",
-          "gather", "gathered", "multline"}  # fmt: skip
-_MATRICES = {
-    "matrix": "#none", "smallmatrix": "#none", "array": "#none", "pmatrix": '"("',
-    "bmatrix": '"["', "Bmatrix": '"{"', "vmatrix": '"|"', "Vmatrix": '"‖"',
-}  # fmt: skip
-_DELIMITERS = {
-    "(": "paren.l", ")": "paren.r", "[": "bracket.l", "]": "bracket.r",
-    "|": "bar.v", "/": "slash", "<": "chevron.l", ">": "chevron.r",
-    "\\{": "brace.l", "\\}": "brace.r", "\\lbrace": "brace.l", "\\rbrace": "brace.r",
-    "\\lbrack": "bracket.l", "\\rbrack": "bracket.r", "\\backslash": "backslash",
-    "\\langle": "chevron.l", "\\rangle": "chevron.r",
-    "\\lfloor": "floor.l", "\\rfloor": "floor.r", "\\lceil": "ceil.l",
-    "\\rceil": "ceil.r", "\\uparrow": "arrow.t", "\\downarrow": "arrow.b",
-    "\\vert": "bar.v", "\\lvert": "bar.v", "\\rvert": "bar.v", "\\|": "bar.v.double",
-    "\\Vert": "bar.v.double", "\\lVert": "bar.v.double", "\\rVert": "bar.v.double",
-}  # fmt: skip
-_SIDES = {"l": "opening", "r": "closing", "m": "relation", "": "normal"}
-_SIZES = {
-    f"\\{name}{letter}": (em, side)
-    for name, em in {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}.items()
-    for letter, side in _SIDES.items()
-}
-_CALLS: dict[str, tuple] = {  # of one argument
-    f"\\math{name}": (f'class("{kind}", ', ")")
-    for name, kind in {
-        "rel": "relation", "bin": "binary", "ord": "normal", "open": "opening",
-        "close": "closing", "punct": "punctuation",
-    }.items()
-} | {
-    "\\mathop": ("op(", ", limits: #true)"),
-    "\\framed": ("#framed([$", "$])", True),
-    "\\hphantom": ("#box(height: 0pt, hide[$", "$])", True),
-    "\\vphantom": ("#box(width: 0pt, hide[$", "$])", True),
-    "\\overparen": ("limits(overparen(", "))"),
-    "\\underparen": ("limits(underparen(", "))"),
-    "\\underbracket": ("limits(underbracket(", "))"),
-}  # fmt: skip
-_STYLES = {  # to the end of the group
-    "\\displaystyle": "display(", "\\textstyle": "inline(",
-    "\\scriptstyle": "script(", "\\scriptscriptstyle": "sscript(",
-} | {
-    f"\\{size}": f"text(size: #{points}pt, "
-    for size, points in {
-        "tiny": 5, "scriptsize": 7, "footnotesize": 8, "small": 9, "normalsize": 10,
-        "large": 12, "Large": 14.4, "LARGE": 17.3, "huge": 20.7, "Huge": 24.9,
-    }.items()
-}  # fmt: skip
-_FONTS = {f"\\{name}": f"\\math{name}" for name in (*_LETTERS, "cal")}  # likewise
-_ARROWS = {
-    "\\xrightarrow": "arrow.r", "\\xleftarrow": "arrow.l",
-    "\\xRightarrow": "arrow.r.double", "\\xLeftarrow": "arrow.l.double",
-    "\\xleftrightarrow": "arrow.l.r", "\\xLeftrightarrow": "arrow.l.r.double",
-    "\\xmapsto": "arrow.r.bar", "\\xhookrightarrow": "arrow.r.hook",
-    "\\xhookleftarrow": "arrow.l.hook", "\\xlongequal": "eq",
-}  # fmt: skip
-_SYMBOLS = {  # what Pandoc turns into something else
-    "\\enspace": "#h(0.5em)", "\\mod": 'space.quad "mod" thin',
-    "\\;": "thick", "\\!": "#h(-1em / 6)", "\\>": "med", "\\ ": "space",
-    "|": 'class("normal", bar.v)', "\\vert": 'class("normal", bar.v)',
-    "\\|": 'class("normal", bar.v.double)', "\\Vert": 'class("normal", bar.v.double)',
-    "\\lvert": 'class("opening", bar.v)', "\\rvert": 'class("closing", bar.v)',
-    "\\lVert": 'class("opening", bar.v.double)',
-    "\\rVert": 'class("closing", bar.v.double)',
-    "\\square": "square.stroked", "\\Box": "square.stroked",
-    "\\setminus": "without", "\\bmod": 'class("binary", "mod")', "\\ast": "ast.op",
-    '"': '"\\""', "`": '"‘"', "\\S": "section",
-    "\\colon": 'class("punctuation", ":")', "\\&": "\\&",
-    "\\vdots": "#box(inset: (y: 0.3em), $dots.v$)",
-    "\\ddots": "#box(inset: (y: 0.3em), $dots.down$)",
-    "\\longrightarrow": "arrow.r.long", "\\longleftarrow": "arrow.l.long",
-    "\\Longrightarrow": "arrow.r.double.long", "\\Longleftarrow": "arrow.l.double.long",
-    "\\implies": "arrow.r.double.long", "\\iff": "arrow.l.r.double.long",
-    "\\Longleftrightarrow": "arrow.l.r.double.long",
-    "\\longleftrightarrow": "arrow.l.r.long", "\\longmapsto": "arrow.r.long.bar",
-}  # fmt: skip
-_GROUPS = """
-acute bar bcancel bm boldsymbol breve cancel check dddot ddot dot
-genfrac grave hat mathbb mathcal mathfrak mathring mathscr overbrace
-overbracket overleftarrow overleftrightarrow overline overrightarrow
-phantom pmb pmod sqrt tilde underbrace underline vec
-widehat widetilde xcancel
-"""
-# Pandoc's commands that take groups; one after another command is no part of that.
-_WITH_GROUPS = set(_WORDS) | {f"\\{name}" for name in _GROUPS.split()}
-_UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
 
 
 class _Writer:
@@ -378,32 +116,32 @@ class _Writer:
         environment = self.outermost(nodes)
         if environment is not None:
             return environment
-        lines = _without_gaps(_split(nodes, "\\\\"))
-        if display and (len(lines) > 1 or len(_split(lines[0], "&")) > 1):
+        lines = without_gaps(split(nodes, "\\\\"))
+        if display and (len(lines) > 1 or len(split(lines[0], "&")) > 1):
             return self.lines(lines)
         return self.row(nodes if lines[1:] else lines[0])
 
     def outermost(self, nodes: list) -> str | None:
         """The formula, if it is one environment of lines and nothing else."""
         nodes = list(nodes)
-        if _next(nodes) != "\\begin":
+        if next_node(nodes) != "\\begin":
             return None
         self.argument(nodes)
         name, inside = self.environment(nodes)
-        if _next(nodes) is not None:
+        if next_node(nodes) is not None:
             return None
         tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
         self.inside = self.inside or len(tags) > 1
-        if name in _LINES:
-            return self.lines(_split(inside, "\\\\"), gaps=name != "eqnarray")
+        if name in symbols.LINES:
+            return self.lines(split(inside, "\\\\"), gaps=name != "eqnarray")
         whole = ("equation", "subequations", "displaymath", "math")
         return self.formula(inside, True) if name in whole else None
 
     def lines(self, lines: list[list], *, gaps: bool = True) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
         rows = []
-        for line in _without_gaps(lines):
-            first, *others = [self.row(cell) for cell in _split(line, "&")]
+        for line in without_gaps(lines):
+            first, *others = [self.row(cell) for cell in split(line, "&")]
             for number, cell in enumerate(others):
                 joint = (" & ", " & \\qquad " if gaps else " ")[number % 2]
                 first += joint + cell
@@ -414,7 +152,7 @@ class _Writer:
 
     def row(self, nodes: list) -> str:
         """The TeX of a stretch of formula."""
-        nodes, tex = _infix(nodes), ""
+        nodes, tex = infix(nodes), ""
         scripts: set[str] = set()  # that the letter before has already
         while nodes:
             node = nodes.pop(0)
@@ -441,7 +179,7 @@ class _Writer:
             return self.stand_in('class("normal", comma)')
         inside = self.row(group)
         several = any(node in ("^", "_", "'", "\\frac") for node in group)
-        if several and _next(following) in ("^", "_", "'"):
+        if several and next_node(following) in ("^", "_", "'"):
             return self.call('class("normal", ', inside)
         return f"{{{inside}}}"
 
@@ -450,7 +188,7 @@ class _Writer:
         while following and following[0] == "'":
             primes += 1
             following.pop(0)
-        if _next(following) != "^":
+        if next_node(following) != "^":
             return "'" * primes
         self.argument(following)  # the ^
         power = self.operand(following)
@@ -460,19 +198,19 @@ class _Writer:
         """One token, with the arguments after it that it takes from `nodes`."""
         if token.isspace():
             return " "
-        if _next(nodes) in ("\\limits", "\\nolimits"):
+        if next_node(nodes) in ("\\limits", "\\nolimits"):
             [kind] = self.argument(nodes)
             function = "limits(" if kind == "\\limits" else "scripts("
             return self.call(function, self.token(token, nodes))
-        if token in _SYMBOLS:
-            return self.stand_in(_SYMBOLS[token])
-        if token in _CALLS:
-            opening, *others = _CALLS[token]
+        if token in symbols.SYMBOLS:
+            return self.stand_in(symbols.SYMBOLS[token])
+        if token in symbols.CALLS:
+            opening, *others = symbols.CALLS[token]
             return self.call(opening, self.operand(nodes), *others)
-        if token in _STYLES:
-            return self.call(_STYLES[token], self.rest(nodes))
-        if token in _FONTS:
-            return f"{_FONTS[token]}{{{self.something(self.rest(nodes))}}}"
+        if token in symbols.STYLES:
+            return self.call(symbols.STYLES[token], self.rest(nodes))
+        if token in symbols.FONTS:
+            return f"{symbols.FONTS[token]}{{{self.something(self.rest(nodes))}}}"
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
         if unicodedata.category(token[0]) in ("Lo", "So"):  # Chinese, emoji, ...
@@ -487,13 +225,13 @@ class _Writer:
     # -- commands, with the arguments that they take from `nodes`
 
     def sized(self, token: str, nodes: list) -> str:
-        em, side = _SIZES[token]
+        em, side = symbols.SIZES[token]
         stretched = f"stretch({self.delimiter(nodes)}, size: #{em}em)"
         return self.stand_in(f'class("{side}", {stretched})')
 
     def numbered(self, token: str, nodes: list) -> str:
         """A formula's number; that of one of its lines stands in the line."""
-        words = re.sub(r"\\text|[{}$\\]", "", _tex(self.argument(nodes)))
+        words = re.sub(r"\\text|[{}$\\]", "", as_tex(self.argument(nodes)))
         known = self.scope.labels.get(words, ("", ""))[0]
         number = {"\\tag": f"({words})", "\\tag*": words}.get(token, known)
         if not self.inside:
@@ -506,12 +244,12 @@ class _Writer:
     def dots(self, token: str, nodes: list) -> str:
         """Dots with some room to what is no operator, as TeX has it."""
         room = self.stand_in("#h(1em / 6)")
-        sides = self.before.strip()[-1:], _tex(_next(nodes) or "")[:1]
+        sides = self.before.strip()[-1:], as_tex(next_node(nodes) or "")[:1]
         before, after = (room * (side not in ("", *"+-=<>,&")) for side in sides)
         return before + self.stand_in("dots.h.c") + after
 
     def reference(self, token: str, nodes: list) -> str:
-        label = _tex(self.argument(nodes))[1:-1]
+        label = as_tex(self.argument(nodes))[1:-1]
         if label not in self.scope.labels:
             raise Refused(f"no formula has the label {label}")
         number, place = self.scope.labels[label]
@@ -519,7 +257,7 @@ class _Writer:
         return self.stand_in(f"#link(<{place}>, {typst_string(words)})")
 
     def link(self, token: str, nodes: list) -> str:
-        address = typst_string(_tex(self.argument(nodes))[1:-1].replace("\\", ""))
+        address = typst_string(as_tex(self.argument(nodes))[1:-1].replace("\\", ""))
         words = self.operand(nodes)
         if address == '""':
             return words
@@ -538,9 +276,9 @@ class _Writer:
 
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
-        if _next(nodes) == "[":  # a colour in numbers
+        if next_node(nodes) == "[":  # a colour in numbers
             self.argument(nodes)
-            _between(nodes, "[", "]")
+            between(nodes, "[", "]")
         colour = "".join(self.argument(nodes)).strip()
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
         fill = typst_colour(colour)
@@ -550,7 +288,7 @@ class _Writer:
 
     def space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""
-        braced = isinstance(_next(nodes), list)
+        braced = isinstance(next_node(nodes), list)
         following = self.argument(nodes) if braced else nodes
         words = "".join(itertools.takewhile(lambda n: isinstance(n, str), following))
         length = re.match(r"\s*(-?)\s*(\d*\.?\d+)\s*(em|ex|mu|pt|cm|mm|in)", words)
@@ -559,32 +297,33 @@ class _Writer:
         taken = 0
         while taken < length.end():
             taken += len(following.pop(0))
-        factor, unit = _UNITS.get(length[3], (1, length[3]))
+        factor, unit = symbols.UNITS.get(length[3], (1, length[3]))
         return self.stand_in(f"#h({length[1]}{float(length[2]) * factor:g}{unit})")
 
     def no_line_break(self, token: str, nodes: list) -> str:
         """A \\\\ within delimiters, which breaks no line on the screen either."""
-        nodes[:] = _past_option(nodes)
+        nodes[:] = past_option(nodes)
         return " "
 
     def lines_in_a_script(self, token: str, nodes: list) -> str:
-        rows = _split(self.argument(nodes), "\\\\")
+        rows = split(self.argument(nodes), "\\\\")
         return self.column("row-gap: #0.15em", rows, "script(")
 
     def word(self, token: str, nodes: list) -> str:
         """Letters that make a word; what is more than that is Pandoc's business."""
-        if re.fullmatch(r"\{[A-Za-z]{2,}\}", _tex(_next(nodes) or "")):
+        if re.fullmatch(r"\{[A-Za-z]{2,}\}", as_tex(next_node(nodes) or "")):
             return self.text(token, nodes)
         return self.command(token, nodes)
 
     def text(self, token: str, nodes: list) -> str:
         """Words in a formula, and the formulas between dollars among them."""
-        function = _TEXT.get(token) or _WORDS[token]
+        function = symbols.TEXT.get(token) or symbols.WORDS[token]
         tex, words = "", ""
         waiting = [*self.argument(nodes), ""]
         while waiting:
             node = waiting.pop(0)
-            if not (isinstance(node, list) or node in ("", "$") or node in _TEXT):
+            group = isinstance(node, list)
+            if not (group or node in ("", "$") or node in symbols.TEXT):
                 words += _words(node)
                 continue
             if words:
@@ -593,8 +332,8 @@ class _Writer:
                 tex += self.stand_in(f"#{function}{literal});", tight=True)
                 words = ""
             if node == "$":
-                tex += self.row(_between(waiting, "", "$"))
-            elif isinstance(node, list):
+                tex += self.row(between(waiting, "", "$"))
+            elif group:
                 tex += self.text(token, [node])
             elif node:
                 tex += self.text(node, waiting)
@@ -602,7 +341,7 @@ class _Writer:
 
     def operator(self, token: str, nodes: list) -> str:
         """A function's name in upright letters."""
-        name = re.sub(r"\\[,; ]|~", " ", _tex(self.argument(nodes)))
+        name = re.sub(r"\\[,; ]|~", " ", as_tex(self.argument(nodes)))
         name = re.sub(r"[{}]|\\(text..|text|mbox|mathrm)\b", "", name)
         if not re.fullmatch(r"[\w\s.-]*", name):
             raise Refused(f"{token}{{{name}}}: letters only")
@@ -612,28 +351,28 @@ class _Writer:
     def arrow(self, token: str, nodes: list) -> str:
         """An arrow as long as what stands above and below it."""
         below = ""
-        if _next(nodes) == "[":
+        if next_node(nodes) == "[":
             self.argument(nodes)
-            words = self.something(self.row(_between(nodes, "[", "]")))
+            words = self.something(self.row(between(nodes, "[", "]")))
             below = self.stand_in(", b: ") + words
         above = self.something(self.operand(nodes))
-        opening = f"attach(stretch({_ARROWS[token]}, size: #(100% + 1em)), t: "
+        opening = f"attach(stretch({symbols.ARROWS[token]}, size: #(100% + 1em)), t: "
         return self.call(opening, above + below)
 
     def fraction(self, token: str, nodes: list) -> str:
         """Whose scripts are not those of its denominator."""
         above, below = (self.something(self.operand(nodes)) for _ in range(2))
         tex = f"{token}{{{above}}}{{{below}}}"
-        if _next(nodes) in ("^", "_", "'"):
+        if next_node(nodes) in ("^", "_", "'"):
             return self.call('class("normal", ', tex)
         return tex
 
     def command(self, token: str, nodes: list) -> str:
         """A command that is Pandoc's business, with the groups that follow it."""
-        if token == "\\sqrt" and _next(nodes) == "[":
+        if token == "\\sqrt" and next_node(nodes) == "[":
             self.argument(nodes)
-            token += f"[{self.row(_between(nodes, '[', ']'))}]"
-        elif token not in _WITH_GROUPS:
+            token += f"[{self.row(between(nodes, '[', ']'))}]"
+        elif token not in symbols.WITH_GROUPS:
             return token + " "
         token += f"{{{self.something(self.operand(nodes))}}}"
         while nodes and isinstance(nodes[0], list):
@@ -645,31 +384,31 @@ class _Writer:
     def fence(self, token: str, nodes: list) -> str:
         """\\left ... \\right: delimiters as high as what they hold."""
         opening = self.delimiter(nodes)
-        inside = _between(nodes, "\\left", "\\right")
+        inside = between(nodes, "\\left", "\\right")
         closing = self.delimiter(nodes)
-        first, *others = _split(inside, "\\middle")
+        first, *others = split(inside, "\\middle")
         tex = self.row(first)
         for part in others:
             tex += self.stand_in(f"mid({self.delimiter(part)})") + self.row(part)
         return self.call(f"lr({opening} ", tex, f" {closing})")
 
     def delimiter(self, nodes: list) -> str:
-        delimiter = _tex(self.argument(nodes)[0])
+        delimiter = as_tex(self.argument(nodes)[0])
         if delimiter == ".":
             return ""
-        if delimiter not in _DELIMITERS:
+        if delimiter not in symbols.DELIMITERS:
             raise Refused(f"{delimiter} as a delimiter")
-        return _DELIMITERS[delimiter]
+        return symbols.DELIMITERS[delimiter]
 
     def environment(self, nodes: list) -> tuple[str, list]:
         """Take an environment that has begun: its name, and what is in it."""
         name = "".join(self.argument(nodes))
-        inside = _between(nodes, "\\begin", "\\end")
+        inside = between(nodes, "\\begin", "\\end")
         self.argument(nodes)  # the name again
         placed = name in ("aligned", "alignedat", "array", "gathered") or (
-            name[-1:] == "*" and name[:-1] in _MATRICES  # which column is how
+            name[-1:] == "*" and name[:-1] in symbols.MATRICES  # which column is how
         )
-        inside = _past_option(inside) if placed else inside
+        inside = past_option(inside) if placed else inside
         name = name.rstrip("*")
         if name in ("alignat", "alignedat"):
             self.argument(inside)  # how many columns
@@ -679,10 +418,10 @@ class _Writer:
         """What an environment, or a command such as \\pmatrix, makes of its rows."""
         if name in ("cases", "dcases", "rcases"):
             return self.cases(name, inside)
-        if name in _MATRICES:
+        if name in symbols.MATRICES:
             return self.matrix(name, inside)
-        if name in _LINES:  # among other things, so in a box
-            return self.column("row-gap: #0.65em", _split(inside, "\\\\"), "display(")
+        if name in symbols.LINES:  # among other things, so in a box
+            return self.column("row-gap: #0.65em", split(inside, "\\\\"), "display(")
         if name in ("equation", "subequations"):
             return self.row(inside)
         raise Refused(f"the environment {name}")
@@ -690,24 +429,24 @@ class _Writer:
     def cases(self, name: str, inside: list) -> str:
         style = "display(" if name == "dcases" else "inline("
         rows = []
-        for line in _without_gaps(_split(inside, "\\\\")):
-            cells = [self.cell(style, cell) for cell in _split(line, "&")]
+        for line in without_gaps(split(inside, "\\\\")):
+            cells = [self.cell(style, cell) for cell in split(line, "&")]
             rows.append(self.stand_in("& ") + self.stand_in(" && quad ").join(cells))
         opening = "cases(" + ("reverse: #true, " if name == "rcases" else "")
         return self.call(opening, self.stand_in(", ").join(rows))
 
     def matrix(self, name: str, inside: list) -> str:
-        columns = _columns(self.argument(inside)) if name == "array" else ""
+        columns = columns_of(self.argument(inside)) if name == "array" else ""
         letters = columns.replace("|", "")
         mixed = letters if len(set(letters)) > 1 else ""
         align = {"l": "left", "r": "right"}.get("" if mixed else letters[:1], "center")
         rows: list[list] = []
         across: list[int] = []  # above which rows there are lines,
-        for line in _without_gaps(_split(inside, "\\\\")):
-            while _next(line) == "\\hline":
+        for line in without_gaps(split(inside, "\\\\")):
+            while next_node(line) == "\\hline":
                 self.argument(line)
                 across.append(len(rows))
-            if _next(line) is not None:
+            if next_node(line) is not None:
                 rows.append(line)
         *down, last = itertools.accumulate(map(len, columns.split("|")))  # and columns
         framed = {
@@ -716,7 +455,7 @@ class _Writer:
         }  # fmt: skip
         small = name == "smallmatrix"
         gaps = "column-gap: #0.3em, row-gap: #0.2em" if small else "column-gap: #1em"
-        style = f"delim: {_MATRICES[name]}, align: #{align}, {gaps}"
+        style = f"delim: {symbols.MATRICES[name]}, align: #{align}, {gaps}"
         down = [at for at in down if 0 < at < last]
         across = [at for at in across if 0 < at < len(rows)]
         if down or across:
@@ -745,8 +484,8 @@ class _Writer:
         before = self.stand_in("& ") if "l" in aligned else ""
         after = self.stand_in(" &") if "r" in aligned else ""
         lines = []
-        for row in _without_gaps(rows):
-            cells = [self.cell(size, cell) for cell in _split(row, "&")]
+        for row in without_gaps(rows):
+            cells = [self.cell(size, cell) for cell in split(row, "&")]
             for number, (cell, letter) in enumerate(zip(cells, aligned)):
                 left, right = before * (letter == "l"), after * (letter == "r")
                 cells[number] = left + cell + right
@@ -754,28 +493,35 @@ class _Writer:
         return self.call(f"mat({style}, ", self.stand_in("; ").join(lines))
 
     def cell(self, size: str, cell: list) -> str:
-        return "" if _next(cell) is None else self.call(size, self.row(cell))
+        return "" if next_node(cell) is None else self.call(size, self.row(cell))
 
     def operand(self, nodes: list) -> str:
         """The TeX of the next group, or of the next token with its arguments."""
-        if isinstance(_next(nodes), list):
+        if isinstance(next_node(nodes), list):
             return self.row(self.argument(nodes))
         [token] = self.argument(nodes)
         return self.token(token, nodes)
 
     def argument(self, nodes: list) -> list:
         """Take the next group or token from `nodes`."""
-        if (node := _next(nodes)) is None:
+        if (node := next_node(nodes)) is None:
             raise Refused("something is missing at its end")
         del nodes[: nodes.index(node) + 1]
         return node if isinstance(node, list) else [node]
 
 
+def _words(node: str) -> str:
+    """What a token among the words of a \\text stands for."""
+    if re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in symbols.IN_TEXT:
+        raise Refused(f"{as_tex(node)} among the words of a \\text")
+    return symbols.IN_TEXT.get(node, node.removeprefix("\\"))
+
+
 _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
-    **dict.fromkeys(_TEXT, _Writer.text),
-    **dict.fromkeys(_WORDS, _Writer.word),
-    **dict.fromkeys(_ARROWS, _Writer.arrow),
-    **dict.fromkeys(_SIZES, _Writer.sized),
+    **dict.fromkeys(symbols.TEXT, _Writer.text),
+    **dict.fromkeys(symbols.WORDS, _Writer.word),
+    **dict.fromkeys(symbols.ARROWS, _Writer.arrow),
+    **dict.fromkeys(symbols.SIZES, _Writer.sized),
     **dict.fromkeys(("\\tag", "\\tag*", "\\label"), _Writer.numbered),
     **dict.fromkeys(("\\eqref", "\\ref"), _Writer.reference),
     **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
@@ -796,43 +542,3 @@ _HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
     "\\left": _Writer.fence,
     "\\begin": lambda writer, _, nodes: writer.grid(*writer.environment(nodes)),
 }
-
-
-def _infix(nodes: list) -> list:
-    """The nodes, with \\over and its like as commands before their arguments."""
-    for infix, command in {"\\over": "\\frac", "\\choose": "\\binom"}.items():
-        if len(halves := _split(nodes, infix)) == 2:
-            return [command, *halves]
-    return list(nodes)
-
-
-def _words(node: str) -> str:
-    """What a token among the words of a \\text stands for."""
-    if re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in _IN_TEXT:
-        raise Refused(f"{_tex(node)} among the words of a \\text")
-    return _IN_TEXT.get(node, node.removeprefix("\\"))
-
-
-def _next(nodes: list) -> str | list | None:
-    """The next node that is not a space."""
-    return next((n for n in nodes if isinstance(n, list) or not n.isspace()), None)
-
-
-def _columns(nodes: list) -> str:
-    """The columns of an array, l, c and r, and the lines between them."""
-    columns = re.sub(r"[pmb]\{[^{}]*\}", "l", _tex(nodes))
-    columns = re.sub(r"[@!<>]\{(?:[^{}]|\{[^{}]*\})*\}", "", columns)
-    columns = re.sub(r"\*\{(\d\d?)\}\{([^{}]*)\}", lambda m: m[2] * int(m[1]), columns)
-    return re.sub("[^lcr|]", "", columns.replace(":", "|"))
-
-
-def _past_option(nodes: list) -> list:
-    """The nodes after the [t] or [4pt] with which they begin, if they do."""
-    bracketed = nodes[:1] == ["["] and "]" in nodes
-    return nodes[nodes.index("]") + 1 :] if bracketed else nodes
-
-
-def _without_gaps(lines: list[list]) -> list[list]:
-    """Lines without the `[4pt]` of a line break; and without an empty last one."""
-    lines = [*lines[:1], *map(_past_option, lines[1:])]
-    return lines[:-1] if lines[1:] and _next(lines[-1]) is None else lines

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import css_inline
 from bs4 import BeautifulSoup, Tag
 
-from export.literals import typst_colour
+from nbtypst.literals import typst_colour
 
 _UNSEEN = re.compile(r"(^|[;\s])display\s*:\s*none")
 _CENTRED = re.compile(r"(^|[;\s])text-align\s*:\s*center")
@@ -16,7 +16,7 @@ _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
 _PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of words and what is behind them
-MOST_ROWS = 2_000  # of a table, some forty pages
+MAX_ROWS = 2_000  # of a table, some forty pages
 
 
 class Page(NamedTuple):
@@ -137,7 +137,7 @@ def _paint(tag: Tag) -> None:
 
 def _cut(table: Tag) -> list[str]:
     """Leave out the last rows of a table without an end, and say so below it."""
-    beyond = table.select(":scope > * > tr")[MOST_ROWS:]
+    beyond = table.select(":scope > * > tr")[MAX_ROWS:]
     if not beyond:
         return []
     for row in beyond:

@@ -1,0 +1,27 @@
+"""What goes wrong and can be put right by the user."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+
+class ExportError(Exception):
+    """Something the user can put right; the message is the one line to show."""
+
+
+def one_line(text: object, max_length: int = 300) -> str:
+    """A message on one line, cut if it is long."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= max_length else line[:max_length] + " …"
+
+
+def grouped(warnings: Iterable[str]) -> Iterator[str]:
+    """The warnings; those that say the same of several cells of a notebook, in one."""
+    cells: dict[tuple[str, str], dict[str, None]] = {}
+    for warning in warnings:
+        [parts] = re.findall(r"(?s)\A(?:(.*?), cell (\d+): )?(.*)\Z", warning)
+        notebook, cell, what = parts
+        cells.setdefault((notebook, what), {})[cell] = None
+    for (notebook, what), (first, *others) in cells.items():
+        more = f" and {len(others) - 8} more" if len(others) > 8 else ""
+        also = f" (and {', '.join(others[:8])}{more})" if others else ""
+        yield f"{notebook}, cell {first}{also}: {what}" if first else what

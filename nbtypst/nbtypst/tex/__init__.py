@@ -1,0 +1,1 @@
+"""Formulas: found in a text, their macros expanded, rewritten for Pandoc."""
