@@ -26,7 +26,7 @@ def read_back(pdf: bytes) -> tuple[list[Section], int]:
     ends = [*pages[1:], len(reader.pages)]
     sections = [
         Section(entry.title or "", page + 1, max(page + 1, end),
-                float(entry.top) / float(reader.pages[page].mediabox.height))
+                float(entry.top or 0) / reader.pages[page].mediabox.height)
         for entry, page, end in zip(entries, pages, ends)
     ]  # fmt: skip
     return sections, len(reader.pages)

@@ -113,8 +113,8 @@ def local_modules(
                 if cell.cell_type == "code" and (code := _compiled(cell.source)):
                     finder.scan_code(code, cells)
         for name, module in finder.modules.items():
-            if module.__file__ and name.partition(".")[0] != "__main__":
-                file = Path(module.__file__)
+            if origin := getattr(module, "__file__", None):
+                file = Path(origin)
                 is_package = file.name == "__init__.py"
                 folder = file.parents[name.count(".") + is_package]
                 for part in sorted(file.parent.rglob("*.py")) if is_package else [file]:
