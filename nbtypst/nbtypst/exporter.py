@@ -56,7 +56,6 @@ class TypstExporter(TemplateExporter):
                     "extra_template_paths": [str(TEMPLATES)],  # to extend "typst/..."
                 },
                 "NbConvertBase": {"display_data_priority": [*SHOWN]},
-                "CoalesceStreamsPreprocessor": {"enabled": True},
                 "TagRemovePreprocessor": {
                     "enabled": True,
                     "remove_cell_tags": REMOVED,

@@ -1,6 +1,7 @@
 """Notebooks from their files, and back into the bytes of a file."""
 
 import contextlib
+import itertools
 import json
 import re
 import warnings
@@ -9,6 +10,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode, ValidationError
+from nbformat.v4 import new_output
 from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import normalize
 
@@ -77,7 +79,25 @@ def valid(content: dict) -> NotebookNode:
     except (AssertionError, AttributeError, KeyError, TypeError) as error:
         reason = f"something in it is missing or of the wrong kind ({error})"
         raise ExportError(f"not a Jupyter notebook: {reason}") from None
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = join_streams(cell.outputs)
     return notebook
+
+
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The outputs with what was printed in one go as one, whatever the two's order."""
+    joined: list[NotebookNode] = []
+    kinds = itertools.groupby(outputs, key=lambda output: output.output_type)
+    for kind, group in kinds:
+        if kind == "stream":
+            texts: dict[str, str] = {}
+            for output in group:
+                texts[output.name] = texts.get(output.name, "") + output.text
+            names = sorted(texts, reverse=True)  # stdout, stderr
+            group = (new_output("stream", name=n, text=texts[n]) for n in names)
+        joined += group
+    return joined
 
 
 def _fill(notebook: NotebookNode) -> None:

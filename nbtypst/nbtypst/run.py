@@ -8,7 +8,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
+from math import ceil
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,7 +24,7 @@ from nbformat import NotebookNode
 from traitlets import Type
 
 from nbtypst.errors import ExportError
-from nbtypst.read import read_notebook
+from nbtypst.read import join_streams, read_notebook
 from nbtypst.widgets import WIDGET, unfold
 
 # After the notebook's folder, modules come from these folders, wherever else they are
@@ -34,15 +35,7 @@ at = sys.path.index("") + 1
 sys.path[at:at] = {folders!r}
 del at, sys
 """
-# What a warning calls a cell: a file whose name has the kernel's number in it.
-_CELL_FILE = re.compile(r"\S*[/\\]ipykernel_\d+[/\\]\d+\.py")
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def execute_notebooks(
@@ -60,7 +53,7 @@ def execute_notebooks(
 
     Parameters
     ----------
-    timeout : seconds that one cell may take
+    timeout : seconds that one cell may take, and its output to arrive
     on_done : called with path and seconds as each notebook finishes
     settings : more environment variables for the kernels
     import_from : folders of modules, after each notebook's own
@@ -69,43 +62,20 @@ def execute_notebooks(
     ------
     ExportError : at the first failure, after ending all kernels
     """
-    paths = [Path(path) for path in paths]
-    notebooks = [read_notebook(path) for path in paths]
-    for path, notebook in zip(paths, notebooks):
-        language = notebook.metadata.get("kernelspec", {}).get("language", "python")
-        if language != "python":
-            raise ExportError(f"{path}: written for {language}, not for Python")
-    workers = max(1, min(len(paths), _cores()))
-    runs = [
-        _Run(str(number), path, notebook, timeout)
-        for number, (path, notebook) in enumerate(zip(paths, notebooks))
-    ]
-    longest_first = runs[::-1]  # later questions tend to take longer
+    runs = [_Run(Path(path), timeout, on_done) for path in paths]
+    stopped = threading.Event()
+    # A thread of its own: in the main one, nbclient would catch signals in its way.
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
         environment = _environment(scratch, import_from) | dict(settings)
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(1) as pool:
+            finished = pool.submit(_run_in_loop, runs, environment, stopped)
             try:
-                futures = [
-                    pool.submit(run.execute, environment, on_done)
-                    for run in longest_first
-                ]
-                _wait(futures)
-            finally:  # a failure or Ctrl-C ends the other kernels too
-                pool.shutdown(wait=False, cancel_futures=True)
-                for run in runs:
-                    run.stop()
-        for future in futures:
-            if not future.cancelled() and not isinstance(future.exception(), _Stopped):
-                future.result()
-    return notebooks
-
-
-def _wait(futures: list[Future]) -> None:
-    """Wait for all of them or the first failure, and hear a Ctrl-C on Windows, too."""
-    while True:
-        done, running = wait(futures, timeout=0.5, return_when=FIRST_EXCEPTION)
-        if not running or any(future.exception() for future in done):
-            return
+                while not wait([finished], timeout=0.5).done:
+                    pass  # and hear a Ctrl-C, on Windows too
+            finally:
+                stopped.set()
+            finished.result()
+    return [run.notebook for run in runs]
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
@@ -125,26 +95,24 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     language = notebook.metadata.setdefault("language_info", {"name": "python"})
     for detail in ("version", "nbconvert_exporter"):
         language.pop(detail, None)
+    # What a warning calls a cell: a file whose name has the kernel's number in it.
+    folder = re.escape(os.path.join(tempfile.gettempdir(), "ipykernel_"))  # noqa: PTH118
+    cell_file = re.compile(rf"{folder}\d+[/\\]\d+\.py")
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if "outputs" in cell:
-            cell.outputs = [
-                output
-                for output in cell.outputs
-                if WIDGET not in output.get("data", {})
-                or output.metadata.get("role") != "screen"
-            ]
+        outputs = []
         for output in cell.get("outputs", []):
             if output.get("data", {}).pop(WIDGET, None):
+                if output.metadata.get("role") == "screen":
+                    continue
                 output.data.setdefault("text/plain", "")
                 output.metadata["role"] = "widget"
             if output.output_type == "stream":
-                output.text = _CELL_FILE.sub("cell", output.text)
+                output.text = cell_file.sub("cell", output.text)
+            outputs.append(output)
+        if "outputs" in cell:
+            cell.outputs = join_streams(outputs)
     return notebook
-
-
-class _Stopped(Exception):
-    """This run was ended because another one failed."""
 
 
 class _ShellChannel(AsyncZMQSocketChannel):
@@ -167,55 +135,45 @@ class _Client(AsyncKernelClient):
 class _Run:
     """One notebook on its way through a kernel."""
 
-    def __init__(
-        self, name: str, path: Path, notebook: NotebookNode, timeout: float
-    ) -> None:
-        self.name, self.path = name, path  # two paths may end in the same name
-        self.notebook, self.timeout = notebook, timeout
+    def __init__(self, path: Path, timeout: float, on_done: Callable) -> None:
+        self.path, self.timeout, self.on_done = path, timeout, on_done
+        self.notebook = read_notebook(path)
         self.cell_index: int | None = None
-        self.manager: AsyncKernelManager | None = None
-        self.stopped = threading.Event()
+        kernel = self.notebook.metadata.get("kernelspec", {})
+        if (language := kernel.get("language", "python")) != "python":
+            raise ExportError(f"{path}: written for {language}, not for Python")
 
-    def execute(self, environment: dict[str, str], on_done) -> None:
-        start = time.perf_counter()
-        self.manager = AsyncKernelManager(
-            client_factory=_Client,
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this Python's
-            connection_file=str(Path(environment["IPYTHONDIR"], self.name)),
-            transport=_transport(environment["IPYTHONDIR"]),
-        )
-        client = NotebookClient(
-            self.notebook,
-            km=self.manager,
-            timeout=self.timeout,
-            record_timing=False,
-            coalesce_streams=True,
-            shutdown_kernel="immediate",
-            shell_timeout_interval=1,  # seconds until the death of one is noticed
-            resources={"metadata": {"path": str(self.path.parent.resolve())}},
-            on_cell_start=self._remember,
-        )
-        try:
-            asyncio.run(client.async_execute(env=environment, cleanup_kc=True))
-        except Exception as error:
-            if self.stopped.is_set():
-                raise _Stopped from None
-            raise ExportError(self._explain(error)) from None
-        finally:  # else it complains at exit of a kernel that never started
-            atexit.unregister(client._cleanup_kernel)
-        clean(self.notebook)
-        on_done(self.path, time.perf_counter() - start)
-
-    def stop(self) -> None:
-        """Kill the kernel, if it still runs; the run then ends within a second."""
-        self.stopped.set()
-        process = getattr(getattr(self.manager, "provisioner", None), "process", None)
-        if process is not None and process.poll() is None:
-            process.kill()
+    async def execute(self, environment: dict[str, str], gate: asyncio.Semaphore):
+        async with gate:
+            start = time.perf_counter()
+            scratch = environment["IPYTHONDIR"]
+            client = NotebookClient(
+                self.notebook,
+                km=AsyncKernelManager(
+                    client_factory=_Client,
+                    kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this one's
+                    connection_file=str(Path(scratch, str(id(self)))),
+                    transport=_transport(scratch),
+                ),
+                timeout=self.timeout,
+                iopub_timeout=ceil(self.timeout),
+                raise_on_iopub_timeout=True,
+                record_timing=False,
+                shutdown_kernel="immediate",
+                shell_timeout_interval=1,  # seconds until the death of one is noticed
+                resources={"metadata": {"path": str(self.path.parent.resolve())}},
+                on_cell_start=self._remember,
+            )
+            try:
+                await client.async_execute(env=environment, cleanup_kc=True)
+            except Exception as error:
+                raise ExportError(self._explain(error)) from None
+            finally:  # else it complains at exit of a kernel that never started
+                atexit.unregister(client._cleanup_kernel)
+            clean(self.notebook)
+            self.on_done(self.path, time.perf_counter() - start)
 
     def _remember(self, cell: NotebookNode, cell_index: int) -> None:
-        if self.stopped.is_set():  # before there was a kernel to kill
-            raise _Stopped
         self.cell_index = cell_index
 
     def _explain(self, error: Exception) -> str:
@@ -227,10 +185,35 @@ class _Run:
         if isinstance(error, CellExecutionError):
             return f"{where}: {_failing_line(error)}"
         if isinstance(error, CellTimeoutError):
-            return f"{where}: still running after {self.timeout:g} s, given up"
+            late = "its output did not arrive" if "IOPub" in str(error) else "running"
+            return f"{where}: still {late} after {self.timeout:g} s, given up"
         if isinstance(error, DeadKernelError):
             return f"{where}: the kernel died (out of memory?)"
         return f"{where}: {message}"
+
+
+def _run_in_loop(
+    runs: Sequence[_Run], environment: dict[str, str], stopped: threading.Event
+) -> None:
+    """Execute all, until one fails or the event is set; then all kernels are ended."""
+    async def execute_all() -> None:
+        gate = asyncio.Semaphore(max(1, min(len(runs), _cores())))
+        async with asyncio.TaskGroup() as group:
+            for run in reversed(runs):  # later questions tend to take longer
+                group.create_task(run.execute(environment, gate))
+
+    async def supervise() -> None:
+        task = asyncio.ensure_future(execute_all())
+        while not task.done() and not stopped.is_set():
+            await asyncio.wait([task], timeout=0.2)
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            raise error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+
+    # ZeroMQ waits for sockets, which Windows' own kind of loop cannot.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(supervise())
 
 
 def _failing_line(error: CellExecutionError) -> str:
@@ -239,6 +222,12 @@ def _failing_line(error: CellExecutionError) -> str:
     arrows = re.findall(r"^-+> *(\d+) (.*)$", strip_ansi(error.traceback), re.MULTILINE)
     where = f" (line {arrows[0][0]}: {arrows[0][1].strip()})" if arrows else ""
     return message + where
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _transport(scratch: str) -> str:
