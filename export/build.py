@@ -46,7 +46,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     if options.keep_typst:
         write({output.parent / name: data for name, data in write_up.files.items()})
         write({output.with_suffix(".typ"): write_up.source.encode()})
-    compiled = compile_document(write_up.source, write_up.files)
+    compiled = compile_document(write_up.source, write_up.files, write_up.rasters)
     sections, pages = read_back(compiled.pdf)
     warnings = [*grouped([*write_up.warnings, *compiled.warnings])]
     warnings += faults(sections, write_up.sections)

@@ -25,6 +25,7 @@ class WriteUp:
 
     source: str
     files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
+    rasters: dict[str, bytes]  # PNGs of some of the pictures
     sections: int  # how many begin pages of their own
     warnings: list[str]  # what could not be shown, with notebook and cell
 
@@ -71,7 +72,7 @@ def make_write_up(
         )
     files = resources["outputs"] | {places[file]: attached[file] for file in attached}
     sections = len(resources["titles"]) + bool(listings)
-    return WriteUp(source, files, sections, resources["warnings"])
+    return WriteUp(source, files, resources["rasters"], sections, resources["warnings"])
 
 
 def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:

@@ -115,7 +115,8 @@ class TypstPDFExporter(TypstExporter):
     def converted(self, nb, resources, **kw):
         """The PDF (bytes) of a notebook, and nbconvert's resources."""
         source, resources = super().converted(nb, resources, **kw)
-        compiled = compile_document(source, resources["outputs"])
+        files, rasters = resources["outputs"], resources["rasters"]
+        compiled = compile_document(source, files, rasters)
         resources["warnings"] += compiled.warnings
         resources["outputs"] = {}  # they are in the PDF now
         resources["output_extension"] = ".pdf"

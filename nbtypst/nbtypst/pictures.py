@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 # The format that Pillow finds, and the ending by which Typst knows it.
 _ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "WEBP": ".webp"}
@@ -23,18 +23,20 @@ def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
     if content.startswith(b"%PDF"):
         return content, ".pdf", None
     if svg := re.search(rb"<svg\b[^>]*>", content[:20_000]):
-        width = re.search(rb'\swidth\s*=\s*["\']\s*([\d.]+)(?:px)?\s*["\']', svg[0])
-        return content, ".svg", float(width[1]) if width else None
+        size = re.search(rb'\swidth\s*=\s*["\']\s*([\d.]+)(?:px)?\s*["\']', svg[0])
+        return content, ".svg", float(size[1]) if size else None
     try:
         with warnings.catch_warnings():  # Pillow warns of 90 million pixels
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content)) as image:
-                image.load()  # all of it: half a picture is found here
+                # All of it is read, so that half a picture is found here; a photo may
+                # be on its side.
+                width = ImageOps.exif_transpose(image).width
                 if image.format in _ENDINGS:
-                    return content, _ENDINGS[image.format], image.width
+                    return content, _ENDINGS[image.format], width
                 converted = io.BytesIO()
                 image.convert("RGBA").save(converted, "PNG")
-                return converted.getvalue(), ".png", image.width
+                return converted.getvalue(), ".png", width
     except UnidentifiedImageError:
         raise ValueError("it is not a picture, or a damaged one") from None
     except Exception as error:  # of many kinds
@@ -44,7 +46,8 @@ def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
 
 def decode_image(text: str) -> bytes:
     """The content of a picture as it is in a notebook: as base64, or as SVG."""
-    if text.lstrip().startswith("<"):
+    text = text.lstrip("\ufeff \t\r\n")
+    if text.startswith("<"):
         return text.encode()
     try:
         return base64.b64decode(text)
@@ -74,7 +77,8 @@ def load_image(
     if re.match(r"(\w+:)?//", source):
         raise ValueError("it is on the web: save it next to the notebook")
     allowed = _allowed(folder.resolve(), roots)
-    for name in (source, re.sub(r"[?#].*", "", source, flags=re.DOTALL)):
+    without_query = re.sub(r"[?#].*", "", source, flags=re.DOTALL)
+    for name in (source, without_query, source.replace("\\", "/")):
         name = unquote(name).removeprefix("attachment:")
         for content in attachments.get(name, {}).values():
             return decode_image(content)

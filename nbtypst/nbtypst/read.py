@@ -79,7 +79,10 @@ def valid(content: dict) -> NotebookNode:
     except (AssertionError, AttributeError, KeyError, TypeError) as error:
         reason = f"something in it is missing or of the wrong kind ({error})"
         raise ExportError(f"not a Jupyter notebook: {reason}") from None
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type not in _FIELDS:
+            reason = f"cell {number} is of an unknown kind, {cell.cell_type!r}"
+            raise ExportError(f"not a Jupyter notebook: {reason}")
         if "outputs" in cell:
             cell.outputs = join_streams(cell.outputs)
     return notebook

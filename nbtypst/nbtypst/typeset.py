@@ -27,10 +27,18 @@ IMAGES = (
 SHOWN = (  # of an output, the first that it has
     "text/latex", *IMAGES, "text/markdown", "text/html", "text/plain",
 )  # fmt: skip
-_OBJECT = r"[\w.]+\(.*[)…]|<.*>|\[an .*\]"  # words that say nothing to a reader
-_UNSEEN = r"(?s)<style\b.*?</style>|<link\b[^>]*>|<!--.*?-->"  # of HTML
-_UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
 NO_ALT = "a picture has no description for those who cannot see it: give it alt"
+_OBJECT = r"[\w.]+\(.*[)…]|<.*>|\[an .*\]"  # words that say nothing to a reader
+_UNSEEN = re.compile(  # of HTML
+    r"<(style|script)\b.*?</\1>|<link\b[^>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
+)
+_FRAME = re.compile(r'frames\[0\] = "(data:image/[^"]+)"')  # of Matplotlib's animations
+# LaTeX that is a formula; other is better shown by what is next to it.
+_FORMULA = re.compile(
+    r"\s*(\$|\\[\[(]|\\begin\{(equation|align|gather|multline|eqnarray|array|cases"
+    r"|[a-zA-Z]*matrix))"
+)
+_UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
 MAX_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
 
@@ -72,6 +80,7 @@ class Typeset(Preprocessor):
         self.resources = resources
         self.exporter: Any = self.parent
         resources["outputs"] = resources.get("outputs") or {}  # the files, by name
+        resources["rasters"] = {}  # the PNGs of some SVGs among them
         self.warnings: list[str] = resources.setdefault("warnings", [])
         name = resources["metadata"]["name"]
         for index, cell in enumerate(nb.cells, 1):
@@ -184,52 +193,72 @@ class Typeset(Preprocessor):
             return Block("error", self._truncated(cell, printable(text)))
         data = output.data
         plain = self._truncated(cell, printable(data.get("text/plain", "")))
-        if WIDGET in data or output.metadata.get("role") == "widget":
+        if output.metadata.get("role") == "widget":
             return Block("widget", _sentence(plain))
-        wanted = self.display_data_priority
-        mimetype = next((m for m in wanted if m in data and m in SHOWN), None)
+        mimetype = self._mimetype(data)
         if mimetype in IMAGES:
-            return self._figure(cell, output, mimetype, plain)
-        plain = plain or "[an output without words]"
-        if mimetype == "text/html" and not re.sub(_UNSEEN, "", data[mimetype]).strip():
-            return Block("output")
-        unfolds = mimetype == "text/html" and re.search(_UNFOLDS, data[mimetype])
-        if unfolds and not re.fullmatch("<.*>", plain, re.DOTALL):
-            # What scikit-learn and xarray make for a browser holds the same words.
-            return Block("output", plain)
+            return self._figure(cell, output, data[mimetype], mimetype)
+        if WIDGET in data:
+            self._warn(cell, "a widget is not shown: give the output a picture as well")
+            return Block("widget", _sentence(plain))
+        if mimetype == "text/html":
+            return self._html(cell, output, plain)
         if mimetype in READERS:  # a heading in an output begins no section
             return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
-        kinds = [m for m in data if not m.startswith("text/") and m not in IMAGES]
-        if kinds:
+        kinds = [kind for kind in data if not kind.startswith("text/")]
+        if kinds and (not plain or re.fullmatch(_OBJECT, plain, re.DOTALL)):
+            if kinds == ["application/javascript"]:  # which shows nothing by itself
+                return Block("output")
             what = f"{kinds[0]} is not shown: give the output a picture as well"
             self._warn(cell, what)
             return Block("widget", _sentence(plain))
-        return Block("output", plain)
+        return Block("output", plain or "[an output without words]")
+
+    def _mimetype(self, data: NotebookNode) -> str | None:
+        """The kind that is shown of an output: the first one, as JupyterLab has it."""
+        found = [m for m in self.display_data_priority if m in data and m in SHOWN]
+        latex = "text/latex" in found[:1] and not _FORMULA.match(data["text/latex"])
+        return next(iter(found[1:] if latex and found[1:] else found), None)
+
+    def _html(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
+        text = output.data["text/html"]
+        if frame := _FRAME.search(text.replace("\\\n", "")):
+            self._warn(cell, "of an animation, only the first frame is shown")
+            content = frame[1].partition(",")[2]
+            return self._figure(cell, output, content, "image/png")
+        text = _UNSEEN.sub("", text)
+        unfolds = re.search(_UNFOLDS, text)
+        if not text.strip():
+            return Block("output")
+        if unfolds and plain and not re.fullmatch("<.*>", plain, re.DOTALL):
+            # What scikit-learn and xarray make for a browser holds the same words.
+            return Block("output", plain)
+        plain = plain or "[an output without words]"
+        return self._markup(cell, text, "text/html", plain, heading_shift=2)
 
     def _figure(
-        self, cell: NotebookNode, output: NotebookNode, mimetype: str, plain: str
+        self, cell: NotebookNode, output: NotebookNode, content: str, mimetype: str
     ) -> Block:
         size = output.metadata.get(mimetype, {})
-        alt = _alt(output, cell)
         try:
-            picture = self._picture(cell, decode_image(output.data[mimetype]))
+            name, picture = self._picture(cell, decode_image(content))
+            if name.endswith(".svg") and "image/png" in output.data:
+                self.resources["rasters"][name] = decode_image(output.data["image/png"])
         except ValueError as error:
             self._warn(cell, f"a picture cannot be shown: {error}")
-            picture = f"(path: none, address: {typst_string(plain)})"
+            plain = printable(output.data.get("text/plain", ""))
+            picture = f"(path: none, address: {typst_string(truncate(plain)[0])})"
         lengths = [
             f", {side}: {float(size[side]) * 0.75:g}pt"
             for side in ("width", "height")
             if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side)))
         ]
-        if alt is None:
+        if (alt := _alt(output, cell)) is None:
             self._warn(cell, NO_ALT)
-        elif mimetype == "application/pdf":
-            what = "a picture is in PDF, not in SVG, so that this is not PDF/UA"
-            self._warn(cell, what)
         return Block("figure", picture=picture + "".join(lengths), alt=alt)
 
-    def _picture(self, cell: NotebookNode, content: bytes) -> str:
-        """A picture, kept as a file, as the first argument of Typst's function."""
+    def _picture(self, cell: NotebookNode, content: bytes) -> tuple[str, str]:
+        """The file in which a picture is kept, and what Typst's function takes."""
         content, ending, pixels = detect_format(content)
         if b"<foreignObject" in content:
             self._warn(cell, "an SVG picture with HTML in it, which is not shown")
@@ -238,7 +267,7 @@ class Typeset(Preprocessor):
             name = f"{folder}/{name}"
         self.resources["outputs"][name] = content
         width = f"{pixels * 0.75:g}pt" if pixels else "auto"
-        return f"(path: {typst_string(name)}, width: {width})"
+        return name, f"(path: {typst_string(name)}, width: {width})"
 
     def _without_void(self, cell: NotebookNode, block: Block) -> Block:
         """The block; in plain text if nothing came of its markup."""
@@ -274,7 +303,7 @@ class Typeset(Preprocessor):
         try:
             attachments = cell.get("attachments", {})
             content = load_image(source, Path(folder), attachments, roots)
-            picture = self._picture(cell, content)
+            _, picture = self._picture(cell, content)
         except ValueError as error:
             self._warn(cell, f"the image {address}: {error}")
             return f"(path: none, address: {typst_string(address)})"

@@ -1,18 +1,21 @@
 """What widgets show, where there are no widgets."""
 
+import html
 from collections.abc import Iterator
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
+SHOWN_BELOW = "an interactive widget; what it showed last is below."
 
 
 def unfold(notebook: NotebookNode) -> None:
     """Put behind each widget, in place, the outputs that it shows inside of it.
 
     They are kept in the notebook's metadata, which are gone then: what a function of
-    `interact` printed or drew last, and all that an Output has caught.
+    `interact` printed or drew last, all that an Output has caught, texts and labels.
     """
     kept = notebook.metadata.pop("widgets", {}).get(STATE, {})
     models = dict(kept.get("state", kept))  # Google Colab has no state between them
@@ -24,13 +27,22 @@ def unfold(notebook: NotebookNode) -> None:
 def _unfolded(outputs: list[NotebookNode], models: dict) -> Iterator[NotebookNode]:
     for output in outputs:
         yield output
-        view = output.get("data", {}).get(WIDGET, {})
-        yield from _inside(view.get("model_id"), models)
+        data = output.get("data", {})
+        inside = [*_inside(data.get(WIDGET, {}).get("model_id"), models)]
+        if inside and output.get("metadata", {}).get("role") is None:
+            output.metadata = NotebookNode(output.get("metadata") or {}, role="widget")
+            data["text/plain"] = SHOWN_BELOW
+        yield from inside
 
 
 def _inside(name: str | None, models: dict) -> Iterator[NotebookNode]:
     """The outputs in a widget and in those that it holds, each of which comes once."""
-    state = models.pop(name, {}).get("state", {})
+    model = models.pop(name, {})
+    state, kind = model.get("state", {}), model.get("model_name")
+    if kind in ("HTMLModel", "HTMLMathModel", "LabelModel") and state.get("value"):
+        value = state["value"]
+        value = html.escape(value) if kind == "LabelModel" else value
+        yield new_output("display_data", {"text/html": value, "text/plain": value})
     yield from _unfolded(state.get("outputs", []), models)
     for child in state.get("children", []):
         yield from _inside(child.removeprefix("IPY_MODEL_"), models)

@@ -1,0 +1,97 @@
+"""Typst itself, in a process of its own: a PDF, or what Typst has against it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import typst  # noqa: F401 (for the child: if it is missing, better known here)
+
+from nbtypst.errors import ExportError, one_line
+
+TIMEOUT_S = 60  # of a document, and as much again for each megabyte in it
+
+# What runs in a process of its own, since a crash of Typst ends it. It ends with the
+# process that waits for it, however that ends: then nothing holds its input open.
+_CHILD = """
+import json, os, sys, threading, typst
+folder, system_fonts, *standards = sys.argv[1:]
+threading.Thread(target=lambda: os._exit(bool(sys.stdin.read())), daemon=True).start()
+try:
+    typst.compile(folder + "/main.typ", output=folder + "/out.pdf", root=folder,
+                  pdf_standards=standards, ignore_system_fonts=not system_fonts)
+except typst.TypstError as error:
+    with open(folder + "/refusal.json", "w") as file:
+        json.dump([str(error.message), str(error.diagnostic)], file)
+"""
+
+
+class Endless(ExportError):
+    """Typst does not come to an end in time."""
+
+
+class Refusal(ExportError):
+    """What Typst does not compile: its message, and all faults, with their lines."""
+
+    def __init__(self, message: str, diagnostic: str) -> None:
+        super().__init__(f"typst: {message}")
+        self.faults: list[tuple[str, int]] = []  # line 0: it is not known
+        for fault in re.split(r"^(?=error: )", diagnostic, flags=re.MULTILINE)[1:]:
+            lines = re.findall(r"main\.typ:(\d+):", fault)
+            what = fault.partition("\n")[0].removeprefix("error: ")
+            self.faults.append((what, int(lines[-1]) if lines else 0))
+        self.line = self.faults[-1][1] if self.faults else 0
+        self.is_of_standard = bool(re.search("^PDF/|in this export mode", message))
+
+    def missing_glyphs(self) -> set[str]:
+        """The characters that no font has."""
+        words = [re.search('the text `"(.*)"` could not be displayed', what)
+                 for what, _ in self.faults]  # fmt: skip
+        text = "".join(found[1] for found in words if found)
+        text = re.sub(r"\\u\{(\w+)\}", lambda match: chr(int(match[1], 16)), text)
+        return {char for char in text if char > "\x7f"}
+
+
+def run_typst(
+    source: str, files: Mapping[str, bytes], standards: Sequence[str] = (), *,
+    system_fonts: bool = False, timeout: float | None = None,
+) -> bytes:
+    """The PDF of a Typst document as it is.
+
+    files -- the pictures and attachments by path
+    standards -- what the PDF must conform to
+    timeout -- seconds, and as many again for each megabyte (default: TIMEOUT_S)
+
+    Raises Refusal with Typst's message, Endless, or ExportError if it crashes.
+    """
+    size = len(source) + sum(map(len, files.values()))
+    seconds = (timeout or TIMEOUT_S) * (1 + size / 1e6)
+    ours, held_open = os.pipe()
+    try:
+        with tempfile.TemporaryDirectory(prefix="typst-") as folder:
+            for name, content in {"main.typ": source.encode(), **files}.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            fonts = "yes" * system_fonts
+            command = [sys.executable, "-c", _CHILD, folder, fonts, *standards]
+            done = subprocess.run(
+                command, stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                timeout=seconds,
+            )  # fmt: skip
+            if (refusal := Path(folder, "refusal.json")).exists():
+                raise Refusal(*json.loads(refusal.read_bytes()))
+            if done.returncode == 0:
+                return Path(folder, "out.pdf").read_bytes()
+    except subprocess.TimeoutExpired:
+        raise Endless(f"typst: still at work after {seconds:.0f} s") from None
+    finally:
+        os.close(ours)
+        os.close(held_open)
+    last = one_line(done.stderr.decode(errors="replace"), 200)
+    reason = f"it crashed, over something nested or too large: {last}"
+    raise ExportError(f"typst: {reason} (status {done.returncode})")
