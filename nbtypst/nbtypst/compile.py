@@ -95,10 +95,10 @@ class _Compilation:
 
     def find_glyphs(self, missing: set[str]) -> None:
         """Ask the system's fonts; what they lack as well becomes a box."""
-        if not self.lacking:
+        if not self.system_fonts and not self.lacking:
             self.lacking, self.system_fonts = missing, True
             return
-        self.system_fonts = missing != self.lacking
+        self.system_fonts = self.system_fonts and missing != self.lacking
         for where, text in self.cells():
             here = [c for c in missing if c in text and not _is_unseen(c)]
             here.sort(key=text.index)
@@ -139,7 +139,8 @@ class _Compilation:
                 try:
                     run_typst(alone, {name: content}, STANDARDS[0])
                 except Refusal as refusal:
-                    if message in [what for what, _ in refusal.faults]:
+                    what = message.partition(" with font ")[0]  # which differs
+                    if any(what in fault for fault, _ in refusal.faults):
                         cells = enumerate(self.cells())
                         users += [n for n, (_, text) in cells if literal in text]
         return users

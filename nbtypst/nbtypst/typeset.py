@@ -25,14 +25,14 @@ IMAGES = (
     "image/webp", "image/bmp",
 )  # fmt: skip
 SHOWN = (  # of an output, the first that it has
-    "text/latex", *IMAGES, "text/markdown", "text/html", "text/plain",
+    "text/latex", *IMAGES, "text/html", "text/markdown", "text/plain",
 )  # fmt: skip
 NO_ALT = "a picture has no description for those who cannot see it: give it alt"
 _OBJECT = r"[\w.]+\(.*[)…]|<.*>|\[an .*\]"  # words that say nothing to a reader
 _UNSEEN = re.compile(  # of HTML
     r"<(style|script)\b.*?</\1>|<link\b[^>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
 )
-_FRAME = re.compile(r'frames\[0\] = "(data:image/[^"]+)"')  # of Matplotlib's animations
+_FRAME = re.compile(r'frames\[0\] ?= ?"(data:image/[^"]+)"')  # of an animation
 # LaTeX that is a formula; other is better shown by what is next to it.
 _FORMULA = re.compile(
     r"\s*(\$|\\[\[(]|\\begin\{(equation|align|gather|multline|eqnarray|array|cases"
