@@ -57,39 +57,34 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m export",
         description="Run the notebooks and typeset them as one PDF.",
     )
-    parser.add_argument(
-        "notebooks", nargs="*", type=Path, metavar="NOTEBOOK",
-        help="which notebooks, in order (default: all of notebooks/)",
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, default=HERE / "write-up.pdf", metavar="FILE",
-        help="where the PDF goes (default: export/write-up.pdf)",
-    )
-    parser.add_argument(
-        "--cover", type=Path, default=HERE / "cover.toml", metavar="FILE",
-        help="what the first page says (default: export/cover.toml)",
-    )
-    parser.add_argument(
-        "--no-execute", action="store_true",
-        help="take the outputs that the notebooks hold",
-    )
-    parser.add_argument(
-        "--refresh", action="store_true",
-        help="also put the new outputs into the notebooks, if all of them ran",
-    )
-    parser.add_argument(
-        "--strict", action="store_true",
-        help="write no PDF if anything in it is not as it was meant",
-    )
-    parser.add_argument(
-        "--keep-typst", action="store_true",
-        help="also write the Typst source beside the PDF",
-    )
-    parser.add_argument(
-        "--timeout", type=float, default=600, metavar="SECONDS",
-        help="how long one cell may take (default: 600)",
-    )
-    return parser
+    add, pdf, cover = parser.add_argument, HERE / "write-up.pdf", HERE / "cover.toml"
+    add("notebooks", nargs="*", type=Path, metavar="NOTEBOOK",
+        help="which notebooks, in order (default: all of notebooks/)")
+    add("-o", "--output", type=Path, default=pdf, metavar="FILE",
+        help="where the PDF goes (default: export/write-up.pdf)")
+    add("--cover", type=Path, default=cover, metavar="FILE",
+        help="what the first page says (default: export/cover.toml)")
+    add("--no-execute", action="store_true",
+        help="take the outputs that the notebooks hold")
+    add("--fresh", action="store_true",
+        help="run all notebooks, also those that have not changed since a kept run")
+    add("--refresh", action="store_true",
+        help="also put the new outputs into the notebooks, if all of them ran")
+    add("--strict", action="store_true",
+        help="write no PDF if anything in it is not as it was meant")
+    add("--keep-typst", action="store_true",
+        help="also write the Typst source next to the PDF")
+    add("--timeout", type=positive_seconds, default=600, metavar="SECONDS",
+        help="how long one cell may take (default: 600)")
+    return parser  # fmt: skip
+
+
+def positive_seconds(text: str) -> float:
+    """A time; ValueError if it is not one that passes and ends."""
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ValueError
+    return seconds
 
 
 if __name__ == "__main__":

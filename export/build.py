@@ -15,8 +15,11 @@ from export.write import try_to_write, write, write_or_rename
 from export.write_up import make_write_up
 from nbtypst.compile import compile_document
 from nbtypst.errors import ExportError, grouped
+from nbtypst.kept import KeptRuns
 from nbtypst.read import notebook_bytes, read_notebook
 from nbtypst.run import execute_notebooks
+
+KEPT = PROJECT / ".kept"  # runs of notebooks, which may be deleted at any time
 
 
 def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
@@ -37,7 +40,8 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
         only_for_pdf = {} if options.refresh else {"FIGURES": "svg"}
         notebooks = execute_notebooks(
             paths, timeout=options.timeout, on_done=_progress, settings=only_for_pdf,
-            import_from=[PROJECT],
+            import_from=[PROJECT], kept=KeptRuns(KEPT, [PROJECT], only_for_pdf),
+            fresh=options.fresh or options.refresh,
         )
         if options.refresh:
             _refresh(before, notebooks)
@@ -85,8 +89,8 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _progress(path: Path, seconds: float) -> None:
-    say(f"  {path.name:<32} {seconds:6.1f} s")
+def _progress(path: Path, how: str) -> None:
+    say(f"  {path.name:<32} {how}")
 
 
 def _page_table(sections: list[Section]) -> str:

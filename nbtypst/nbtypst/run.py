@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 from traitlets import Type
 
 from nbtypst.errors import ExportError
+from nbtypst.kept import KeptRuns
 from nbtypst.read import join_streams, read_notebook
 from nbtypst.widgets import WIDGET, unfold
 
@@ -35,6 +36,12 @@ at = sys.path.index("") + 1
 sys.path[at:at] = {folders!r}
 del at, sys
 """
+_TRACE = """
+import os
+from nbtypst.trace import Trace
+Trace(os.environ["NBTYPST_LOG"])
+del os, Trace
+"""
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
@@ -42,9 +49,11 @@ def execute_notebooks(
     paths: Sequence[Path],
     *,
     timeout: float = 600,
-    on_done: Callable[[Path, float], None] = lambda path, seconds: None,
+    on_done: Callable[[Path, str], None] = lambda path, how: None,
     settings: Mapping[str, str] = MappingProxyType({}),
     import_from: Sequence[Path] = (),
+    kept: KeptRuns | None = None,
+    fresh: bool = True,
 ) -> list[NotebookNode]:
     """Execute each notebook in a fresh kernel and return them in the same order.
 
@@ -54,21 +63,26 @@ def execute_notebooks(
     Parameters
     ----------
     timeout : seconds that one cell may take, and its output to arrive
-    on_done : called with path and seconds as each notebook finishes
+    on_done : called as each notebook finishes, with its path and how long that took, or
+        when it ran
     settings : more environment variables for the kernels
     import_from : folders of modules, after each notebook's own
+    kept : runs of before, to which those of now are added
+    fresh : whether all are run, even if a kept run is still right
 
     Raises
     ------
     ExportError : at the first failure, after ending all kernels
     """
-    runs = [_Run(Path(path), timeout, on_done) for path in paths]
+    runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
+    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()]
     stopped = threading.Event()
     # A thread of its own: in the main one, nbclient would catch signals in its way.
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
-        environment = _environment(scratch, import_from) | dict(settings)
+        trace = _TRACE if kept else ""
+        environment = _environment(scratch, import_from, trace) | dict(settings)
         with ThreadPoolExecutor(1) as pool:
-            finished = pool.submit(_run_in_loop, runs, environment, stopped)
+            finished = pool.submit(_run_in_loop, waiting, environment, stopped)
             try:
                 while not wait([finished], timeout=0.5).done:
                     pass  # and hear a Ctrl-C, on Windows too
@@ -135,18 +149,32 @@ class _Client(AsyncKernelClient):
 class _Run:
     """One notebook on its way through a kernel."""
 
-    def __init__(self, path: Path, timeout: float, on_done: Callable) -> None:
-        self.path, self.timeout, self.on_done = path, timeout, on_done
+    def __init__(
+        self, path: Path, timeout: float, on_done: Callable, kept: KeptRuns | None
+    ) -> None:
+        self.path, self.timeout, self.on_done, self.kept = path, timeout, on_done, kept
+        self.changed = ""  # since the run that is kept
         self.notebook = read_notebook(path)
         self.cell_index: int | None = None
         kernel = self.notebook.metadata.get("kernelspec", {})
         if (language := kernel.get("language", "python")) != "python":
             raise ExportError(f"{path}: written for {language}, not for Python")
 
+    def is_taken_from_kept(self) -> bool:
+        """Take the outputs of a kept run, if one is still right."""
+        if self.kept is None:
+            return False
+        when, self.changed = self.kept.find(self.path, self.notebook)
+        if when:
+            self.on_done(self.path, f"kept from {when}")
+        return bool(when)
+
     async def execute(self, environment: dict[str, str], gate: asyncio.Semaphore):
         async with gate:
-            start = time.perf_counter()
+            start = time.time()
             scratch = environment["IPYTHONDIR"]
+            log = Path(scratch, f"{id(self)}.log")
+            environment = environment | {"NBTYPST_LOG": str(log)}
             client = NotebookClient(
                 self.notebook,
                 km=AsyncKernelManager(
@@ -171,7 +199,11 @@ class _Run:
             finally:  # else it complains at exit of a kernel that never started
                 atexit.unregister(client._cleanup_kernel)
             clean(self.notebook)
-            self.on_done(self.path, time.perf_counter() - start)
+            how = f"{time.time() - start:.1f} s"
+            if self.kept:
+                why = self.kept.keep(self.path, self.notebook, log, start)
+                self.changed = f"not kept: {why}" if why else self.changed
+            self.on_done(self.path, f"{how} ({self.changed})" if self.changed else how)
 
     def _remember(self, cell: NotebookNode, cell_index: int) -> None:
         self.cell_index = cell_index
@@ -238,14 +270,16 @@ def _transport(scratch: str) -> str:
     return "ipc" if os.name == "posix" and len(scratch) < 80 else "tcp"
 
 
-def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
+def _environment(
+    scratch: str, import_from: Sequence[Path], trace: str
+) -> dict[str, str]:
     """The kernels' environment: the same results everywhere, no user's settings."""
     Path(scratch, "matplotlibrc").touch()  # an empty one, in place of the user's
     startup = Path(scratch, "profile_default", "startup")
     startup.mkdir(parents=True)
     folders = [str(folder.resolve()) for folder in import_from]
     imports = _IMPORT_FROM.format(folders=folders)
-    (startup / "imports.py").write_text(imports, encoding="utf-8")
+    (startup / "imports.py").write_text(imports + trace, encoding="utf-8")
     one_thread = "1"  # two kernels share the cores; and sums stay in one order
     settings = {
         "IPYTHONDIR": scratch,

@@ -1,0 +1,219 @@
+"""kept.py and trace.py: a run is taken again only where nothing has changed."""
+
+import itertools
+import json
+import os
+import shutil
+import threading
+from importlib import metadata
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from nbtypst.errors import ExportError
+from nbtypst.kept import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
+from nbtypst.run import execute_notebooks
+
+CODE = """import glob, os
+import helper
+print(helper.WORD, open("data.txt").read())
+print(os.path.exists("maybe.txt"), len(glob.glob("more/*.csv")))
+try:
+    import perhaps
+except ModuleNotFoundError:
+    print("no perhaps")"""
+
+
+class Project:
+    """A folder with a notebook, a module in a folder of its own, and data."""
+
+    def __init__(self, folder):
+        self.folder, self.lib = folder / "book", folder / "lib"
+        self.path = self.folder / "a.ipynb"
+        (self.folder / "more").mkdir(parents=True)
+        self.lib.mkdir()
+        (self.lib / "helper.py").write_text("WORD = 'one'\n")
+        (self.folder / "data.txt").write_text("two")
+        self.save("# Title", CODE)
+
+    def save(self, words, code, *tags, path=None):
+        cells = [new_markdown_cell(words), new_code_cell(code, metadata={"tags": tags})]
+        nbformat.write(new_notebook(cells=cells), path or self.path)
+        for file in self.folder.parent.rglob("*"):
+            if file.is_file():  # long before the run
+                os.utime(file, (1e9, 1e9))
+
+    def run(self, *paths, fresh=False, settings=None):
+        """Run the notebooks; return how each was had, and the last one."""
+        said = {}
+        kept = KeptRuns(self.folder.parent / "kept", [self.lib], settings or {})
+        notebooks = execute_notebooks(
+            paths or [self.path], import_from=[self.lib], kept=kept, fresh=fresh,
+            settings=settings or {}, on_done=lambda p, how: said.update({p.name: how}),
+        )  # fmt: skip
+        return said[(paths or [self.path])[-1].name], notebooks[-1]
+
+
+    def changed(self, **settings):
+        """Why the notebook would be run; nothing if it would not."""
+        kept = KeptRuns(self.folder.parent / "kept", [self.lib], settings)
+        return kept.find(self.path, nbformat.read(self.path, 4))[1]
+
+
+def printed(notebook):
+    return "".join(o.text for c in notebook.cells for o in c.get("outputs", ()))
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A project that has run once, and its notebook then."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    how, notebook = project.run()
+    assert how.endswith(" s") and printed(notebook) == "one two\nFalse 0\nno perhaps\n"
+    return project
+
+
+@pytest.fixture
+def project(ran, tmp_path):
+    """The same in the same place, which is as it was afterwards."""
+    shutil.copytree(ran.folder.parent, tmp_path / "before")
+    yield ran
+    shutil.rmtree(ran.folder.parent)
+    shutil.copytree(tmp_path / "before", ran.folder.parent)
+
+
+def test_what_has_not_changed_is_taken_with_the_words_of_today(project):
+    how, notebook = project.run()
+    assert how.startswith("kept from ") and printed(notebook).startswith("one two")
+    project.save("# Another title", CODE)
+    how, notebook = project.run()
+    assert how.startswith("kept from ") and notebook.cells[0].source == "# Another title"
+    assert notebook.cells[1].execution_count == 1
+    how, _ = project.run(fresh=True)
+    assert how.endswith(" s")
+
+
+def test_a_changed_file_has_the_notebook_run_again(project):
+    for file, content, why in [
+        ("lib/helper.py", "WORD = 'new'\n", "helper.py changed"),
+        ("book/data.txt", "2", "data.txt changed"),
+        ("book/maybe.txt", "", "maybe.txt is new"),
+        ("book/more/x.csv", "", "the files in more changed"),
+        ("book/helper.py", "WORD = 'nearer'", "helper.py is new"),
+        ("lib/perhaps.py", "", "perhaps.py is new"),
+    ]:
+        target = project.folder.parent / file
+        before = target.read_text() if target.exists() else None
+        target.write_text(content)
+        os.utime(target, (1e9, 1e9))  # it is not known by its date
+        assert project.changed() == why
+        if before is None:
+            target.unlink()
+        else:
+            target.write_text(before)
+        assert project.changed() == ""
+    (project.lib / "helper.py").write_text("WORD = 'new'\n")
+    os.utime(project.lib / "helper.py", (1e9, 1e9))
+    how, notebook = project.run()
+    assert how.endswith(" s (helper.py changed)")
+    assert printed(notebook).startswith("new two") and project.changed() == ""
+
+
+def test_code_settings_and_packages_are_part_of_the_key(project, monkeypatch):
+    project.save("# Title", CODE + "\nprint(3)")
+    assert project.changed() == "its code changed"
+    project.save("# Title", CODE)
+    assert project.changed() == ""
+    assert "setting changed" in project.changed(FIGURES="svg")
+    monkeypatch.setattr(metadata, "distributions", lambda: ())
+    assert "a package" in project.changed()
+
+
+@pytest.mark.parametrize(
+    ("code", "tag", "why"),
+    [
+        ("import subprocess\nsubprocess.run(['true'])", "", "it uses subprocess.Popen"),
+        ("import subprocess\nsubprocess.run(['true'])", KEEP, None),
+        ("import socket\ntry: socket.create_connection(('127.0.0.1', 9))\n"
+         "except OSError: pass", "", "it uses socket.connect"),
+        ("open('log.txt', 'w').close()", "", "it changes log.txt"),
+        ("print(1)", NEVER_KEEP, f"a cell has the tag {NEVER_KEEP}"),
+    ],
+)  # fmt: skip
+def test_what_no_key_can_hold_is_not_kept(project, code, tag, why):
+    project.save("", code, *[tag] * bool(tag))
+    assert project.run()[0].endswith(f" s (not kept: {why})" if why else "code changed)")
+    again = project.run()[0]
+    assert again.startswith("kept from ") if why is None else "not kept" in again
+
+
+def test_a_file_that_changes_during_the_run_keeps_it_from_being_kept(project):
+    data = project.folder / "data.txt"
+    project.save("", "import time\nopen('data.txt').read()\nprint('read')\n"
+                     "while not __import__('os').path.exists('go'): time.sleep(0.05)")
+
+    def change():
+        data.write_text("other")
+        (project.folder / "go").touch()
+
+    timer = threading.Timer(2, change)
+    timer.start()
+    how, _ = project.run()
+    assert "not kept: " in how and "was changed while it ran" in how
+
+
+def test_a_run_that_fails_is_not_kept(project):
+    project.save("", "1 / 0")
+    for _ in range(2):
+        with pytest.raises(ExportError, match="ZeroDivisionError"):
+            project.run()
+
+
+def test_a_damaged_or_half_written_run_is_never_taken(project):
+    [entry] = (project.folder.parent / "kept").glob("*.json")
+    whole = entry.read_text("utf-8")
+    for damaged in ("", whole[: len(whole) // 2], whole.replace("one two", "six two")):
+        for kept in entry.parent.glob("*.json"):
+            kept.write_text(damaged, "utf-8")
+        how, notebook = project.run()
+        assert how.endswith(" s") and printed(notebook).startswith("one two")
+
+
+def test_order_and_other_notebooks_do_not_matter(project):
+    other = project.folder / "b.ipynb"
+    project.save("", "print('b')", path=other)
+    project.run(project.path, other)
+    how, notebook = project.run(other, project.path)
+    assert how.startswith("kept from ") and printed(notebook).startswith("one two")
+
+
+def test_two_at_once_both_have_right_results(project):
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(project.run(fresh=True)))
+               for _ in range(2)]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [printed(notebook)[:7] for _, notebook in results] == ["one two"] * 2
+    assert project.run()[0].startswith("kept from ")
+
+
+def test_old_runs_go_and_a_folder_that_cannot_be_written_stops_nothing(project):
+    folder = project.folder.parent / "kept"
+    kept = KeptRuns(folder, [project.lib], {})
+    notebook = nbformat.read(project.path, 4)
+    log = project.folder / "log"
+    log.write_text("")
+    for number in range(MAX_KEPT + 2):
+        notebook.cells[1].source = str(number)
+        assert kept.keep(project.path, notebook, log, 2e9) == ""
+    sums = [json.loads(e.read_text("utf-8").partition("\n")[2])["notebook"]["cells"][1]
+            for e in folder.glob("*.json")]  # fmt: skip
+    newest = [str(n) for n in itertools.islice(itertools.count(2), MAX_KEPT)]
+    assert sorted(cell["source"] for cell in sums) == newest
+    shutil.rmtree(folder)
+    folder.write_text("a file")
+    assert kept.keep(project.path, notebook, log, 2e9) == ""
+    assert kept.find(project.path, notebook) == ("", "")
