@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
         # out whether a package is missing.
         from export.build import build
 
+        if not 0 < options.timeout < float("inf"):
+            raise ExportError(f"--timeout must be seconds above 0, not {options.timeout}")
         paths = options.notebooks or _notebooks()
         if not paths:
             raise ExportError(f"no notebook in {NOTEBOOKS}")
@@ -74,17 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         help="write no PDF if anything in it is not as it was meant")
     add("--keep-typst", action="store_true",
         help="also write the Typst source next to the PDF")
-    add("--timeout", type=positive_seconds, default=600, metavar="SECONDS",
+    add("--timeout", type=float, default=600, metavar="SECONDS",
         help="how long one cell may take (default: 600)")
     return parser  # fmt: skip
-
-
-def positive_seconds(text: str) -> float:
-    """A time; ValueError if it is not one that passes and ends."""
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError
-    return seconds
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 
 from nbtypst.errors import ExportError
-from nbtypst.read import notebook_bytes
+from nbtypst.read import notebook_bytes, whole
 
 PROJECT = Path(__file__).resolve().parents[1]  # to which this write-up belongs
 
@@ -54,7 +54,7 @@ def all_sources(
     def name_of(path: Path, folder: Path) -> str:
         if len(folders) > 1 and folder in of_notebooks:
             folder = folder.parent
-        return path.relative_to(folder).as_posix()
+        return whole(path.relative_to(folder).as_posix())
 
     ours: list[Source] = []
     helpers: list[Source] = []

@@ -14,6 +14,7 @@ from export.cover import Cover
 from export.sources import PROJECT, all_sources
 from nbtypst.exporter import REMOVED, TypstExporter
 from nbtypst.literals import typst_code
+from nbtypst.read import whole
 
 APPENDIX = "Appendix: all Python code"
 TEMPLATES = Path(__file__).with_name("templates")
@@ -53,7 +54,7 @@ def make_write_up(
 
     Raises ExportError if something cannot be typeset or a module cannot be read.
     """
-    sources = all_sources(paths, notebooks)
+    name, sources = whole(name), all_sources(paths, notebooks)
     listings = [listing for found in sources for listing in found.listings]
     attached = {found.name: found.content for found in sources}
     places = {file: f"{name}_files/code/{file}" for file in attached}
@@ -86,7 +87,7 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
                  if not REMOVED & {*cell.metadata.get("tags", ())})  # fmt: skip
         first = next(shown, new_markdown_cell())
         if first.cell_type != "markdown" or not _title(first.source):
-            title = new_markdown_cell("# " + path.stem.replace("_", " "))
+            title = new_markdown_cell("# " + whole(path.stem.replace("_", " ")))
             cells.append(title)
             title.metadata.where = str(path)
         for index, cell in enumerate(notebook.cells, 1):

@@ -112,14 +112,21 @@ class TypstPDFExporter(TypstExporter):
     export_from_notebook = "PDF via Typst"
     output_mimetype = "application/pdf"
 
+    @property
+    def default_config(self) -> Config:
+        """The same, for files that end in .pdf."""
+        ours = Config({"TypstPDFExporter": {"file_extension": ".pdf"}})
+        ours.merge(super().default_config)
+        return ours
+
     def converted(self, nb, resources, **kw):
         """The PDF (bytes) of a notebook, and nbconvert's resources."""
+        resources = {**(resources or {}), "output_files_dir": ""}
         source, resources = super().converted(nb, resources, **kw)
         files, rasters = resources["outputs"], resources["rasters"]
         compiled = compile_document(source, files, rasters)
         resources["warnings"] += compiled.warnings
         resources["outputs"] = {}  # they are in the PDF now
-        resources["output_extension"] = ".pdf"
         if isinstance(getattr(_nbconvert(), "writer", None), StdoutWriter):  # of text
             sys.stdout.buffer.write(compiled.pdf)
             return "", resources

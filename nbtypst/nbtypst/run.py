@@ -183,7 +183,7 @@ class _Run:
                     connection_file=str(Path(scratch, str(id(self)))),
                     transport=_transport(scratch),
                 ),
-                timeout=self.timeout,
+                timeout=ceil(self.timeout),
                 iopub_timeout=ceil(self.timeout),
                 raise_on_iopub_timeout=True,
                 record_timing=False,
@@ -293,7 +293,7 @@ def _environment(
         "SOURCE_DATE_EPOCH": "0",
         "TQDM_DISABLE": "1",
     }
-    home = Path("~").expanduser()
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 # which fails without one
     if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
         settings |= {"HOME": scratch, "USERPROFILE": scratch}
     kept = {

@@ -16,6 +16,7 @@ from nbtypst.literals import typst_array, typst_code, typst_string
 from nbtypst.markup import READERS, Piece, convert
 from nbtypst.pictures import decode_image, detect_format, load_image
 from nbtypst.plaintext import printable, truncate
+from nbtypst.read import whole
 from nbtypst.widgets import WIDGET
 
 TYPST = "text/x-typst"
@@ -84,7 +85,8 @@ class Typeset(Preprocessor):
         self.warnings: list[str] = resources.setdefault("warnings", [])
         name = resources["metadata"]["name"]
         for index, cell in enumerate(nb.cells, 1):
-            cell.where = one_line(cell.metadata.get("where", f"{name}, cell {index}"))
+            where = cell.metadata.get("where", f"{name}, cell {index}")
+            cell.where = one_line(whole(where))
         self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
         for cell in nb.cells:
             cell.blocks = list(self._blocks(cell))
@@ -263,9 +265,9 @@ class Typeset(Preprocessor):
         if b"<foreignObject" in content:
             self._warn(cell, "an SVG picture with HTML in it, which is not shown")
         name = f"image_{len(self.resources['outputs'])}{ending}"
-        if folder := self.resources.get("output_files_dir"):
-            name = f"{folder}/{name}"
-        self.resources["outputs"][name] = content
+        folder = Path(self.resources.get("output_files_dir") or "")
+        self.resources["outputs"][str(folder / name)] = content
+        name = (folder.name and f"{folder.name}/") + name  # next to the Typst source
         width = f"{pixels * 0.75:g}pt" if pixels else "auto"
         return name, f"(path: {typst_string(name)}, width: {width})"
 
