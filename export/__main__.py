@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         from export.build import build
 
         if not 0 < options.timeout < float("inf"):
-            raise ExportError(f"--timeout must be seconds above 0, not {options.timeout}")
+            raise ExportError(f"--timeout must be above 0 s, not {options.timeout}")
         paths = options.notebooks or _notebooks()
         if not paths:
             raise ExportError(f"no notebook in {NOTEBOOKS}")
