@@ -149,18 +149,16 @@ def activated(result: tuple[Array, Array], shape: tuple) -> tuple[Array, Array]:
     return out, dout_ds
 
 
-def layer_lists(
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-) -> None:
+def layer_lists(**lists: Sequence) -> None:
     """Raise a ValueError unless these are lists of one length, and not empty."""
-    lists = (weight_matrices, biases, activations)
-    sizes = [len(a) if isinstance(a, Sized) else type(a).__name__ for a in lists]
-    if len(set(sizes)) > 1 or sizes[0] == 0 or not isinstance(sizes[0], int):
+    sizes = [str(len(a)) if isinstance(a, Sized) else type(a).__name__
+             for a in lists.values()]
+    if len(set(sizes)) > 1 or sizes[0] == "0" or not sizes[0].isdigit():
+        *names, last = lists
+        *got, last_got = sizes
         raise ValueError(
-            "weight_matrices, biases and activations must be lists of one length, got "
-            "{}, {} and {}".format(*sizes)
+            f"{', '.join(names)} and {last} must be lists of one length, "
+            f"got {', '.join(got)} and {last_got}"
         )
 
 

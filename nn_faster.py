@@ -15,9 +15,9 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -27,6 +27,9 @@ import nn_checks as check
 import nn_helpers as plain
 from nn_checks import Activation, Array, Seed, quietly
 
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
 LARGEST_TABLE = 2**25  # inner products kept; with more, S is computed in full
 CHUNK = 100  # updates that the test set follows together
 FOLLOWERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, beside the training
@@ -35,12 +38,86 @@ IMAGES = 505  # of the test set in a block, a quarter: its S fits the processor'
 LARGEST_BLOCK = 2**20  # numbers in the largest array of finite differences
 
 
-def _are_relus_and_a_sigmoid(activations: Sequence[Activation]) -> bool:
-    expected = [plain.relu_activation] * (len(activations) - 1)
-    return list(activations) == [*expected, plain.sigmoid_activation]
+def _relus_and_a_sigmoid(depth: int) -> list[Activation]:
+    return [plain.relu_activation] * (depth - 1) + [plain.sigmoid_activation]
 
 
-# ---- Training ------------------------------------------------------------------------
+# ---- Training without a record -------------------------------------------------------
+
+
+def descend(
+    X_train: Array,
+    y_train: Array,
+    weight_matrices: Sequence[Array],
+    biases: Sequence[Array],
+    *,
+    batch_size: int = 100,
+    step_size: float = 0.1,
+    num_epochs: int = 5,
+    rng: Seed = None,
+) -> tuple[list[Array], list[Array]]:
+    """Train a network of ReLUs that end in one sigmoid, and keep no record.
+
+    The updates are those of nn_helpers.sgd from the same rng, but for rounding.
+
+    Parameters
+    ----------
+    X_train, y_train, batch_size, step_size, num_epochs, rng
+        As nn_helpers.train takes them.
+    weight_matrices, biases
+        One entry for each layer, as in nn_helpers.forward_pass; they keep their values.
+        With a single layer, such as 784-1, the network is logistic regression.
+
+    Returns
+    -------
+    weight_matrices, biases
+        The trained network in new arrays: float32 if images, weights and biases all
+        are, else float64.
+
+    Raises
+    ------
+    ValueError
+        As nn_helpers.sgd does.
+    """
+    check.layer_lists(weight_matrices=weight_matrices, biases=biases)
+    plain.sgd(X_train, y_train, weight_matrices, biases,  # refuses what does not fit
+              _relus_and_a_sigmoid(len(weight_matrices)), batch_size=batch_size,
+              step_size=step_size, num_epochs=num_epochs)
+    X, y = check.floats("X_train", X_train), np.asarray(y_train)
+    Ws, bs = ([check.floats("W or b", a) for a in part]
+              for part in (weight_matrices, biases))
+    dtype = np.result_type(X, *Ws, *bs)
+    (W, *later), bs = ([a.astype(dtype) for a in part] for part in (Ws, bs))
+    X, inked = _without_blank_pixels(X.astype(dtype, copy=False))
+    Ws = [W[inked], *later]
+    rng = check.generator(rng)
+    for batch in plain.mini_batches(len(X), batch_size, num_epochs, rng):
+        Ws, bs, *_ = _update(X, y, Ws, bs, batch, float(step_size))
+    W[inked] = Ws[0]
+    return [W, *Ws[1:]], bs
+
+
+def in_parallel(
+    function: Callable[[Argument], Result], arguments: Iterable[Argument]
+) -> list[Result]:
+    """Return [function(a) for a in arguments], several of them computed at a time.
+
+    One thread runs for each of up to eight cores, with matrix products of one thread
+    each: for several small trainings, faster than one after the other. The first error
+    is raised, and what has not begun by then is left out.
+    """
+    threads = min(8, os.cpu_count() or 1)
+    with _one_thread_each(True), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, arguments))
+
+
+def _without_blank_pixels(X: Array) -> tuple[Array, Array]:
+    """Return X without the columns that are all 0, and which of them (d,) are not."""
+    inked = np.asarray(X.any(axis=0))
+    return X if inked.all() else np.compress(inked, X, axis=1), inked
+
+
+# ---- Training with a record ----------------------------------------------------------
 #
 # The test set's passes, over 2,019 images after each of 605 updates, take ten times the
 # multiplications of the training itself. Nearly all of a pass is the first layer's
@@ -94,12 +171,11 @@ def train(
     bs = [check.floats("b", b).copy() for b in biases]
     batch_size, T = int(batch_size), int(num_epochs) * -(-len(X) // int(batch_size))
     dtypes = {a.dtype for a in (X, test_set[0], W, *later, *bs)}
-    if len(dtypes) > 1 or not _are_relus_and_a_sigmoid(activations):
+    if len(dtypes) > 1 or list(activations) != _relus_and_a_sigmoid(len(activations)):
         return plain.train(X_train, y_train, X_test, y_test, weight_matrices, biases,
                            activations, batch_size=batch_size, step_size=step_size,
                            num_epochs=num_epochs, rng=rng, progress=progress)
-    inked = np.any(X, axis=0)
-    X = X if inked.all() else np.compress(inked, X, axis=1)
+    X, inked = _without_blank_pixels(X)
     pays = _products_pay(X, test_set[0], W, min(batch_size, len(X)), T)
     blocks = _blocks(X, test_set, W, inked, pays)
     batches = plain.mini_batches(len(X), batch_size, num_epochs, check.generator(rng))
@@ -287,7 +363,7 @@ def nn_finite_difference_checker(
 
     That function itself runs if the activations are not ReLUs and then one sigmoid.
     """
-    if not _are_relus_and_a_sigmoid(activations):
+    if list(activations) != _relus_and_a_sigmoid(len(activations)):
         return plain.nn_finite_difference_checker(
             X_batch, y_batch, weight_matrices, biases, activations, epsilon
         )

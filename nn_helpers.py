@@ -179,7 +179,8 @@ def forward_pass(
     layers' order, as backward_pass takes them. Raises ValueError, with the layer's
     number, if something does not fit.
     """
-    check.layer_lists(weight_matrices, biases, activations)
+    check.layer_lists(weight_matrices=weight_matrices, biases=biases,
+                      activations=activations)
     out, layer_caches = check.floats("X_batch", X_batch, ndim=2), []
     for k, layer in enumerate(zip(weight_matrices, biases, activations)):
         with check.in_layer(k):

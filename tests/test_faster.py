@@ -9,12 +9,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import nn_faster
 import nn_helpers
 from networks import IdlePool, activations_for, nearest_corner, random_network
-from nn_faster import nn_finite_difference_checker, train
+from nn_faster import descend, in_parallel, nn_finite_difference_checker, train
 from nn_helpers import (
     create_bias_vectors,
     create_weight_matrices,
@@ -23,6 +25,7 @@ from nn_helpers import (
     get_mnist_threes_nines,
     logistic_loss,
     relu_activation,
+    sgd,
     sigmoid_activation,
 )
 
@@ -506,6 +509,88 @@ def test_what_a_relu_would_hide_is_refused(run, layer, at_test):
     message = f"^layer {layer}: s must be finite, but holds inf or nan$"
     with np.errstate(all="raise"), pytest.raises(ValueError, match=message):
         run(X, y, X_test, y, *network, batch_size=30 if not at_test else 1, rng=0)
+
+
+# ---- Training without a record ---------------------------------------------------
+
+
+def last_of(updates):
+    """Return the weights and biases after the last update."""
+    *_, (Ws, bs, _, _) = updates
+    return Ws, bs
+
+
+@pytest.mark.e
+@given(
+    layer_dims=st.lists(st.integers(1, 8), min_size=1, max_size=4),
+    dtypes=st.tuples(*[st.sampled_from([np.float64, np.float32])] * 3),
+    batch_size=st.integers(1, 25),
+    blank=st.integers(0, 8),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_descend_ends_where_sgd_does(layer_dims, dtypes, batch_size, blank, seed):
+    rng = np.random.default_rng(seed)
+    X, y, weights, biases = random_network(rng, [*layer_dims, 1], 23)
+    X[:, :blank] = 0
+    arrays = [X, *weights, *biases]
+    depth = len(weights)
+    kinds = [dtypes[0]] + [dtypes[1]] * depth + [dtypes[2]] * depth
+    X, *parameters = (a.astype(kind) for a, kind in zip(arrays, kinds))
+    network = parameters[:depth], parameters[depth:]
+    before = [a.copy() for a in (X, *parameters)]
+    options = {"batch_size": batch_size, "step_size": 0.3, "num_epochs": 2, "rng": seed}
+    W, b = descend(X, y, *network, **options)
+    Ws, bs = last_of(sgd(X, y, *network, activations_for(weights), **options))
+    dtype = max(dtypes, key=lambda kind: np.dtype(kind).itemsize)
+    single = np.float32 in dtypes  # sgd begins in float32, if its arguments do
+    for a, expected in zip(W + b, Ws + bs, strict=True):
+        assert a.dtype == dtype and a.shape == expected.shape
+        assert np.allclose(a, expected, rtol=0, atol=1e-4 if single else 1e-12)
+    for a, kept in zip((X, *parameters), before, strict=True):
+        assert np.array_equal(a, kept)
+        assert not any(np.shares_memory(a, new) for new in W + b)
+
+
+@pytest.mark.e
+@pytest.mark.parametrize("change, message", [
+    ({"weight_matrices": None},
+     "weight_matrices and biases must be lists of one length, got NoneType and 2"),
+    ({"biases": []}, "lists of one length, got 2 and 0"),
+    ({"X_train": np.full((60, 5), np.nan)}, "X_train must be finite"),
+    ({"y_train": np.ones(59)}, r"y_train must have shape \(60,\)"),
+    ({"batch_size": 0}, "batch_size must be a whole number >= 1, got 0"),
+    ({"rng": "a"}, "rng must be a Generator"),
+    ({"step_size": 1e308}, "must be finite"),
+])  # fmt: skip
+def test_descend_refuses_what_sgd_does(change, message):
+    X, y, _, _, weights, biases, _ = data_and_network((5, 4, 1), 0)
+    arguments = {"X_train": X, "y_train": y, "weight_matrices": weights,
+                 "biases": biases} | change
+    with pytest.raises(ValueError, match=message):
+        descend(**arguments)
+
+
+@pytest.mark.e
+def test_descend_by_numpy_numbers_and_lists_is_the_same():
+    X, y, _, _, weights, biases, _ = data_and_network((5, 4, 1), 0)
+    W, b = descend(X, y, weights, biases, batch_size=7, num_epochs=2, rng=1)
+    again_W, again_b = descend(
+        X.tolist(), y.tolist(), [W.tolist() for W in weights], biases,
+        batch_size=np.uint8(7), num_epochs=np.int16(2), step_size=np.float32(0.1), rng=1
+    )  # fmt: skip
+    for a, again in zip(W + b, again_W + again_b, strict=True):
+        assert np.allclose(a, again, rtol=0, atol=1e-7)
+
+
+@pytest.mark.e
+def test_in_parallel_keeps_the_order_and_gives_products_one_thread(two_threads):
+    before = blas_threads()
+    seen = in_parallel(lambda k: (k, *blas_threads()), range(20))
+    assert seen == [(k, *[1] * len(before)) for k in range(20)]
+    assert blas_threads() == before
+    with pytest.raises(ZeroDivisionError):
+        in_parallel(lambda k: 1 / k, [1, 0, 2])
+    assert blas_threads() == before and in_parallel(abs, []) == []
 
 
 # ---- Finite differences ----------------------------------------------------------
