@@ -1,10 +1,10 @@
-"""What the network refuses, and in which words; and the dtype in which it computes.
+"""Input validation for the network, and the dtype in which it computes.
 
-NumPy is generous: an (n, 1) array beside an (n,) one becomes (n, n), and a nan runs
-through a whole training without a word. So each function of the network looks at what
-it is given, and each function here raises a ValueError that names the argument, what it
-got and what it must be. float32 stays float32; all other numbers, integers and booleans
-among them, are computed in float64.
+NumPy accepts too much: an (n, 1) array next to an (n,) one becomes (n, n), a nan runs
+through a whole training unseen, and a mask is dropped. So each function of the network
+checks its arguments here, and each function here raises a ValueError that names the
+argument, what it got and what it must be. float32 stays float32; all other numbers,
+integers and booleans among them, are computed in float64.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ Activation = Callable[[Array], tuple[Array, Array]]
 Cache = tuple[Array, Array, Array]
 Seed = np.random.Generator | int | None
 
+MAX_WEIGHTS = np.iinfo(np.intp).max // 8  # float64 numbers that can be addressed
+
 # No floating-point warnings: a result too small for a float rounds to 0, as it should;
 # one too large becomes infinite, and the next check refuses it by name. Some libraries
 # for matrix products warn of a division by zero where there is none.
@@ -33,8 +35,20 @@ def floats(
 ) -> Array:
     """Return value as an array of finite floats, float32 or float64.
 
-    It has ndim dimensions, if that is given.
+    Parameters
+    ----------
+    name
+        What error messages call it.
+    value
+        Numbers, in an array or in lists.
+    ndim
+        The number of dimensions, 1 or 2, if only that is right.
+    may_be_empty
+        Whether an array without numbers is right, too.
     """
+    rows = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        raise ValueError(f"{name} must not be a masked array: its mask would be lost")
     try:
         array = np.asarray(value)
     except ValueError:
@@ -66,10 +80,21 @@ def labels(name: str, y: ArrayLike, n: int) -> Array:
 
 
 def one_value(f_of_a: ArrayLike) -> float:
-    """Return f(a), one finite number, as a float."""
+    """Return f(a), one finite number in double precision, as a float."""
     if np.ndim(f_of_a) != 0:
         raise ValueError(f"f must return one number, got shape {np.shape(f_of_a)}")
+    if getattr(f_of_a, "dtype", None) in (np.float16, np.float32):
+        raise ValueError(
+            f"f must compute in float64, got {f_of_a.dtype}, "  # type: ignore
+            "whose rounding would hide small differences"
+        )
     return float(floats("f(a)", f_of_a))
+
+
+def function(name: str, value: object) -> None:
+    """Raise a ValueError unless value can be called."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {value!r:.60}")
 
 
 def whole_number(name: str, value: object, at_least: int) -> int:
@@ -83,9 +108,10 @@ def whole_number(name: str, value: object, at_least: int) -> int:
 def positive(name: str, value: object) -> float:
     """Return value, a positive finite number, as a float."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not 0 < float(value) < np.inf:  # type: ignore[arg-type]
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
-    return float(value)  # type: ignore[arg-type]
+    with contextlib.suppress(OverflowError):  # 10**400 is a number, too large for float
+        if real and 0 < (number := float(value)) < np.inf:  # type: ignore[arg-type]
+            return number
+    raise ValueError(f"{name} must be positive and finite, got {value!r:.60}")
 
 
 def generator(rng: Seed) -> np.random.Generator:
@@ -102,13 +128,18 @@ def generator(rng: Seed) -> np.random.Generator:
 
 def layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
     """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
-    if not isinstance(layer_dims, Sequence | Array) or len(layer_dims) < 2:
+    sized = isinstance(layer_dims, Sequence) or np.ndim(layer_dims) > 0
+    if not sized or len(layer_dims) < 2:
         raise ValueError(f"layer_dims must hold 2 or more sizes, got {layer_dims!r}")
     dims = [whole_number("each of layer_dims", d, at_least=1) for d in layer_dims]
-    return list(zip(dims[:-1], dims[1:]))
+    pairs = list(zip(dims[:-1], dims[1:]))
+    for d_in, d_out in pairs:
+        if d_in * d_out > MAX_WEIGHTS:
+            raise ValueError(f"layer_dims are too large, got {layer_dims!r:.60}")
+    return pairs
 
 
-# ---- What must fit together --------------------------------------------------------
+# ---- Arguments that must fit together ----------------------------------------------
 
 def probabilities(name: str, g: Array) -> None:
     """Raise a ValueError unless g lies between 0 and 1 and 1 / g is finite."""
@@ -133,8 +164,7 @@ def layer(
         raise ValueError(
             f"b must have shape (1, {W.shape[1]}) for W {W.shape}, got {b.shape}"
         )
-    if not callable(activation_fn):
-        raise ValueError(f"activation_fn must be a function, got {activation_fn!r}")
+    function("activation_fn", activation_fn)
     return x, W, b
 
 
@@ -162,6 +192,11 @@ def layer_lists(**lists: Sequence) -> None:
         )
 
 
+def copies(parameters: Sequence[ArrayLike]) -> list[Array]:
+    """Return the weights or biases as new arrays of floats."""
+    return [floats("a weight or bias", a).copy() for a in parameters]
+
+
 @contextlib.contextmanager
 def in_layer(k: int) -> Iterator[None]:
     """Put the number of the layer before the message of a ValueError."""
@@ -184,9 +219,12 @@ def caches(layer_caches: Sequence[Cache], n: int) -> None:
     if len(layer_caches) == 0:
         raise ValueError("layer_caches must hold a cache for each layer, got none")
     for k, cache in enumerate(layer_caches):
-        arrays = isinstance(cache, tuple) and all(isinstance(a, Array) for a in cache)
-        if not arrays or [a.ndim for a in cache] != [2, 2, 2]:
-            raise ValueError(f"layer_caches[{k}] must hold x, W and dout_ds, all 2-d")
+        # A matrix or a masked array multiplies by rules of its own.
+        plain = isinstance(cache, tuple) and all(type(a) is Array for a in cache)
+        if not plain or [(a.ndim, a.dtype.kind) for a in cache] != [(2, "f")] * 3:
+            raise ValueError(
+                f"layer_caches[{k}] must hold x, W and dout_ds, 2-d arrays of floats"
+            )
     d_in = layer_caches[0][0].shape[1]
     for k, (x, W, dout_ds) in enumerate(layer_caches):
         d_out = 1 if k == len(layer_caches) - 1 else dout_ds.shape[1]

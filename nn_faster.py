@@ -1,13 +1,14 @@
 """The same training, the same derivatives, in less time.
 
 nn_helpers is written to be read. Here two of its jobs are done again, from the same
-arguments and with the same results; the tests hold each to the plain one.
+arguments and with the same results; the tests compare each with the plain one.
 
-    train                           where all curves, or many seeds, are wanted
-    nn_finite_difference_checker    where a network has thousands of weights
+    descend                         to train without a record; in_parallel, many times
+    train                           to train with all curves
+    nn_finite_difference_checker    to check a network of thousands of weights
 
-Both rest on one remark: if the change of a layer's s = x W + b is simple, add the
-change, and do not compute s anew. They are for ReLUs that end in one sigmoid.
+The last two use one observation: if the change of a layer's s = x W + b is simple, add
+the change, and do not compute s again. All are for ReLUs that end in one sigmoid.
 """
 
 import contextlib
@@ -16,12 +17,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
 import nn_checks as check
 import nn_helpers as plain
@@ -30,12 +30,12 @@ from nn_checks import Activation, Array, Seed, quietly
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-LARGEST_TABLE = 2**25  # inner products kept; with more, S is computed in full
-CHUNK = 100  # updates that the test set follows together
-FOLLOWERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, beside the training
-ROOM = 3  # chunks that may wait for them
-IMAGES = 505  # of the test set in a block, a quarter: its S fits the processor's cache
-LARGEST_BLOCK = 2**20  # numbers in the largest array of finite differences
+MAX_PRODUCTS = 2**25  # inner products kept, 256 MiB in float64
+CHUNK = 100  # updates that are evaluated together
+TEST_BLOCK = 505  # test images in a block, a quarter: its S fits a core's cache
+WORKERS = max(1, min(2, (os.cpu_count() or 1) - 1))  # threads, next to the training
+MAX_PENDING = 3  # chunks that may wait for these threads
+MAX_BLOCK = 2**20  # numbers in the largest array of finite differences
 
 
 def _relus_and_a_sigmoid(depth: int) -> list[Activation]:
@@ -84,15 +84,15 @@ def descend(
               _relus_and_a_sigmoid(len(weight_matrices)), batch_size=batch_size,
               step_size=step_size, num_epochs=num_epochs)
     X, y = check.floats("X_train", X_train), np.asarray(y_train)
-    Ws, bs = ([check.floats("W or b", a) for a in part]
-              for part in (weight_matrices, biases))
+    Ws, bs = check.copies(weight_matrices), check.copies(biases)
     dtype = np.result_type(X, *Ws, *bs)
     (W, *later), bs = ([a.astype(dtype) for a in part] for part in (Ws, bs))
     X, inked = _without_blank_pixels(X.astype(dtype, copy=False))
     Ws = [W[inked], *later]
     rng = check.generator(rng)
-    for batch in plain.mini_batches(len(X), batch_size, num_epochs, rng):
-        Ws, bs, *_ = _update(X, y, Ws, bs, batch, float(step_size))
+    with _one_blas_thread():
+        for batch in plain.mini_batches(len(X), batch_size, num_epochs, rng):
+            Ws, bs, *_ = _update(X, y, Ws, bs, batch, float(step_size))
     W[inked] = Ws[0]
     return [W, *Ws[1:]], bs
 
@@ -107,7 +107,7 @@ def in_parallel(
     is raised, and what has not begun by then is left out.
     """
     threads = min(8, os.cpu_count() or 1)
-    with _one_thread_each(True), ThreadPoolExecutor(threads) as pool:
+    with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, arguments))
 
 
@@ -121,23 +121,19 @@ def _without_blank_pixels(X: Array) -> tuple[Array, Array]:
 #
 # The test set's passes, over 2,019 images after each of 605 updates, take ten times the
 # multiplications of the training itself. Nearly all of a pass is the first layer's
-# S = X_test W + b, and S need not be computed anew. With x for the n rows of the
+# S = X_test W + b, and S need not be computed again. With x for the n rows of the
 # mini-batch, delta = dJ/ds and a row 1^T of n ones, an update takes
 #
 #     step x^T delta  from W,     step 1^T delta  from b,     and therefore
 #     step (X_test x^T + 1) delta  from S,
 #
 # where + 1, to each inner product, is the bias's part. The first layer's inputs never
-# change, so that X_test x^T can be had in advance, for the whole training set. Once in
-# a hundred updates S is computed in full; each of the others costs n / d of that. Where
-# these products do not pay, as with very large batches, S is always computed in full.
+# change, so X_test x^T can be computed in advance, for the whole training set. Once in
+# a hundred updates S is computed in full; each of the others costs n / d of that.
 #
-# Nor need training wait for the test set. One thread trains and hands on each update's
-# mini-batch, step delta and later layers. The others bring S up to date, one block of
-# test images at a time, and when training is over all of them do.
-#
-# A pixel without ink in any training image never moves its weights, and is left out of
-# what is repeated: of 784, 623 remain.
+# Nor need training wait for the test set. One thread trains, and passes on a chunk of
+# updates at a time; others evaluate the chunk, one block of test images at a time. When
+# training is over, all of them evaluate.
 
 
 def train(
@@ -157,106 +153,124 @@ def train(
 ) -> tuple[list[Array], list[Array], dict[str, Array]]:
     """Train as nn_helpers.train does: with its arguments, its results and its errors.
 
+    Notes
+    -----
     Only roundings differ: in float64 the history is the same to a relative 1e-9. An
     interrupt loses the last timesteps, a few hundred at most, weights and record alike.
-    If the activations are not ReLUs and then one sigmoid, or if images, weights and
-    biases differ in dtype, nn_helpers.train itself runs.
+    nn_helpers.train itself runs if the activations are not ReLUs and then one sigmoid,
+    if images, weights and biases differ in dtype, or if inner products would not save
+    arithmetic, as with very large batches.
     """
-    # Refuses what does not fit.
-    plain.sgd(X_train, y_train, weight_matrices, biases, activations,
-              batch_size=batch_size, step_size=step_size, num_epochs=num_epochs)
+    options: dict[str, Any] = {
+        "batch_size": batch_size, "step_size": step_size, "num_epochs": num_epochs
+    }
+    plain.sgd(X_train, y_train, weight_matrices, biases, activations, **options)
     X, y = check.floats("X_train", X_train), np.asarray(y_train)
     test_set = check.test_set(X_test, y_test, X)
-    W, *later = (check.floats("W", W).copy() for W in weight_matrices)
-    bs = [check.floats("b", b).copy() for b in biases]
-    batch_size, T = int(batch_size), int(num_epochs) * -(-len(X) // int(batch_size))
-    dtypes = {a.dtype for a in (X, test_set[0], W, *later, *bs)}
-    if len(dtypes) > 1 or list(activations) != _relus_and_a_sigmoid(len(activations)):
+    (W, *later), bs = check.copies(weight_matrices), check.copies(biases)
+    m, N, n = len(test_set[0]), len(X), min(int(batch_size), len(X))
+    T = int(num_epochs) * -(-N // n)
+    if (
+        list(activations) != _relus_and_a_sigmoid(len(activations))
+        or len({a.dtype for a in (X, test_set[0], W, *later, *bs)}) > 1
+        or not _gram_is_cheaper(m, N, n, T, *W.shape)
+    ):
         return plain.train(X_train, y_train, X_test, y_test, weight_matrices, biases,
-                           activations, batch_size=batch_size, step_size=step_size,
-                           num_epochs=num_epochs, rng=rng, progress=progress)
+                           activations, **options, rng=rng, progress=progress)
     X, inked = _without_blank_pixels(X)
-    pays = _products_pay(X, test_set[0], W, min(batch_size, len(X)), T)
-    blocks = _blocks(X, test_set, W, inked, pays)
-    batches = plain.mini_batches(len(X), batch_size, num_epochs, check.generator(rng))
-    done = [W[inked], *later], bs, 0
-    chunks = _chunks(X, y, *done[:2], batches, float(step_size), blocks, pays)
-    rows: list[Array] = []
-    hidden = not progress or "TQDM_DISABLE" in os.environ
-    try:
-        with tqdm(total=T, leave=False, disable=hidden) as bar:
-            for Ws, bs, more in chunks:
-                rows.extend(more)
-                done = Ws, bs, len(rows)  # at once: network and record belong together
-                bar.update(len(more))
-    except KeyboardInterrupt:
-        pass
-    (W[inked], *later), bs, timesteps = done
-    return [W, *later], bs, plain.as_history(rows[:timesteps])
+    start = [W[inked], *later], bs
+    batches = plain.mini_batches(N, n, int(num_epochs), check.generator(rng))
+    chunks = _train_in_chunks(X, y, *start, batches, float(step_size))
+    with _one_blas_thread():
+        if m:
+            records = _evaluate(chunks, _test_blocks(X, *test_set, W, inked))
+        else:
+            records = ((*chunk.network, chunk.rows) for chunk in chunks)
+        Ws, bs, history = plain.keep_record(records, *start, T, progress)
+    W[inked] = Ws[0]
+    return [W, *Ws[1:]], bs, history
 
 
-def _products_pay(X: Array, X_test: Array, W: Array, n: int, T: int) -> bool:
-    """Return whether all products, and T times n of them, cost less than T passes."""
-    (N, d), h = X.shape, W.shape[1]
-    return N * d + T * n * h <= T * d * h and len(X_test) * N <= LARGEST_TABLE
+def _gram_is_cheaper(m: int, N: int, n: int, T: int, d: int, h: int) -> bool:
+    """Say whether to compute all inner products of m test and N training images.
+
+    For each test image that costs N d multiplications and then T times n h, for T
+    batches of n; without them, T passes cost d h each.
+    """
+    return N * d + T * n * h <= T * d * h and m * N <= MAX_PRODUCTS
 
 
-class _Block(NamedTuple):  # of test images, as columns: what is used lies in rows
+class _TestBlock(NamedTuple):  # images as columns, so that what is used lies in rows
     images: Array  # (inked pixels, B)
     unchanged: Array  # (h, B), what the other pixels add to the first layer's s
     labels: Array  # (B,)
-    products: Array  # (N, B), with all training images, where they pay
+    products: Array  # (N, B), with all training images
 
 
-@quietly()
-def _blocks(
-    X: Array, test_set: tuple[Array, Array], W: Array, inked: Array, pays: bool
-) -> list[_Block]:
-    """Return the test set in blocks; inked (d,) says which pixels X has as columns."""
-    blocks = []
-    for start in range(0, len(test_set[0]), IMAGES):
-        images, labels = (a[start:start + IMAGES].T for a in test_set)
-        unchanged, images = W[~inked].T @ images[~inked], images[inked]
-        products = X @ images if pays else images[:0]
-        blocks.append(_Block(images, unchanged, labels, products))
-    return blocks
+class _Step(NamedTuple):  # what an update leaves for the evaluation
+    batch: Array  # (n,) rows of the training set
+    change: Array  # (h, n + 1), of S, for a 1 and for each product with the batch
+    Ws: list[Array]  # the later layers after the update
+    bs: list[Array]
 
 
-def _chunks(
+class _Chunk(NamedTuple):  # of consecutive updates
+    W: Array  # the first layer after the first update
+    b: Array
+    steps: list[_Step]
+    network: tuple[list[Array], list[Array]]  # after the last update
+    rows: Array  # (K, 2), loss and accuracy of each mini-batch
+
+
+def _train_in_chunks(
     X: Array, y: Array, Ws: list[Array], bs: list[Array], batches: Iterator[Array],
-    step_size: float, blocks: list[_Block], pays: bool,
-) -> Iterator[tuple[list[Array], list[Array], Array]]:
-    """Yield (weight_matrices, biases, rows), the rows of history, chunk after chunk."""
-    def next_chunk():
-        Ws, bs, rows, jobs = waiting.popleft()
-        # From the last call on: one that no thread has begun is made here.
-        parts = [j.result() if j and not j.cancel() else _follow(*c) for c, j in jobs]
-        return Ws, bs, np.hstack([rows, sum(parts) / m]) if parts else rows
+    step_size: float,
+) -> Iterator[_Chunk]:
+    """Train, and yield CHUNK updates at a time."""
+    while chunk := list(itertools.islice(batches, CHUNK)):
+        steps: list[_Step] = []
+        rows = []
+        for batch in chunk:
+            Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
+            if not steps:
+                W, b = Ws[0], bs[0]
+            change = np.vstack([step_delta.sum(axis=0), step_delta]).T
+            steps.append(_Step(batch, change, Ws[1:], bs[1:]))
+            rows.append(_loss_and_hits(g, y[batch], 1)[0] / len(batch))
+        yield _Chunk(W, b, steps, (Ws, bs), np.array(rows))
 
-    waiting: deque = deque()
-    m = sum(len(block.labels) for block in blocks)
-    pool = ThreadPoolExecutor(FOLLOWERS)
-    with _one_thread_each(pays):
-        try:
-            while chunk := list(itertools.islice(batches, CHUNK if pays else 1)):
-                rows, steps = [], []
-                for k, batch in enumerate(chunk):
-                    Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
-                    rows.append(_sums(g, y[batch], 1)[0] / len(batch))
-                    if k > 0:
-                        change = np.vstack([step_delta.sum(axis=0), step_delta]).T
-                    else:  # S will be computed in full
-                        W, b, change = Ws[0], bs[0], None
-                    steps.append((batch, change, Ws[1:], bs[1:]))
-                calls = [(block, W, b, steps) for block in blocks]
-                jobs = [(c, pool.submit(_follow, *c) if pays else None) for c in calls]
-                waiting.append((Ws, bs, rows, jobs[::-1]))
-                if len(waiting) > ROOM or not blocks:
-                    yield next_chunk()
-            while waiting:
-                yield next_chunk()
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+def _evaluate(
+    chunks: Iterator[_Chunk], blocks: list[_TestBlock]
+) -> Iterator[tuple[list[Array], list[Array], Array]]:
+    """Yield (weight_matrices, biases, rows of history) for each chunk.
+
+    Threads evaluate the chunks, up to MAX_PENDING of them behind the training.
+    """
+    pending: deque = deque()
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for chunk in chunks:
+            futures = [pool.submit(_evaluate_block, block, chunk) for block in blocks]
+            pending.append((chunk, futures))
+            if len(pending) > MAX_PENDING:
+                yield _record(blocks, *pending.popleft())
+        while pending:
+            yield _record(blocks, *pending.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _record(
+    blocks: list[_TestBlock], chunk: _Chunk, futures: list[Future]
+) -> tuple[list[Array], list[Array], Array]:
+    """Return what _evaluate yields for a chunk; do here what no thread has begun."""
+    parts = [
+        _evaluate_block(block, chunk) if future.cancel() else future.result()
+        for block, future in zip(blocks[::-1], futures[::-1])  # threads begin in front
+    ]
+    test_rows = sum(parts) / sum(len(block.labels) for block in blocks)
+    return *chunk.network, np.hstack([chunk.rows, test_rows])
 
 
 @quietly()
@@ -288,38 +302,49 @@ def _update(
 
 
 @quietly()
-def _follow(block: _Block, W: Array, b: Array, steps: list[tuple]) -> Array:
-    """Return the sums of losses and of right answers after each of K steps, (K, 2).
+def _test_blocks(
+    X: Array, X_test: Array, y_test: Array, W: Array, inked: Array
+) -> list[_TestBlock]:
+    """Return the test set in blocks; inked (d,) says which pixels X has as columns."""
+    blocks = []
+    for start in range(0, len(X_test), TEST_BLOCK):
+        images = X_test[start:start + TEST_BLOCK].T
+        unchanged, images = W[~inked].T @ images[~inked], images[inked]
+        labels = y_test[start:start + TEST_BLOCK]
+        blocks.append(_TestBlock(images, unchanged, labels, X @ images))
+    return blocks
 
-    W and b are the first layer after the first step. A step is a batch, the change of S
-    for a 1 and for each product with its images, (h, n + 1), and the later Ws and bs.
+
+@quietly()
+def _evaluate_block(block: _TestBlock, chunk: _Chunk) -> Array:
+    """Return the sums of losses and of right answers after each of K updates, (K, 2).
     """
-    B, dtype = len(block.labels), W.dtype
-    n = max((len(batch) for batch, *_ in steps[1:]), default=0)
-    rows = np.ones((n + 1, B), dtype)  # the first for the bias, then products
+    B, dtype = len(block.labels), chunk.W.dtype
+    n = max(len(step.batch) for step in chunk.steps)
+    factors = np.ones((n + 1, B), dtype)  # a row for the bias, then products
     # The maximum with an array of zeros takes NumPy half the time of that with 0.
     moved, zeros = np.empty_like(block.unchanged), np.zeros_like(block.unchanged)
-    logits = np.empty((len(steps), B), dtype)
-    S = W.T @ block.images
-    S += block.unchanged + b.T
-    for k, (batch, change, Ws, bs) in enumerate(steps):
+    logits = np.empty((len(chunk.steps), B), dtype)
+    S = chunk.W.T @ block.images
+    S += block.unchanged + chunk.b.T
+    for k, step in enumerate(chunk.steps):
         if k > 0:
-            used = rows[:len(batch) + 1]
+            used = factors[:len(step.batch) + 1]
             # Without clip, which has nothing to clip here, take makes a copy first.
-            np.take(block.products, batch, axis=0, out=used[1:], mode="clip")
-            S -= np.matmul(change, used, out=moved)
+            np.take(block.products, step.batch, axis=0, out=used[1:], mode="clip")
+            S -= np.matmul(step.change, used, out=moved)
         s = S
-        for layer, (W, b) in enumerate(zip(Ws, bs), 1):
+        for layer, (W, b) in enumerate(zip(step.Ws, step.bs), 1):
             a = np.maximum(s, zeros, out=moved) if s is S else np.maximum(s, 0)
             s = W.T @ a + b.T
             check.floats(f"layer {layer}: s", s)
         logits[k] = s[0]
     check.floats("layer 0: s", S)  # once infinite, it stays so
     g, _ = plain.sigmoid_activation(logits)
-    return _sums(g.ravel(), np.tile(block.labels, len(steps)), len(steps))
+    return _loss_and_hits(g.ravel(), np.tile(block.labels, len(logits)), len(logits))
 
 
-def _sums(g: Array, y: Array, K: int) -> Array:
+def _loss_and_hits(g: Array, y: Array, K: int) -> Array:
     """Return the sums of loss and of right answers (K, 2) over K equal parts of g."""
     loss, _ = plain.logistic_loss(g, y)
     right = (g > 0.5) == (y > 0.5)
@@ -330,9 +355,9 @@ _limiting = threading.Lock()
 
 
 @contextlib.contextmanager
-def _one_thread_each(wanted: bool) -> Iterator[None]:
-    """Give matrix products one thread each; of runs at once, the first one does it."""
-    first = wanted and _limiting.acquire(blocking=False)
+def _one_blas_thread() -> Iterator[None]:
+    """Give matrix products one thread each; of trainings at once, the first does so."""
+    first = _limiting.acquire(blocking=False)
     try:
         with threadpool_limits(1, "blas") if first else contextlib.nullcontext():
             yield
@@ -363,22 +388,22 @@ def nn_finite_difference_checker(
 
     That function itself runs if the activations are not ReLUs and then one sigmoid.
     """
+    # Input validation, before the first difference.
+    g, _ = plain.forward_pass(X_batch, weight_matrices, biases, activations)
+    plain.logistic_loss(g, y_batch)
     if list(activations) != _relus_and_a_sigmoid(len(activations)):
         return plain.nn_finite_difference_checker(
             X_batch, y_batch, weight_matrices, biases, activations, epsilon
         )
-    # What does not fit together is refused here, before the first difference.
-    g, _ = plain.forward_pass(X_batch, weight_matrices, biases, activations)
-    plain.logistic_loss(g, y_batch)
     y, epsilon = np.asarray(y_batch), check.positive("epsilon", epsilon)
     Ws, bs = ([np.array(a, float) for a in part] for part in (weight_matrices, biases))
     inputs = [x for x, *_ in plain.forward_pass(X_batch, Ws, bs, activations)[1]]
-    sums = [x @ W + b for x, W, b in zip(inputs, Ws, bs)]
+    pre_activations = [x @ W + b for x, W, b in zip(inputs, Ws, bs)]
     grad_Ws, grad_bs = [np.empty_like(W) for W in Ws], [np.empty_like(b) for b in bs]
     for k, (W, b) in enumerate(zip(Ws, bs)):
         x = np.hstack([inputs[k], np.ones((len(y), 1))])  # a bias is a weight of 1
         width = Ws[k + 1].shape[1] if k + 1 < len(Ws) else 1
-        size = max(1, LARGEST_BLOCK // (len(y) * width))
+        size = max(1, MAX_BLOCK // (len(y) * width))
         parts = [slice(i, i + size) for i in range(0, len(W) + 1, size)]
         for q in range(W.shape[1]):
             a = np.append(W[:, q], b[0, q])
@@ -386,8 +411,10 @@ def nn_finite_difference_checker(
             if (ahead == behind).any():
                 raise ValueError(f"epsilon = {epsilon} is too small to move all")
             f_ahead, f_behind = (
-                np.hstack([_losses_moved(k, q, moves[:, p], sums, y, Ws, bs)
-                           for p in parts])
+                np.hstack([
+                    _losses_moved(k, q, moves[:, p], pre_activations, y, Ws, bs)
+                    for p in parts
+                ])
                 for moves in (x * (ahead - a), x * (behind - a))
             )
             gradient = (f_ahead - f_behind) / (ahead - behind)
@@ -396,7 +423,7 @@ def nn_finite_difference_checker(
 
 
 def _losses_moved(
-    k: int, q: int, moves: Array, sums: list[Array], y: Array,
+    k: int, q: int, moves: Array, pre_activations: list[Array], y: Array,
     Ws: list[Array], bs: list[Array],
 ) -> Array:
     """Return the average loss (B,) for each way in which neuron q of layer k may move.
@@ -404,11 +431,12 @@ def _losses_moved(
     moves (n, B) is what is added to column q of layer k's s, in each of B ways.
     """
     n, B = moves.shape
-    before = sums[k][:, q, np.newaxis]
+    before = pre_activations[k][:, q, np.newaxis]
     s = before + moves
     if k + 1 < len(Ws):
         change = np.maximum(s, 0) - np.maximum(before, 0)
-        s = sums[k + 1][:, np.newaxis] + change[..., np.newaxis] * Ws[k + 1][q]
+        later = pre_activations[k + 1][:, np.newaxis]
+        s = later + change[..., np.newaxis] * Ws[k + 1][q]
         for W, b in zip(Ws[k + 2:], bs[k + 2:]):
             s = np.maximum(s, 0) @ W + b
     g, _ = plain.sigmoid_activation(s.reshape(n * B))

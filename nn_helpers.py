@@ -21,7 +21,7 @@ The checks and their messages are nn_checks', and the images come from nn_data.
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -55,6 +55,7 @@ def finite_difference_gradient(
     Raises ValueError if a is empty or not finite, if f gives anything but one finite
     number, or if epsilon is not positive or too small to change an entry of a.
     """
+    check.function("f", f)
     a = check.floats("a", a).astype(np.float64)
     epsilon = check.positive("epsilon", epsilon)
     gradient, moved = np.empty_like(a), a.copy()
@@ -323,11 +324,7 @@ def sgd(
             bs = _descend(bs, grad_bs, step_size)
             yield Ws, bs, float(loss.mean(dtype=float)), accuracy(g, y_batch)
 
-    return updates(_copies(weight_matrices), _copies(biases))
-
-
-def _copies(parameters: Sequence[Array]) -> list[Array]:
-    return [check.floats("a weight or bias", a).copy() for a in parameters]
+    return updates(check.copies(weight_matrices), check.copies(biases))
 
 
 @quietly()
@@ -374,27 +371,43 @@ def train(
                   batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,
                   rng=rng)
     X_test, y_test = check.test_set(X_test, y_test, np.asarray(X_train))
-    T = int(num_epochs) * -(-len(X_train) // int(batch_size))
-    hidden = not progress or "TQDM_DISABLE" in os.environ
-    rows = []
-    done = _copies(weight_matrices), _copies(biases), 0
-    try:
-        for Ws, bs, *row in tqdm(updates, total=T, leave=False, disable=hidden):
+
+    def timesteps():
+        for Ws, bs, *row in updates:
             if len(X_test):
                 g, _ = forward_pass(X_test, Ws, bs, activations)
                 loss, _ = logistic_loss(g, y_test)
                 row += [float(loss.mean(dtype=float)), accuracy(g, y_test)]
-            rows.append(row)
-            done = Ws, bs, len(rows)  # at once: network and record belong together
+            yield Ws, bs, [row]
+
+    T = int(num_epochs) * -(-len(X_train) // int(batch_size))
+    start = check.copies(weight_matrices), check.copies(biases)
+    return keep_record(timesteps(), *start, T, progress)
+
+
+def keep_record(
+    chunks: Iterable[tuple[list[Array], list[Array], Sequence | Array]],
+    Ws: list[Array],
+    bs: list[Array],
+    T: int,
+    progress: bool,
+) -> tuple[list[Array], list[Array], dict[str, Array]]:
+    """Return the last Ws and bs of chunks (Ws, bs, rows of history), and the history.
+
+    The bar counts T rows. After an interrupt, network and record belong together.
+    """
+    rows: list[Sequence | Array] = []
+    done = Ws, bs, 0
+    hidden = not progress or "TQDM_DISABLE" in os.environ
+    try:
+        with tqdm(total=T, leave=False, disable=hidden) as bar:
+            for Ws, bs, more in chunks:
+                rows.extend(more)
+                done = Ws, bs, len(rows)  # in one assignment, which no Ctrl-C divides
+                bar.update(len(more))
     except KeyboardInterrupt:
         pass
     Ws, bs, timesteps = done
-    return Ws, bs, as_history(rows[:timesteps])
-
-
-def as_history(rows: Sequence[Sequence[float] | Array]) -> dict[str, Array]:
-    """Return the columns (T,) of T rows by name; those that are missing are empty."""
     names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
-    history = {name: np.array([]) for name in names}
-    history.update(zip(names, np.array(rows).T))
-    return history
+    columns = np.array(rows[:timesteps]).T
+    return Ws, bs, {name: np.array([]) for name in names} | dict(zip(names, columns))

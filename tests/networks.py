@@ -1,13 +1,14 @@
-"""Networks for the tests, the toy one and random ones off the corners, and a pool."""
+"""Networks for the tests: the toy one, random ones away from the ReLUs' corners."""
 
 import pickle
-from concurrent.futures import Future
 
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
 from nn_helpers import PROJECT, relu_activation, sigmoid_activation
+
+CURVES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def load_toy():
@@ -23,10 +24,27 @@ def activations_for(weight_matrices):
 
 def random_network(rng, layer_dims, n):
     """Return X, y, weights and biases of ordinary size, labels 0 and 1 mixed."""
+    rng = np.random.default_rng(rng)
     pairs = list(zip(layer_dims[:-1], layer_dims[1:]))
     weights = [rng.normal(0, 1 / np.sqrt(p), (p, q)) for p, q in pairs]
     biases = [rng.normal(0, 0.5, (1, q)) for _, q in pairs]
     return rng.normal(size=(n, layer_dims[0])), rng.integers(0, 2, n), weights, biases
+
+
+def training_set(seed=0, layer_dims=(6, 5, 1), N=23, m=7):
+    """Return what train takes: N training and m test examples, and a network."""
+    X, y, weights, biases = random_network(seed, layer_dims, N + m)
+    return X[:N], y[:N], X[N:], y[N:], weights, biases, activations_for(weights)
+
+
+def in_dtype(dtype, *arguments):
+    """Return floats and lists of them in this dtype, and the rest as it is."""
+    def cast(a):
+        if isinstance(a, list):
+            return [cast(part) for part in a]
+        return a.astype(dtype) if getattr(a, "dtype", None) == np.float64 else a
+
+    return [cast(a) for a in arguments]
 
 
 def nearest_corner(X, weights, biases):
@@ -39,17 +57,13 @@ def nearest_corner(X, weights, biases):
 
 
 @st.composite
-def smooth_networks(draw, max_depth=4, max_width=6, max_n=6):
-    """Draw X, y, weights, biases whose loss is smooth for 1e-3 around."""
-    depth = draw(st.integers(1, max_depth))
-    layer_dims = draw(
-        st.lists(st.integers(1, max_width), min_size=depth, max_size=depth)
-    )
+def networks(draw, max_depth=4, max_width=6, max_n=6, smooth=False):
+    """Draw X, y, weights, biases; smooth: with a loss that is so for 1e-3 around."""
+    dims = draw(st.lists(st.integers(1, max_width), min_size=1, max_size=max_depth))
     n, seed = draw(st.integers(1, max_n)), draw(st.integers(0, 2**32 - 1))
-    network = random_network(np.random.default_rng(seed), [*layer_dims, 1], n)
-    X, _, weights, biases = network
-    assume(nearest_corner(X, weights, biases) > 1e-3)
-    return network
+    X, y, weights, biases = random_network(seed, [*dims, 1], n)
+    assume(not smooth or nearest_corner(X, weights, biases) > 1e-3)
+    return X, y, weights, biases
 
 
 def relative_error(a, b):
@@ -57,23 +71,3 @@ def relative_error(a, b):
     a, b = (np.concatenate([np.ravel(x) for x in arrays]) for arrays in (a, b))
     size = np.linalg.norm(a) + np.linalg.norm(b)
     return np.linalg.norm(a - b) / size if size else 0.0
-
-
-class IdlePool:
-    """In the place of a pool of threads: notes what it is asked for, begins nothing.
-
-    The caller then does it all, in the same order each time.
-    """
-
-    submitted = 0
-
-    def __call__(self, workers):
-        self.workers = workers
-        return self
-
-    def submit(self, function, *arguments):
-        self.submitted += 1
-        return Future()
-
-    def shutdown(self, **options):
-        self.options = options

@@ -1,4 +1,7 @@
-"""(a) The referee, and that it sees what is wrong."""
+"""(a) The numerical gradient check, and that it finds planted mistakes.
+
+What it refuses is in test_checks; the faster one is in test_faster.
+"""
 
 import numpy as np
 import pytest
@@ -7,11 +10,12 @@ from hypothesis import strategies as st
 
 from networks import (
     activations_for,
+    in_dtype,
     load_toy,
     nearest_corner,
+    networks,
     random_network,
     relative_error,
-    smooth_networks,
 )
 from nn_helpers import (
     backward_pass,
@@ -24,6 +28,7 @@ from nn_helpers import (
 )
 
 pytestmark = pytest.mark.a
+ACTIVATIONS = [relu_activation, sigmoid_activation]
 
 
 @given(
@@ -56,8 +61,6 @@ def test_error_falls_with_the_square_of_epsilon():
 def test_the_step_that_was_taken_counts_beside_a_large_number():
     gradient = finite_difference_gradient(lambda a: float(2 * a), 1e10, 1e-5)
     assert gradient == 2
-    with pytest.raises(ValueError, match="epsilon = 1e-05 is too small to move a"):
-        finite_difference_gradient(lambda a: float(a.sum()), np.array([1.0, 1e30]))
 
 
 @pytest.mark.parametrize("integer", [3, np.int64(3), np.array([3, 4])])
@@ -100,37 +103,10 @@ def test_f_sees_one_entry_moved_at_a_time():
     assert np.array_equal(seen, [[1.5, 5], [0.5, 5], [1, 5.5], [1, 4.5]])
 
 
-def test_a_gradient_beyond_all_floats_is_refused():
-    with np.errstate(all="raise"), pytest.raises(ValueError, match="the gradient must"):
-        finite_difference_gradient(
-            lambda a: 1.7e308 if a > 0 else -1.7e308, 0.0, epsilon=1.0
-        )
-
-
-@pytest.mark.parametrize("epsilon", [0, -1e-5, np.nan, np.inf])
-def test_bad_epsilon(epsilon):
-    with pytest.raises(ValueError, match="epsilon must be positive and finite"):
-        finite_difference_gradient(lambda a: 0.0, np.ones(2), epsilon)
-
-
-@pytest.mark.parametrize(
-    "f, message",
-    [
-        (lambda a: a, r"f must return one number, got shape \(2,\)"),
-        (lambda a: np.nan, r"f\(a\) must be finite"),
-    ],
-)
-def test_bad_f(f, message):
-    with pytest.raises(ValueError, match=message):
-        finite_difference_gradient(f, np.ones(2))
-
-
 def test_toy_network_at_two_digits():
     """What the handout prints, worked out by this formula in plain Python."""
     X, y, weights, biases = load_toy()
-    grad_Ws, grad_bs = nn_finite_difference_checker(
-        X, y, weights, biases, [relu_activation, sigmoid_activation]
-    )
+    grad_Ws, grad_bs = nn_finite_difference_checker(X, y, weights, biases, ACTIVATIONS)
     with np.printoptions(precision=2):
         printed = [str(gradient) for gradient in grad_Ws + grad_bs]
     assert printed == [
@@ -148,12 +124,9 @@ def test_toy_network_is_smooth_within_reach():
 
 
 def test_the_checker_works_in_double_precision_whatever_it_is_given():
-    rng = np.random.default_rng(0)
-    X, y, weights, biases = random_network(rng, (4, 3, 1), 2)
-    X = X.astype(np.float32)
-    low = [[a.astype(np.float32) for a in part] for part in (weights, biases)]
-    high = [[a.astype(np.float64) for a in part] for part in low]
-    activations = activations_for(weights)
+    X, y, *low = in_dtype("f4", *random_network(0, (4, 3, 1), 2))
+    high = [[a.astype(float) for a in part] for part in low]
+    activations = activations_for(low[0])
     in_low, _ = nn_finite_difference_checker(X, y, *low, activations)
     in_high, _ = nn_finite_difference_checker(X, y, *high, activations)
     for a, b in zip(in_low, in_high, strict=True):
@@ -174,12 +147,10 @@ def test_checker_knows_nothing_of_derivatives(monkeypatch):
     X, y, weights, biases = load_toy()
     blind = [
         lambda s, fn=fn: (fn(s)[0], np.full_like(s, 7.0))
-        for fn in (relu_activation, sigmoid_activation)
+        for fn in ACTIVATIONS
     ]
     with_nan = nn_finite_difference_checker(X, y, weights, biases, blind)
-    plain = nn_finite_difference_checker(
-        X, y, weights, biases, [relu_activation, sigmoid_activation]
-    )
+    plain = nn_finite_difference_checker(X, y, weights, biases, ACTIVATIONS)
     for a, b in zip(with_nan[0] + with_nan[1], plain[0] + plain[1]):
         assert np.array_equal(a, b)
 
@@ -212,21 +183,16 @@ def loss_with_labels_shifted(g, y):
     return logistic_loss(g, y)[0], logistic_loss(g, np.roll(y, 1))[1]
 
 
-@pytest.mark.parametrize(
-    "relu, sigmoid, loss",
-    [
-        (relu_all_pass, sigmoid_activation, logistic_loss),
-        (relu_wrong_sign, sigmoid_activation, logistic_loss),
-        (relu_mask_inverted, sigmoid_activation, logistic_loss),
-        (relu_activation, sigmoid_without_derivative, logistic_loss),
-        (relu_activation, sigmoid_activation, loss_only_for_ones),
-        (relu_activation, sigmoid_activation, loss_summed),
-        (relu_activation, sigmoid_activation, loss_with_labels_shifted),
-        (relu_activation, sigmoid_activation, logistic_loss),
-    ],
-)
-def test_a_planted_mistake_is_caught(relu, sigmoid, loss):
-    X, _, weights, biases = random_network(np.random.default_rng(5), [6, 5, 4, 1], 6)
+@pytest.mark.parametrize("planted", [
+    {"relu": relu_all_pass}, {"relu": relu_wrong_sign}, {"relu": relu_mask_inverted},
+    {"sigmoid": sigmoid_without_derivative}, {"loss": loss_only_for_ones},
+    {"loss": loss_summed}, {"loss": loss_with_labels_shifted}, {},
+])  # fmt: skip
+def test_a_planted_mistake_is_found(planted):
+    right = {"relu": relu_activation, "sigmoid": sigmoid_activation,
+             "loss": logistic_loss}
+    relu, sigmoid, loss = (right | planted).values()
+    X, _, weights, biases = random_network(5, [6, 5, 4, 1], 6)
     y = np.array([0, 0, 1, 0, 1, 1])
     assert nearest_corner(X, weights, biases) > 1e-3
     g, caches = forward_pass(X, weights, biases, [relu, relu, sigmoid])
@@ -235,16 +201,11 @@ def test_a_planted_mistake_is_caught(relu, sigmoid, loss):
         X, y, weights, biases, activations_for(weights)
     )
     error = relative_error(grad_Ws + grad_bs, right_Ws + right_bs)
-    planted = (relu, sigmoid, loss) != (
-        relu_activation,
-        sigmoid_activation,
-        logistic_loss,
-    )
     assert error > 0.05 if planted else error < 1e-8
 
 
 @settings(deadline=None, max_examples=40)
-@given(smooth_networks())
+@given(networks(smooth=True))
 def test_checker_agrees_with_backpropagation(network):
     X, y, weights, biases = network
     activations = activations_for(weights)

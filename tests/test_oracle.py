@@ -23,7 +23,7 @@ def drawn_network(rng):
     """Return X, y, weights and biases, float64 that a float32 holds exactly."""
     layer_dims = [*rng.integers(1, 65, rng.integers(1, 6)), 1]
     n, corner = rng.integers(1, 65), 0
-    while corner < 1e-5:  # so that float32 sees each ReLU's input with its own sign
+    while corner < 1e-5:  # so that in float32 each ReLU's input keeps its sign
         X, y, weights, biases = random_network(rng, layer_dims, n)
         X, *parameters = (np.float64(np.float32(a)) for a in (X, *weights, *biases))
         weights, biases = parameters[:len(weights)], parameters[len(weights):]
@@ -115,7 +115,7 @@ def test_gradients_against_autograd(dtype):
     assert np.max(of_gradients) <= 100 * eps
     assert np.max(of_losses) <= 100 * eps
 
-    # It was said which networks these are.
+    # The networks cover all depths, sizes and widths, and outputs that are clipped.
     depths, sizes, widths, *_ = zip(*seen)
     assert set(depths) == set(range(1, 6))
     assert {1, 64} <= set(sizes) == set(range(1, 65)) == set(widths)
