@@ -5,6 +5,7 @@ two agree is in test_faster, and what they refuse in test_checks.
 """
 
 import functools
+import itertools
 import sys
 import threading
 
@@ -156,40 +157,50 @@ def test_no_epochs_give_an_empty_record_and_the_same_network(train):
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
     train, monkeypatch, with_test_set
 ):
-    """Strike at each line that runs from the first update on."""
+    """Strike at each line of code that runs from the first update on, twice."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
     monkeypatch.setattr(nn_faster, "_limiting", threading.Lock())
     X, y, *test_set, weights, biases, _ = training_set(0, DIMS)
     arguments = X, y, *(test_set if with_test_set else (None, None)), weights, biases
-    options = {"batch_size": 8, "num_epochs": 2, "rng": 0}
-    _, _, whole = train(*arguments, ACTIVATIONS, **options)
+    options = {"batch_size": 8, "num_epochs": 3, "rng": 0}
     plain = list(sgd(X, y, weights, biases, ACTIVATIONS, **options))
     files = {module.__file__ for module in (nn_checks, nn_helpers, nn_faster)}
-    strike_at, lines, updating, done, ends = 0, 0, False, 0, set()
 
-    def trace(frame, event, argument):
-        nonlocal lines, updating
-        if frame.f_code.co_filename not in files:
-            return None
-        updating = updating or frame.f_code.co_name == "mini_batches"
-        if event == "line" and updating:
-            lines += 1
-            if lines == strike_at:
-                raise KeyboardInterrupt
-        return trace
+    def run(strike_at, occurrence=0):
+        """Return what train returns, and when each line ran from the first update on.
+        """
+        times, clock, updating, before = {}, itertools.count(), False, sys.gettrace()
 
-    while True:
-        strike_at += 1 + (done > 0) * strike_at // 12  # at first, no line is left out
-        lines, updating, before = 0, False, sys.gettrace()
+        def trace(frame, event, argument):
+            nonlocal updating
+            if frame.f_code.co_filename not in files:
+                return None
+            updating = updating or frame.f_code.co_name == "mini_batches"
+            if event == "line" and updating:
+                line = frame.f_code.co_filename, frame.f_lineno
+                times.setdefault(line, []).append(next(clock))
+                if line == strike_at and len(times[line]) == occurrence:
+                    raise KeyboardInterrupt
+            return trace
+
         # A trace can strike between the body of a with and its end: restore that here.
         with np.errstate(), threadpool_limits():
             sys.settrace(trace)
             try:
-                W, b, history = train(*arguments, ACTIVATIONS, **options)
-            except KeyboardInterrupt:
-                break  # the loop is over: an interrupt is from here on like any other
+                return train(*arguments, ACTIVATIONS, **options), times
             finally:
                 sys.settrace(before)
+
+    (_, _, whole), times = run(strike_at=None)
+    rng, strikes, ends = np.random.default_rng(0), set(), set()
+    for line, when in times.items():
+        for occurrence in (1, rng.integers(len(when)) + 1):
+            strikes.add((when[occurrence - 1], line, occurrence))
+    for _, line, occurrence in sorted(strikes):
+        try:
+            (W, b, history), _ = run(line, occurrence)
+        except KeyboardInterrupt:
+            break  # the loop is over: an interrupt is from here on like any other
         done = len(history["train_loss"])
         ends.add(done)
         for name in CURVES:
@@ -197,8 +208,6 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
         plain_W, plain_b = plain[done - 1][:2] if done else (weights, biases)
         for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
             assert np.allclose(a, plain_a, rtol=1e-12, atol=1e-15)
-        if lines < strike_at:
-            break
     assert len(ends) > 3 and max(ends) == len(whole["train_loss"])
 
 
