@@ -2,9 +2,9 @@
 --   pandoc lua markup.lua < request.json > results.json
 --
 -- A number between two of the request's `mark`, which is in no text otherwise, stands for the
--- formula of that number (from 0), or in its TeX for one of its stand-ins.
+-- formula of that number (from 0), or in its TeX for one of its placeholders.
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
--- can be set, `tex`, `stand_ins` (with `typst`, and `tight` if that takes no space on either
+-- can be set, `tex`, `placeholders` (with `typst`, and `tight` if that takes no space on either
 -- side), `display`, and what stands before and after it in Typst, `opening` and `closing`.
 -- A piece has `text`, `format` (a Pandoc reader), `heading_shift` (by how many levels its headings
 -- are lowered), `keep_with_next` (whether its last paragraph stays on the page of what follows) and
@@ -43,10 +43,10 @@ local function convert_formula(formula)
   if messages[1] then return { problem = messages[1].message } end
   typst = (typst:match("^%s*%$%s*(.-)%s*%$%s*$") or "")
     :gsub('( ?)upright%("' .. key .. [["%)('*)( ?)]], function(before, number, primes, after)
-      local stand_in = formula.stand_ins[number + 1]
-      if not stand_in.tight then return before .. stand_in.typst .. primes .. after end
+      local placeholder = formula.placeholders[number + 1]
+      if not placeholder.tight then return before .. placeholder.typst .. primes .. after end
       -- After the end of its code, Typst would not see a prime.
-      return stand_in.typst .. (primes ~= "" and "^(" .. ("prime "):rep(#primes) .. ")" or "")
+      return placeholder.typst .. (primes ~= "" and "^(" .. ("prime "):rep(#primes) .. ")" or "")
     end)
   if typst:find(request.mark, 1, true) then
     return { problem = "a construct where Typst has no room for it" }

@@ -194,7 +194,7 @@ def _formula(
     closing = f"{gap}$ <{anchor}>]" if labelled else f"{gap}$]"
     return known | {
         "tex": done.tex,
-        "stand_ins": [stand_in._asdict() for stand_in in done.stand_ins],
+        "placeholders": [each._asdict() for each in done.placeholders],
         "display": formula.display,
         "opening": opening,
         "closing": closing,

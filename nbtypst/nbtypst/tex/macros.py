@@ -1,6 +1,5 @@
 """TeX as tokens, while a formula is nothing else: macros are defined and replaced."""
 
-import functools
 import re
 
 MAX_TOKENS = 20_000  # of a formula, its macros expanded
@@ -26,23 +25,15 @@ _MACROS = r"""
 \def\Bra#1{\left\langle #1\right|} \def\Ket#1{\left|#1\right\rangle}
 \def\Braket#1{\left\langle #1\right\rangle} \newcommand\bbox[2][]{#2}
 \def\strut{} \def\mathstrut{} \def\nonumber{} \def\notag{} \def\displaylines#1{#1}
-\def\mathds#1{\mathbb{#1}} \def\degree{{}^\circ} \def\nicefrac#1#2{{#1/#2}}
+\def\degree{{}^\circ} \def\nicefrac#1#2{{#1/#2}}
 \def\utilde#1{\underset{\sim}{#1}} \def\hfill{\qquad} \def\cr{\\} \def\newline{\\}
 \def\dfrac#1#2{{\displaystyle\frac{#1}{#2}}} \def\tfrac#1#2{{\textstyle\frac{#1}{#2}}}
 \def\dbinom#1#2{{\displaystyle\binom{#1}{#2}}} \def\cfrac{\dfrac}
 \def\tbinom#1#2{{\textstyle\binom{#1}{#2}}} \def\stackrel{\overset}
 \def\require#1{} \def\class#1#2{#2} \def\cssId#1#2{#2} \def\style#1#2{#2}
-\def\bold{\mathbf} \def\Bbb{\mathbb} \def\frak{\mathfrak} \def\hbox{\text}
+\def\>{\:} \def\bold{\mathbf} \def\Bbb{\mathbb} \def\frak{\mathfrak} \def\hbox{\text}
 \def\boxed#1{\framed{\displaystyle #1}} \def\fbox#1{\boxed{\text{#1}}}
 """
-
-
-@functools.cache
-def known_macros() -> dict:
-    """The macros that every formula has."""
-    macros: dict = {}
-    expand(TOKEN.findall(_MACROS), macros)
-    return macros
 
 
 def tokens_of(tex: str, macros: dict) -> list[str]:
@@ -124,3 +115,7 @@ def _argument(waiting: list[str]) -> list[str]:
             if depth <= 0:
                 return taken[1:-1] if taken[0] == "{" else taken
     raise Refused("something is missing at its end")
+
+
+KNOWN_MACROS: dict = {}  # those that every formula has
+expand(TOKEN.findall(_MACROS), KNOWN_MACROS)

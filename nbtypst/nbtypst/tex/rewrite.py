@@ -1,7 +1,7 @@
 """TeX rewritten so that Pandoc converts it to Typst rightly.
 
-What Pandoc would lose is written here in Typst itself: `\\text{...}` with a number
-stands in for it in the TeX, and markup.lua puts the Typst in the place of that. What
+What Pandoc would lose is written here in Typst itself: a `\\text{...}` with a number
+is its placeholder in the TeX, and markup.lua puts the Typst in the place of that. What
 Pandoc does not know it says, and the formula is shown as its source.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from nbtypst.literals import typst_array, typst_colour, typst_string
 from nbtypst.tex import symbols
-from nbtypst.tex.macros import Refused, known_macros, tokens_of
+from nbtypst.tex.macros import KNOWN_MACROS, Refused, tokens_of
 from nbtypst.tex.tree import (
     as_tex,
     between,
@@ -27,7 +27,7 @@ from nbtypst.tex.tree import (
 )
 
 
-class StandIn(NamedTuple):
+class Placeholder(NamedTuple):
     """The Typst for a `\\text{...}` in the rewritten TeX."""
 
     typst: str
@@ -35,10 +35,10 @@ class StandIn(NamedTuple):
 
 
 class Rewritten(NamedTuple):
-    """TeX that Pandoc converts rightly, the stand-ins in it, and its number, if any."""
+    """TeX that Pandoc converts rightly, its placeholders, and its number, if any."""
 
     tex: str
-    stand_ins: list[StandIn]
+    placeholders: list[Placeholder]
     tag: str | None
 
 
@@ -47,7 +47,7 @@ class Scope:
 
     def __init__(self) -> None:
         """Nothing is known yet but the macros that everybody has."""
-        self.macros = dict(known_macros())  # number of arguments, the first one, tokens
+        self.macros = dict(KNOWN_MACROS)  # number of arguments, the first one, tokens
         self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
         self.numbered = 0
 
@@ -61,81 +61,86 @@ class Scope:
                 self.labels.setdefault(label, (f"({number})", place))
 
 
-def rewrite(
-    tex: str, display: bool, mark: str, scope: Scope | None = None
-) -> Rewritten:
+def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> Rewritten:
     """A formula as Pandoc converts it rightly.
 
-    tex -- a formula without its dollars
-    display -- whether it has a line of its own
-    mark -- what stands before and after a stand-in's number; not to be in the `tex`
-    scope -- what the formulas before it have defined; what it defines is added
+    Parameters
+    ----------
+    tex : the formula without its dollars
+    display : whether it has a line of its own
+    mark : what is before and after a placeholder's number; not to be in the `tex`
+    scope : what the formulas before it have defined; what it defines is added
 
-    Raises Refused if the formula has something that cannot be typeset.
+    Raises
+    ------
+    Refused : if the formula has something that cannot be typeset
     """
-    scope = scope or Scope()
     writer = _Writer(mark, scope, display)
-    tokens = tokens_of(tex, scope.macros)
-    return Rewritten(
-        writer.formula(parse(tokens), display), writer.stand_ins, writer.tag
-    )
+    rewritten = writer.formula(parse(tokens_of(tex, scope.macros)), display)
+    return Rewritten(rewritten, writer.placeholders, writer.tag)
 
+
+_Handler = Callable[["_Writer", str, list], str]
+_HANDLERS: dict[str, _Handler] = {}  # the methods that write a command, by its token
+
+
+def _writes(*tokens: str) -> Callable[[_Handler], _Handler]:
+    """Mark a method that writes these tokens, and takes their arguments."""
+
+    def registered(method: _Handler) -> _Handler:
+        _HANDLERS.update(dict.fromkeys(tokens, method))
+        return method
+
+    return registered
 
 
 class _Writer:
-    """Writes a parsed formula down again, with stand-ins for what Pandoc would lose."""
+    """Writes a parsed formula down again, with placeholders where Pandoc would err."""
 
     def __init__(self, mark: str, scope: Scope, display: bool) -> None:
         self.mark, self.scope = mark, scope
-        self.stand_ins: list[StandIn] = []
+        self.placeholders: list[Placeholder] = []
         self.tag: str | None = None  # of the whole formula
         self.shown = ""  # the last tag in a line
-        self.inside = not display  # whether a tag stands in its line
+        self.tags_in_lines = not display
         self.before = ""  # the TeX of what is before a token
 
-    def stand_in(self, typst: str, tight: bool = False) -> str:
-        """TeX in the place of which this Typst is put in the end."""
-        self.stand_ins.append(StandIn(typst, tight))
-        return f"\\text{{{self.mark}{len(self.stand_ins) - 1}{self.mark}}}"
+    def typst(self, code: str, tight: bool = False) -> str:
+        """A placeholder in TeX for some Typst."""
+        self.placeholders.append(Placeholder(code, tight))
+        return f"\\text{{{self.mark}{len(self.placeholders) - 1}{self.mark}}}"
 
-    def call(
-        self, opening: str, inside: str, closing: str = ")", tight: bool = False
-    ) -> str:
-        """`inside` as an argument of a Typst function."""
+    def call(self, template: str, inside: str) -> str:
+        """`inside` as an argument of a Typst function, where its call has a …."""
+        opening, _, closing = template.rpartition("…")
+        tight = opening.startswith("#")
         inside = self.something(inside)
-        return self.stand_in(opening, tight) + inside + self.stand_in(closing, tight)
+        return self.typst(opening, tight) + inside + self.typst(closing, tight)
 
     def something(self, inside: str) -> str:
-        """`inside`, or what stands for it if it is empty, which no argument may be."""
-        return inside if inside.strip("{ }") else self.stand_in('""')
+        """`inside`, or an empty string for it: no argument of Typst's may be empty."""
+        return inside if inside.strip("{ }") else self.typst('""')
 
     # -- whole formulas: the place for several lines
 
     def formula(self, nodes: list, display: bool) -> str:
         """The TeX of a whole formula."""
-        environment = self.outermost(nodes)
-        if environment is not None:
-            return environment
+        name, following = "", list(nodes)
+        inside: list = []
+        if next_node(nodes) == "\\begin":
+            self.argument(following)
+            name, inside = self.environment(following)
+        if name and next_node(following) is None:  # one environment, nothing else
+            tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
+            self.tags_in_lines = self.tags_in_lines or len(tags) > 1
+            if name in symbols.LINES:
+                return self.lines(split(inside, "\\\\"), gaps=name != "eqnarray")
+            if name in symbols.WHOLE:
+                return self.formula(inside, True)
         lines = without_gaps(split(nodes, "\\\\"))
         if display and (len(lines) > 1 or len(split(lines[0], "&")) > 1):
             return self.lines(lines)
         return self.row(nodes if lines[1:] else lines[0])
-
-    def outermost(self, nodes: list) -> str | None:
-        """The formula, if it is one environment of lines and nothing else."""
-        nodes = list(nodes)
-        if next_node(nodes) != "\\begin":
-            return None
-        self.argument(nodes)
-        name, inside = self.environment(nodes)
-        if next_node(nodes) is not None:
-            return None
-        tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
-        self.inside = self.inside or len(tags) > 1
-        if name in symbols.LINES:
-            return self.lines(split(inside, "\\\\"), gaps=name != "eqnarray")
-        whole = ("equation", "subequations", "displaymath", "math")
-        return self.formula(inside, True) if name in whole else None
 
     def lines(self, lines: list[list], *, gaps: bool = True) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
@@ -148,7 +153,7 @@ class _Writer:
             rows.append(first)
         return "\\begin{aligned}" + " \\\\ ".join(rows) + "\\end{aligned}"
 
-    # -- what stands in a line
+    # -- one line
 
     def row(self, nodes: list) -> str:
         """The TeX of a stretch of formula."""
@@ -176,11 +181,11 @@ class _Writer:
 
     def group(self, group: list, following: list) -> str:
         if group == [","]:  # without the space that follows a comma: 1{,}000
-            return self.stand_in('class("normal", comma)')
+            return self.typst('class("normal", comma)')
         inside = self.row(group)
         several = any(node in ("^", "_", "'", "\\frac") for node in group)
         if several and next_node(following) in ("^", "_", "'"):
-            return self.call('class("normal", ', inside)
+            return self.call('class("normal", …)', inside)
         return f"{{{inside}}}"
 
     def primes(self, following: list) -> str:
@@ -192,7 +197,7 @@ class _Writer:
             return "'" * primes
         self.argument(following)  # the ^
         power = self.operand(following)
-        return "^{" + self.stand_in("prime " * primes) + power + "}"
+        return "^{" + self.typst("prime " * primes) + power + "}"
 
     def token(self, token: str, nodes: list) -> str:
         """One token, with the arguments after it that it takes from `nodes`."""
@@ -200,13 +205,12 @@ class _Writer:
             return " "
         if next_node(nodes) in ("\\limits", "\\nolimits"):
             [kind] = self.argument(nodes)
-            function = "limits(" if kind == "\\limits" else "scripts("
+            function = "limits(…)" if kind == "\\limits" else "scripts(…)"
             return self.call(function, self.token(token, nodes))
         if token in symbols.SYMBOLS:
-            return self.stand_in(symbols.SYMBOLS[token])
+            return self.typst(symbols.SYMBOLS[token])
         if token in symbols.CALLS:
-            opening, *others = symbols.CALLS[token]
-            return self.call(opening, self.operand(nodes), *others)
+            return self.call(symbols.CALLS[token], self.operand(nodes))
         if token in symbols.STYLES:
             return self.call(symbols.STYLES[token], self.rest(nodes))
         if token in symbols.FONTS:
@@ -214,7 +218,7 @@ class _Writer:
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
         if unicodedata.category(token[0]) in ("Lo", "So"):  # Chinese, emoji, ...
-            return self.stand_in(f"#math.upright({typst_string(token)});", tight=True)
+            return self.typst(f"#math.upright({typst_string(token)});", tight=True)
         return self.command(token, nodes) if token[1:].isalpha() else token
 
     def rest(self, nodes: list) -> str:
@@ -224,68 +228,75 @@ class _Writer:
 
     # -- commands, with the arguments that they take from `nodes`
 
+    @_writes(*symbols.SIZES)
     def sized(self, token: str, nodes: list) -> str:
         em, side = symbols.SIZES[token]
         stretched = f"stretch({self.delimiter(nodes)}, size: #{em}em)"
-        return self.stand_in(f'class("{side}", {stretched})')
+        return self.typst(f'class("{side}", {stretched})')
 
+    @_writes("\\tag", "\\tag*", "\\label")
     def numbered(self, token: str, nodes: list) -> str:
-        """A formula's number; that of one of its lines stands in the line."""
+        """A formula's number; that of one of its lines is set in the line."""
         words = re.sub(r"\\text|[{}$\\]", "", as_tex(self.argument(nodes)))
         known = self.scope.labels.get(words, ("", ""))[0]
         number = {"\\tag": f"({words})", "\\tag*": words}.get(token, known)
-        if not self.inside:
+        if not self.tags_in_lines:
             self.tag = self.tag or number
         elif number and number != self.shown:
             self.shown = number  # which a label in the same line repeats
-            return self.stand_in(f"#h(2em)#math.upright({typst_string(number)});")
+            return self.typst(f"#h(2em)#math.upright({typst_string(number)});")
         return ""
 
+    @_writes("\\cdots", "\\dotsb")
     def dots(self, token: str, nodes: list) -> str:
-        """Dots with some room to what is no operator, as TeX has it."""
-        room = self.stand_in("#h(1em / 6)")
+        """Dots with some room to letters and digits, as in TeX."""
+        room = self.typst("#h(1em / 6)")
         sides = self.before.strip()[-1:], as_tex(next_node(nodes) or "")[:1]
         before, after = (room * (side not in ("", *"+-=<>,&")) for side in sides)
-        return before + self.stand_in("dots.h.c") + after
+        return before + self.typst("dots.h.c") + after
 
+    @_writes("\\eqref", "\\ref")
     def reference(self, token: str, nodes: list) -> str:
         label = as_tex(self.argument(nodes))[1:-1]
         if label not in self.scope.labels:
             raise Refused(f"no formula has the label {label}")
         number, place = self.scope.labels[label]
         words = number if token == "\\eqref" else number.strip("()")
-        return self.stand_in(f"#link(<{place}>, {typst_string(words)})")
+        return self.typst(f"#link(<{place}>, {typst_string(words)})")
 
+    @_writes("\\href")
     def link(self, token: str, nodes: list) -> str:
         address = typst_string(as_tex(self.argument(nodes))[1:-1].replace("\\", ""))
         words = self.operand(nodes)
         if address == '""':
             return words
-        return self.call(f"#link({address})[$", words, "$]", tight=True)
+        return self.call(f"#link({address})[$…$]", words)
 
+    @_writes("\\intertext")
     def between_lines(self, token: str, nodes: list) -> str:
         """Words between two lines of a formula; they take no part in its columns."""
         words = self.text("\\text", nodes)
-        return self.call("#box(width: 0pt, [$", words, "$])", tight=True) + " \\\\ "
+        return self.call("#box(width: 0pt, [$…$])", words) + " \\\\ "
 
+    @_writes("\\overset", "\\underset")
     def stacked(self, token: str, nodes: list) -> str:
-        script = self.operand(nodes)
+        script = self.something(self.operand(nodes))
         side = "b" if token == "\\underset" else "t"
-        base = self.call("attach(limits(", self.operand(nodes), f"), {side}: ")
-        return base + self.something(script) + self.stand_in(")")
+        base = self.call(f"attach(limits(…), {side}: ", self.operand(nodes))
+        return base + script + self.typst(")")
 
+    @_writes("\\textcolor", "\\color")
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
         if next_node(nodes) == "[":  # a colour in numbers
             self.argument(nodes)
             between(nodes, "[", "]")
-        colour = "".join(self.argument(nodes)).strip()
+        fill = typst_colour("".join(self.argument(nodes)).strip())
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
-        fill = typst_colour(colour)
-        if fill is None:
-            return f"{{{inside}}}"
-        return self.call(f"text(fill: #{fill}, ", inside)
+        return self.call(f"text(fill: #{fill}, …)", inside) if fill else f"{{{inside}}}"
 
+    @_writes("\\hspace", "\\hspace*", "\\mspace")
+    @_writes("\\hskip", "\\kern", "\\mkern", "\\mskip")
     def space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""
         braced = isinstance(next_node(nodes), list)
@@ -298,23 +309,22 @@ class _Writer:
         while taken < length.end():
             taken += len(following.pop(0))
         factor, unit = symbols.UNITS.get(length[3], (1, length[3]))
-        return self.stand_in(f"#h({length[1]}{float(length[2]) * factor:g}{unit})")
+        return self.typst(f"#h({length[1]}{float(length[2]) * factor:g}{unit})")
 
+    @_writes("\\\\")
     def no_line_break(self, token: str, nodes: list) -> str:
         """A \\\\ within delimiters, which breaks no line on the screen either."""
         nodes[:] = past_option(nodes)
         return " "
 
-    def lines_in_a_script(self, token: str, nodes: list) -> str:
-        rows = split(self.argument(nodes), "\\\\")
-        return self.column("row-gap: #0.15em", rows, "script(")
-
+    @_writes(*symbols.WORDS)
     def word(self, token: str, nodes: list) -> str:
         """Letters that make a word; what is more than that is Pandoc's business."""
         if re.fullmatch(r"\{[A-Za-z]{2,}\}", as_tex(next_node(nodes) or "")):
             return self.text(token, nodes)
         return self.command(token, nodes)
 
+    @_writes(*symbols.TEXT)
     def text(self, token: str, nodes: list) -> str:
         """Words in a formula, and the formulas between dollars among them."""
         function = symbols.TEXT.get(token) or symbols.WORDS[token]
@@ -329,7 +339,7 @@ class _Writer:
             if words:
                 words = words.replace("---", "—").replace("--", "–")
                 literal = typst_string(re.sub(r"\s+", " ", words))
-                tex += self.stand_in(f"#{function}{literal});", tight=True)
+                tex += self.typst(f"#{function}{literal});", tight=True)
                 words = ""
             if node == "$":
                 tex += self.row(between(waiting, "", "$"))
@@ -339,6 +349,7 @@ class _Writer:
                 tex += self.text(node, waiting)
         return tex
 
+    @_writes("\\operatorname", "\\operatorname*")
     def operator(self, token: str, nodes: list) -> str:
         """A function's name in upright letters."""
         name = re.sub(r"\\[,; ]|~", " ", as_tex(self.argument(nodes)))
@@ -346,25 +357,27 @@ class _Writer:
         if not re.fullmatch(r"[\w\s.-]*", name):
             raise Refused(f"{token}{{{name}}}: letters only")
         limits = ", limits: #true" if token.endswith("*") else ""
-        return self.stand_in(f'op("{name}"{limits})')
+        return self.typst(f'op("{name}"{limits})')
 
+    @_writes(*symbols.ARROWS)
     def arrow(self, token: str, nodes: list) -> str:
-        """An arrow as long as what stands above and below it."""
+        """An arrow as long as what is above and below it."""
         below = ""
         if next_node(nodes) == "[":
             self.argument(nodes)
             words = self.something(self.row(between(nodes, "[", "]")))
-            below = self.stand_in(", b: ") + words
+            below = self.typst(", b: ") + words
         above = self.something(self.operand(nodes))
-        opening = f"attach(stretch({symbols.ARROWS[token]}, size: #(100% + 1em)), t: "
-        return self.call(opening, above + below)
+        arrow = f"stretch({symbols.ARROWS[token]}, size: #(100% + 1em))"
+        return self.call(f"attach({arrow}, t: …)", above + below)
 
+    @_writes("\\frac", "\\binom")
     def fraction(self, token: str, nodes: list) -> str:
         """Whose scripts are not those of its denominator."""
         above, below = (self.something(self.operand(nodes)) for _ in range(2))
         tex = f"{token}{{{above}}}{{{below}}}"
         if next_node(nodes) in ("^", "_", "'"):
-            return self.call('class("normal", ', tex)
+            return self.call('class("normal", …)', tex)
         return tex
 
     def command(self, token: str, nodes: list) -> str:
@@ -381,6 +394,7 @@ class _Writer:
 
     # -- delimiters and tables
 
+    @_writes("\\left")
     def fence(self, token: str, nodes: list) -> str:
         """\\left ... \\right: delimiters as high as what they hold."""
         opening = self.delimiter(nodes)
@@ -389,13 +403,11 @@ class _Writer:
         first, *others = split(inside, "\\middle")
         tex = self.row(first)
         for part in others:
-            tex += self.stand_in(f"mid({self.delimiter(part)})") + self.row(part)
-        return self.call(f"lr({opening} ", tex, f" {closing})")
+            tex += self.typst(f"mid({self.delimiter(part)})") + self.row(part)
+        return self.call(f"lr({opening} … {closing})", tex)
 
     def delimiter(self, nodes: list) -> str:
         delimiter = as_tex(self.argument(nodes)[0])
-        if delimiter == ".":
-            return ""
         if delimiter not in symbols.DELIMITERS:
             raise Refused(f"{delimiter} as a delimiter")
         return symbols.DELIMITERS[delimiter]
@@ -414,83 +426,72 @@ class _Writer:
             self.argument(inside)  # how many columns
         return name, inside
 
+    @_writes("\\begin")
+    def within(self, token: str, nodes: list) -> str:
+        """An environment that is not the whole formula."""
+        return self.grid(*self.environment(nodes))
+
+    @_writes("\\matrix", "\\pmatrix", "\\cases", "\\substack")
+    def grid_in_braces(self, token: str, nodes: list) -> str:
+        return self.grid(token[1:], self.argument(nodes))
+
     def grid(self, name: str, inside: list) -> str:
-        """What an environment, or a command such as \\pmatrix, makes of its rows."""
-        if name in ("cases", "dcases", "rcases"):
-            return self.cases(name, inside)
+        """What an environment makes of its rows and cells."""
         if name in symbols.MATRICES:
             return self.matrix(name, inside)
-        if name in symbols.LINES:  # among other things, so in a box
-            return self.column("row-gap: #0.65em", split(inside, "\\\\"), "display(")
-        if name in ("equation", "subequations"):
+        if name in symbols.LINES or name == "substack":
+            gap = 0.15 if name == "substack" else 0.65
+            style, rows = f"delim: #none, row-gap: #{gap}em", split(inside, "\\\\")
+            return self.table(style, rows, symbols.SIZES_OF_CELLS[name], joint=" & ")
+        if name in symbols.WHOLE:
             return self.row(inside)
         raise Refused(f"the environment {name}")
 
-    def cases(self, name: str, inside: list) -> str:
-        style = "display(" if name == "dcases" else "inline("
-        rows = []
-        for line in without_gaps(split(inside, "\\\\")):
-            cells = [self.cell(style, cell) for cell in split(line, "&")]
-            rows.append(self.stand_in("& ") + self.stand_in(" && quad ").join(cells))
-        opening = "cases(" + ("reverse: #true, " if name == "rcases" else "")
-        return self.call(opening, self.stand_in(", ").join(rows))
-
     def matrix(self, name: str, inside: list) -> str:
+        """A matrix, or cases."""
         columns = columns_of(self.argument(inside)) if name == "array" else ""
-        letters = columns.replace("|", "")
-        mixed = letters if len(set(letters)) > 1 else ""
-        align = {"l": "left", "r": "right"}.get("" if mixed else letters[:1], "center")
         rows: list[list] = []
-        across: list[int] = []  # above which rows there are lines,
+        across: list[int] = []  # above which rows there are lines
         for line in without_gaps(split(inside, "\\\\")):
             while next_node(line) == "\\hline":
                 self.argument(line)
                 across.append(len(rows))
             if next_node(line) is not None:
                 rows.append(line)
-        *down, last = itertools.accumulate(map(len, columns.split("|")))  # and columns
-        framed = {
-            "left": 0 in down, "right": last in down,
-            "top": 0 in across, "bottom": len(rows) in across,
-        }  # fmt: skip
+        if across or len(set(columns)) > 1:
+            return self.array(name, columns, rows, across)
+        columns = "l" if "cases" in name else columns
+        align = symbols.ALIGNMENTS.get(columns[:1], "center")
         small = name == "smallmatrix"
         gaps = "column-gap: #0.3em, row-gap: #0.2em" if small else "column-gap: #1em"
         style = f"delim: {symbols.MATRICES[name]}, align: #{align}, {gaps}"
-        down = [at for at in down if 0 < at < last]
-        across = [at for at in across if 0 < at < len(rows)]
-        if down or across:
-            style += ", augment: #(stroke: 0.4pt, "
-            style += f"hline: {typst_array(across)}, vline: {typst_array(down)})"
-        size = "script(" if small else "inline("
-        table = self.table(style, rows, size, aligned=mixed)
-        if not any(framed.values()):
-            return table
-        sides = ", ".join(f"{side}: 0.4pt" for side, line in framed.items() if line)
-        opening = f"#box(stroke: ({sides}), inset: 0.4em, baseline: 50% - 0.25em)[$"
-        return self.call(opening, table, "$]", tight=True)
+        return self.table(style, rows, symbols.SIZES_OF_CELLS[name])
 
-    def column(self, style: str, rows: list[list], size: str) -> str:
-        """Lines one below the other, aligned where they have an &."""
-        return self.table(f"delim: #none, {style}", rows, size, joint=" & ")
+    def array(self, name: str, columns: str, rows: list[list], across: list) -> str:
+        """A matrix with lines, or with columns that are not aligned alike."""
+        cells = [[self.cell("inline(…)", cell) for cell in split(row, "&")]
+                 for row in rows]  # fmt: skip
+        letters = columns.replace("|", "")
+        width = max([len(letters), *map(len, cells)])
+        down = itertools.accumulate(map(len, columns.split("|")[:-1]))
+        lines = [f"grid.hline(y: {row}, stroke: 0.4pt)" for row in across]
+        lines += [f"grid.vline(x: {column}, stroke: 0.4pt)" for column in down]
+        aligned = (symbols.ALIGNMENTS.get(letter, "center") for letter in letters)
+        align = typst_array(f"{side} + horizon" for side in aligned)
+        style = f"columns: {width}, align: {align}, inset: (x: 0.5em, y: 0.3em)"
+        grid = f"#grid({', '.join([style, *lines])}, [$"
+        opening = f" mat(delim: {symbols.MATRICES[name]}, {grid}"
+        full = [cell for row in cells for cell in row + [""] * (width - len(row))]
+        inside = self.typst("$], [$", tight=True).join(full)
+        return self.typst(opening, tight=True) + inside + self.typst("$]))", tight=True)
 
-    def table(
-        self, style: str, rows: list[list], size: str, joint: str = ", ",
-        aligned: str = "",
-    ) -> str:
-        """Rows of cells as one of Typst's matrices, with `aligned`, "lcr", of columns.
-
-        Typst aligns all columns alike, but within one at an & before or after.
-        """
-        before = self.stand_in("& ") if "l" in aligned else ""
-        after = self.stand_in(" &") if "r" in aligned else ""
-        lines = []
-        for row in without_gaps(rows):
-            cells = [self.cell(size, cell) for cell in split(row, "&")]
-            for number, (cell, letter) in enumerate(zip(cells, aligned)):
-                left, right = before * (letter == "l"), after * (letter == "r")
-                cells[number] = left + cell + right
-            lines.append(self.stand_in(joint).join(cells))
-        return self.call(f"mat({style}, ", self.stand_in("; ").join(lines))
+    def table(self, style: str, rows: list[list], size: str, joint: str = ", ") -> str:
+        """Rows of cells as one of Typst's matrices."""
+        lines = [
+            self.typst(joint).join(self.cell(size, cell) for cell in split(row, "&"))
+            for row in without_gaps(rows)
+        ]
+        return self.call(f"mat({style}, …)", self.typst("; ").join(lines))
 
     def cell(self, size: str, cell: list) -> str:
         return "" if next_node(cell) is None else self.call(size, self.row(cell))
@@ -511,34 +512,7 @@ class _Writer:
 
 
 def _words(node: str) -> str:
-    """What a token among the words of a \\text stands for."""
+    """What a token means among the words of a \\text."""
     if re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in symbols.IN_TEXT:
         raise Refused(f"{as_tex(node)} among the words of a \\text")
     return symbols.IN_TEXT.get(node, node.removeprefix("\\"))
-
-
-_HANDLERS: dict[str, Callable[[_Writer, str, list], str]] = {
-    **dict.fromkeys(symbols.TEXT, _Writer.text),
-    **dict.fromkeys(symbols.WORDS, _Writer.word),
-    **dict.fromkeys(symbols.ARROWS, _Writer.arrow),
-    **dict.fromkeys(symbols.SIZES, _Writer.sized),
-    **dict.fromkeys(("\\tag", "\\tag*", "\\label"), _Writer.numbered),
-    **dict.fromkeys(("\\eqref", "\\ref"), _Writer.reference),
-    **dict.fromkeys(("\\operatorname", "\\operatorname*"), _Writer.operator),
-    **dict.fromkeys(("\\overset", "\\underset"), _Writer.stacked),
-    **dict.fromkeys(("\\hspace", "\\hspace*", "\\mspace"), _Writer.space),
-    **dict.fromkeys(("\\hskip", "\\kern", "\\mkern", "\\mskip"), _Writer.space),
-    **dict.fromkeys(("\\textcolor", "\\color"), _Writer.coloured),
-    **dict.fromkeys(
-        ("\\matrix", "\\pmatrix", "\\cases"),
-        lambda writer, token, nodes: writer.grid(token[1:], writer.argument(nodes)),
-    ),
-    **dict.fromkeys(("\\cdots", "\\dotsb"), _Writer.dots),
-    **dict.fromkeys(("\\frac", "\\binom"), _Writer.fraction),
-    "\\href": _Writer.link,
-    "\\intertext": _Writer.between_lines,
-    "\\substack": _Writer.lines_in_a_script,
-    "\\\\": _Writer.no_line_break,
-    "\\left": _Writer.fence,
-    "\\begin": lambda writer, _, nodes: writer.grid(*writer.environment(nodes)),
-}

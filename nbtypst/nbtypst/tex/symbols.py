@@ -13,12 +13,20 @@ IN_TEXT = {
 }  # fmt: skip
 LINES = {"align", "aligned", "alignat", "alignedat", "split", "flalign", "eqnarray",
           "gather", "gathered", "multline"}  # fmt: skip
+WHOLE = "equation", "subequations", "displaymath", "math"  # for one formula
 MATRICES = {
     "matrix": "#none", "smallmatrix": "#none", "array": "#none", "pmatrix": '"("',
     "bmatrix": '"["', "Bmatrix": '"{"', "vmatrix": '"|"', "Vmatrix": '"‖"',
+    "cases": '#("{", none)', "dcases": '#("{", none)', "rcases": '#(none, "}")',
 }  # fmt: skip
+SIZES_OF_CELLS = (
+    dict.fromkeys(LINES, "display(…)")
+    | dict.fromkeys(MATRICES, "inline(…)")
+    | {"smallmatrix": "script(…)", "substack": "script(…)", "dcases": "display(…)"}
+)
+ALIGNMENTS = {"l": "left", "r": "right"}
 DELIMITERS = {
-    "(": "paren.l", ")": "paren.r", "[": "bracket.l", "]": "bracket.r",
+    ".": "",     "(": "paren.l", ")": "paren.r", "[": "bracket.l", "]": "bracket.r",
     "|": "bar.v", "/": "slash", "<": "chevron.l", ">": "chevron.r",
     "\\{": "brace.l", "\\}": "brace.r", "\\lbrace": "brace.l", "\\rbrace": "brace.r",
     "\\lbrack": "bracket.l", "\\rbrack": "bracket.r", "\\backslash": "backslash",
@@ -34,26 +42,21 @@ SIZES = {
     for name, em in {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}.items()
     for letter, side in _SIDES.items()
 }
-CALLS: dict[str, tuple] = {  # of one argument
-    f"\\math{name}": (f'class("{kind}", ', ")")
-    for name, kind in {
-        "rel": "relation", "bin": "binary", "ord": "normal", "open": "opening",
-        "close": "closing", "punct": "punctuation",
-    }.items()
-} | {
-    "\\mathop": ("op(", ", limits: #true)"),
-    "\\framed": ("#framed([$", "$])", True),
-    "\\hphantom": ("#box(height: 0pt, hide[$", "$])", True),
-    "\\vphantom": ("#box(width: 0pt, hide[$", "$])", True),
-    "\\overparen": ("limits(overparen(", "))"),
-    "\\underparen": ("limits(underparen(", "))"),
-    "\\underbracket": ("limits(underbracket(", "))"),
+CALLS = {  # of one argument, which is where the … is
+    "\\mathrel": 'class("relation", …)', "\\mathbin": 'class("binary", …)',
+    "\\mathord": 'class("normal", …)', "\\mathopen": 'class("opening", …)',
+    "\\mathclose": 'class("closing", …)', "\\mathpunct": 'class("punctuation", …)',
+    "\\mathop": "op(…, limits: #true)", "\\framed": "#framed([$…$])",
+    "\\hphantom": "#box(height: 0pt, hide[$…$])",
+    "\\vphantom": "#box(width: 0pt, hide[$…$])",
+    "\\overparen": "limits(overparen(…))", "\\underparen": "limits(underparen(…))",
+    "\\underbracket": "limits(underbracket(…))",
 }  # fmt: skip
 STYLES = {  # to the end of the group
-    "\\displaystyle": "display(", "\\textstyle": "inline(",
-    "\\scriptstyle": "script(", "\\scriptscriptstyle": "sscript(",
+    "\\displaystyle": "display(…)", "\\textstyle": "inline(…)",
+    "\\scriptstyle": "script(…)", "\\scriptscriptstyle": "sscript(…)",
 } | {
-    f"\\{size}": f"text(size: #{points}pt, "
+    f"\\{size}": f"text(size: #{points}pt, …)"
     for size, points in {
         "tiny": 5, "scriptsize": 7, "footnotesize": 8, "small": 9, "normalsize": 10,
         "large": 12, "Large": 14.4, "LARGE": 17.3, "huge": 20.7, "Huge": 24.9,
@@ -69,23 +72,22 @@ ARROWS = {
 }  # fmt: skip
 SYMBOLS = {  # what Pandoc turns into something else
     "\\enspace": "#h(0.5em)", "\\mod": 'space.quad "mod" thin',
-    "\\;": "thick", "\\!": "#h(-1em / 6)", "\\>": "med", "\\ ": "space",
+    "\\;": "thick", "\\!": "#h(-1em / 6)", "\\ ": "space",
     "|": 'class("normal", bar.v)', "\\vert": 'class("normal", bar.v)',
     "\\|": 'class("normal", bar.v.double)', "\\Vert": 'class("normal", bar.v.double)',
     "\\lvert": 'class("opening", bar.v)', "\\rvert": 'class("closing", bar.v)',
     "\\lVert": 'class("opening", bar.v.double)',
     "\\rVert": 'class("closing", bar.v.double)',
-    "\\square": "square.stroked", "\\Box": "square.stroked",
-    "\\setminus": "without", "\\bmod": 'class("binary", "mod")', "\\ast": "ast.op",
+    "\\square": "square.stroked", "\\setminus": "without",
+    "\\bmod": 'class("binary", "mod")',
     '"': '"\\""', "`": '"‘"', "\\S": "section",
     "\\colon": 'class("punctuation", ":")', "\\&": "\\&",
     "\\vdots": "#box(inset: (y: 0.3em), $dots.v$)",
     "\\ddots": "#box(inset: (y: 0.3em), $dots.down$)",
     "\\longrightarrow": "arrow.r.long", "\\longleftarrow": "arrow.l.long",
     "\\Longrightarrow": "arrow.r.double.long", "\\Longleftarrow": "arrow.l.double.long",
-    "\\implies": "arrow.r.double.long", "\\iff": "arrow.l.r.double.long",
-    "\\Longleftrightarrow": "arrow.l.r.double.long",
     "\\longleftrightarrow": "arrow.l.r.long", "\\longmapsto": "arrow.r.long.bar",
+    "\\Longleftrightarrow": "arrow.l.r.double.long", "\\iff": "arrow.l.r.double.long",
 }  # fmt: skip
 _GROUPS = """
 acute bar bcancel bm boldsymbol breve cancel check dddot ddot dot
