@@ -1,24 +1,33 @@
--- Turns pieces of text into Typst, all of a write-up in one run:
+-- Turns pieces of text into Typst, all of a document in one run:
 --   pandoc lua markup.lua < request.json > results.json
 --
--- A number between two of the request's `mark`, which is in no text otherwise, stands for the
--- formula of that number (from 0), or in its TeX for one of its placeholders.
+-- A piece has `text`, `format` (a Pandoc reader), `heading_shift` (by how many levels its
+-- headings are lowered), `keep_with_next` (whether its last paragraph stays on the page of what
+-- follows) and `endless` (if it is to be shown as it is). Its result has
+--   typst     that speaks of images.at(0), codes.at(0) and so on:
+--   images    their addresses; those numbered in `missing_alt` have no description
+--   codes     the `text` and `language` of each
+--   titles    of level 1: the words around formulas
+--   links     to labels in the document, but for the request's `labels`: such a link shows the
+--             number of what has the label
+--   anchors   what links can go to
+--   problems  what is not as it was meant
+--
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
 -- can be set, `tex`, `placeholders` (with `typst`, and `tight` if that takes no space on either
--- side), `display`, and what stands before and after it in Typst, `opening` and `closing`.
--- A piece has `text`, `format` (a Pandoc reader), `heading_shift` (by how many levels its headings
--- are lowered), `keep_with_next` (whether its last paragraph stays on the page of what follows) and
--- `endless` (if it is to be shown as it is). Its result has `typst`, `images` and `codes` (for its `images.at(0)`
--- and so on), and `titles` (of level 1, the words around formulas), and `problems`, what is not
--- as it was meant. The result of a formula has a `problem` if it is shown as its source. A link
--- to one of the `labels` shows the number of what is there; `links` are those to anything else
--- in the document, and `anchors` what there is besides. The images numbered in `missing_alt` have no
--- description.
+-- side), `display`, and what comes before and after it in Typst, `opening` and `closing`. Its
+-- result has a `problem` if it is shown as its source. A number between two of the request's
+-- `mark`, which is in no text otherwise, is in the place of the formula of that number (from
+-- 0), or in TeX of the placeholder.
+--
+-- With `to_html`, Markdown becomes HTML: the result of a piece has its `html`, if there is HTML
+-- in it, and `problems`.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
-local formulas = request.formulas
+local formulas = pandoc.List(request.formulas)
 local labels = pandoc.List(request.labels)
+local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
 
 local writer = { wrap_text = "none" }
 -- Without "smart", quotes and dashes are written as what they are by now, and Typst need
@@ -26,6 +35,8 @@ local writer = { wrap_text = "none" }
 local format = { format = "typst", extensions = { smart = false } }
 
 local function raw(typst) return pandoc.RawInline("typst", typst) end
+
+local function literal(text) return (pandoc.json.encode(text):gsub("\\/", "/")) end
 
 -- ---- Formulas --------------------------------------------------------------------------
 
@@ -36,10 +47,7 @@ local function convert_formula(formula)
   if not formula.tex then return {} end
   local kind = formula.display and "DisplayMath" or "InlineMath"
   local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, formula.tex) } }
-  local typst
-  local messages = pandoc.log.silence(function()
-    typst = pandoc.write(document, format, writer)
-  end)
+  local messages, typst = pandoc.log.silence(pandoc.write, document, format, writer)
   if messages[1] then return { problem = messages[1].message } end
   typst = (typst:match("^%s*%$%s*(.-)%s*%$%s*$") or "")
     :gsub('( ?)upright%("' .. key .. [["%)('*)( ?)]], function(before, number, primes, after)
@@ -55,16 +63,15 @@ local function convert_formula(formula)
   return {}
 end
 
--- The words before, between and after formulas; and the formulas.
-local function parts_of(words)
-  local parts, found, start = pandoc.List(), pandoc.List(), 1
-  for from, number, to in words:gmatch("()" .. key .. "()") do
-    parts:insert(words:sub(start, from - 1))
-    found:insert(formulas[number + 1])
+-- The words and the formulas of some text.
+local function parts_of(text)
+  local parts, start = pandoc.List(), 1
+  for from, number, to in text:gmatch("()" .. key .. "()") do
+    parts:extend { text:sub(start, from - 1), formulas[number + 1] }
     start = to
   end
-  parts:insert(words:sub(start))
-  return parts, found
+  parts:insert(text:sub(start))
+  return parts
 end
 
 -- Where there are no formulas, as in code and addresses, dollars are dollars.
@@ -95,26 +102,26 @@ local function keep_together(blocks, keep_with_next)
   return kept
 end
 
--- What is no dash or ellipsis by now must not become one, nor what is no mark of a list or a
--- heading; and after a call of Typst's, as in $x$.shape, a full stop must not ask for a field
--- of its result.
-local function insert_words(inlines, words)
-  if words:find("^[-+/]$") or words:find("^=+$") or words:find("^%d+%.$") then
-    inlines:insert(raw("\\" .. words))
-    return
+-- A formula, or words. What is not a dash or an ellipsis by now must not become one, nor a
+-- mark of a list or a heading; and after a call of Typst's, as in $x$.shape, a full stop must
+-- not ask for a field of its result.
+local function inlines_of(part)
+  if part.typst then return { raw(part.typst) } end
+  if part:find("^[-+/]$") or part:find("^=+$") or part:find("^%d+%.$") then
+    return { raw("\\" .. part) }
   end
-  if not (words:find("--", 1, true) or words:find("...", 1, true) or words:find("^%.")) then
-    inlines:insert(pandoc.Str(words))
-    return
+  local misread = part:find("%-%-") or part:find("%.%.%.") or part:find("^%.")
+  if not misread then return { pandoc.Str(part) } end
+  local inlines = pandoc.List()
+  for words, character in part:gmatch("([^%-%.]*)([%-%.]?)") do
+    inlines:extend { pandoc.Str(words), raw(character ~= "" and "\\" .. character or "") }
   end
-  for part, sign in words:gmatch("([^%-%.]*)([%-%.]?)") do
-    inlines:insert(pandoc.Str(part))
-    if sign ~= "" then inlines:insert(raw("\\" .. sign)) end
-  end
+  return inlines
 end
 
 -- A table that is made to fit on its page.
 local function fitted(table)
+  table.identifier = ""
   local typst = pandoc.write(pandoc.Pandoc { table }, format, writer)
   return pandoc.RawBlock("typst", (typst:gsub("#table%(", "#fitted(", 1)))
 end
@@ -178,8 +185,6 @@ local function level_among(written)
   return #open
 end
 
-local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
-
 local function read(piece)
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
   if piece.format ~= "html" then return document end
@@ -196,7 +201,9 @@ local function heading(header, heading_shift, result)
   header = header:walk { LineBreak = function() return pandoc.Space() end }
   local written = header.level + heading_shift
   header.level = level_among(written)
-  if header.level == 1 then result.titles:insert((parts_of(words))) end
+  if header.level == 1 then
+    result.titles:insert(parts_of(words):filter(function(part) return not part.typst end))
+  end
   result.anchors:insert((words:gsub(" ", "-")))
   header.identifier = "" -- cells are typeset apart: labels could clash
   local blocks = pandoc.List { header }
@@ -219,7 +226,7 @@ local function convert(piece)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
     local source = as_written(element.text)
     result.problems:insert(element.format .. " code is shown as its source: " .. source)
-    local shown = "#unset(" .. pandoc.json.encode(source):gsub("\\/", "/") .. ")"
+    local shown = "#unset(" .. literal(source) .. ")"
     return element.t == "RawBlock" and pandoc.RawBlock("typst", shown) or raw(shown)
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
@@ -241,11 +248,10 @@ local function convert(piece)
       if not paper then return span end
       return { raw("#highlight(fill: " .. paper .. ")["), span, raw("]") }
     end,
-    Table = function(table) table.identifier = "" return table end,
     Link = function(link)
       local name = link.target:match("^#(.+)$")
       if labels:includes(name) then
-        return raw("#number-of(" .. pandoc.json.encode(name) .. ")")
+        return raw("#number-of(" .. literal(name) .. ")")
       end
       result.links:insert(name)
       -- Between headings or notebooks, a link has no target on paper.
@@ -268,12 +274,8 @@ local function convert(piece)
   document = document:walk {
     traverse = "topdown",
     Str = function(str)
-      local parts, found = parts_of(str.text)
       local inlines = pandoc.List()
-      for number, words in ipairs(parts) do
-        insert_words(inlines, words)
-        if found[number] then inlines:insert(raw(found[number].typst)) end
-      end
+      for _, part in ipairs(parts_of(str.text)) do inlines:extend(inlines_of(part)) end
       return inlines, false
     end,
     Image = function(image) -- Pandoc's own would lose the alternative text
@@ -281,7 +283,7 @@ local function convert(piece)
       local words = as_written(pandoc.utils.stringify(image.caption))
       local arguments = "images.at(" .. #result.images - 1 .. ")"
       if words:match("%S") then
-        arguments = arguments .. ", alt: " .. pandoc.json.encode(words)
+        arguments = arguments .. ", alt: " .. literal(words)
       else
         result.missing_alt:insert(#result.images - 1)
       end
@@ -305,7 +307,29 @@ local function convert_or_show(piece)
   return shown
 end
 
-local results = { formulas = pandoc.List(), pieces = pandoc.List() }
-for _, formula in ipairs(formulas) do results.formulas:insert(convert_formula(formula)) end
-for _, piece in ipairs(request.pieces) do results.pieces:insert(convert_or_show(piece)) end
+-- ---- Markdown to HTML ------------------------------------------------------------------
+
+local function to_html(piece)
+  local has_html, problems = false, pandoc.List()
+  local function look(element)
+    has_html = true
+    local comment = element.text:match("^.*<!%-%-(.*)$")
+    if not comment or comment:find("-->", 1, true) then return end
+    problems:insert("a comment has no end: <!--" .. comment)
+    element.text = element.text .. "-->" -- or it would hide all that follows
+    return element
+  end
+  local document = pandoc.read(piece.text, piece.format, nil, no_files)
+  document = document:walk { RawBlock = look, RawInline = look }
+  return { html = has_html and pandoc.write(document, "html"), problems = problems }
+end
+
+local function to_html_or_not(piece)
+  local well, result = false, nil
+  if not piece.endless then well, result = pcall(to_html, piece) end
+  return well and result or { html = false, problems = pandoc.List() }
+end
+
+local results = { formulas = formulas:map(convert_formula) }
+results.pieces = pandoc.List(request.pieces):map(request.to_html and to_html_or_not or convert_or_show)
 io.write(pandoc.json.encode(results))

@@ -80,7 +80,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         piece.warnings += map(one_line, problems)
     formulas = _formulas(origins, mark)
     common: dict = {"mark": mark, "labels": labels, "formulas": formulas}
-    done = _pandoc("markup.lua", common, requests)
+    done = _pandoc(common, requests)
     for (piece, formula), result in zip(origins, done["formulas"]):
         if result.get("problem"):
             _shown_as_source(piece, formula, _reason(result["problem"]))
@@ -223,7 +223,8 @@ def _read_html(requests: list[dict]) -> list[list[str]]:
     mixed = [(request, problems) for request, problems in known
              if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
     pieces = [request for request, _ in mixed]
-    done = _pandoc("html/find.lua", {}, pieces)["pieces"] if pieces else []
+    common = {"mark": "", "to_html": True}
+    done = _pandoc(common, pieces)["pieces"] if pieces else []
     for (request, problems), result in zip(mixed, done):
         problems += result["problems"]
         if result["html"]:
@@ -235,30 +236,30 @@ def _read_html(requests: list[dict]) -> list[list[str]]:
     return lost
 
 
-def _pandoc(script: str, request: dict, pieces: list[dict]) -> dict:
-    """What a script makes of a request with pieces, the endless ones as they are."""
+def _pandoc(request: dict, pieces: list[dict]) -> dict:
+    """What markup.lua makes of some pieces, the endless ones as they are."""
     try:
-        return _lua(script, request, pieces, TIMEOUT_S)
+        return _lua(request, pieces, TIMEOUT_S)
     except _Endless:
-        for piece in _endless(script, request, pieces):
+        for piece in _endless(request, pieces):
             piece["endless"] = True
-        return _lua(script, request, pieces, TIMEOUT_S)
+        return _lua(request, pieces, TIMEOUT_S)
 
 
-def _endless(script: str, request: dict, pieces: list[dict]) -> list[dict]:
+def _endless(request: dict, pieces: list[dict]) -> list[dict]:
     """The pieces with which Pandoc comes to no end, as a footnote in itself."""
     try:
-        _lua(script, request, pieces, TIMEOUT_S / 4)
+        _lua(request, pieces, TIMEOUT_S / 4)
     except _Endless:
         half = len(pieces) // 2
         halves = (pieces[:half], pieces[half:]) if half else ()
-        found = [one for part in halves for one in _endless(script, request, part)]
+        found = [one for part in halves for one in _endless(request, part)]
         return found or pieces
     return []
 
 
-def _lua(script: str, request: dict, pieces: list[dict], patience: float) -> dict:
-    path = Path(__file__).parent / script
+def _lua(request: dict, pieces: list[dict], patience: float) -> dict:
+    path = Path(__file__).with_name("markup.lua")
     content = json.dumps(request | {"pieces": pieces}).encode()
     seconds = patience + len(content) / BYTES_PER_S
     try:

@@ -1,1 +1,1 @@
-"""HTML, as it is in outputs and in Markdown: find.lua, then page."""
+"""HTML, as it is in outputs and in Markdown."""

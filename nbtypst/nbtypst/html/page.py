@@ -3,7 +3,6 @@
 import base64
 import functools
 import re
-from typing import NamedTuple
 
 import css_inline
 from bs4 import BeautifulSoup, Tag
@@ -13,37 +12,29 @@ from nbtypst.literals import typst_colour
 _UNSEEN = re.compile(r"(^|[;\s])display\s*:\s*none")
 _CENTRED = re.compile(r"(^|[;\s])text-align\s*:\s*center")
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
-_HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
 _PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of words and what is behind them
 MAX_ROWS = 2_000  # of a table, some forty pages
 
 
-class Page(NamedTuple):
-    """HTML with a tag for the end of each beginning, and what has no place on paper."""
+def read(html: str) -> tuple[str, list[str]]:
+    """The HTML as a browser reads it, and what of it has no place on paper.
 
-    html: str
-    problems: list[str]
-
-
-def read(html: str) -> Page:
-    """The HTML as a browser reads it, without what is hidden or embedded."""
+    Each tag has an end; what is hidden or embedded is left out.
+    """
     document = BeautifulSoup(_with_drawings(_completed(html)), "html.parser")
     page = document.body or document
-    _leave_out_the_unseen(page)
+    unseen = page.find_all(["button", "script", "style", "template"])
+    for tag in [*unseen, *page.find_all(hidden=True), *page.find_all(style=_UNSEEN)]:
+        tag.decompose()
     problems = [_name_embedded(tag) for tag in page.find_all(_EMBEDDED)]
-    for heading in page.find_all(_HEADINGS):
+    for heading in page.find_all(re.compile("^h[1-6]$")):
         _flatten(heading)
     for tag in page.find_all("center"):
         tag.name, tag["align"] = "div", "center"
     for tag in page.find_all("main"):  # all around it would be lost
         tag.name = "div"
-    for tag in page.find_all("font", color=True):
-        tag.name, tag.attrs = "span", {"style": f"color: {tag['color']}"}
-    for tag in page.find_all(bgcolor=True):
-        tag["style"] = f"background: {tag['bgcolor']}; {tag.get('style', '')}"
-    for tag in page.find_all(style=True):
-        _paint(tag)
+    _paint(page)
     for paragraph in page.find_all("p"):
         if paragraph.attrs:  # which Pandoc keeps of a div
             div = paragraph.wrap(Tag(name="div"))
@@ -51,7 +42,7 @@ def read(html: str) -> Page:
     for table in page.find_all("table"):
         problems += _cut(table)
         _tidy(table)
-    return Page(page.decode_contents(), problems)
+    return page.decode_contents(), problems
 
 
 def _completed(html: str) -> str:
@@ -61,28 +52,23 @@ def _completed(html: str) -> str:
     inline = functools.partial(css_inline.inline, load_remote_stylesheets=False)
     try:
         return inline(html, inline_style_tags=styled)
-    except css_inline.InlineError:  # for a style sheet that is none
+    except css_inline.InlineError:  # for a style sheet that is not one
         return inline(html, inline_style_tags=False)
 
 
 def _with_drawings(html: str) -> str:
     """The HTML with an image for each <svg>, which may have others in it."""
-    parts, depth, start = [], 0, 0
-    for tag in re.finditer(r"<(/?)svg\b[^>]*>", html):
-        if tag[1]:
-            depth -= 1
-            if depth == 0:
-                parts.append(_drawing(html[start : tag.end()]))
-                start = tag.end()
-        else:
-            if depth == 0:
-                parts.append(html[start : tag.start()])
-                start = tag.start()
-            depth += 1
-    return "".join([*parts, html[start:]])
+    done, drawing, depth = "", "", 0
+    for part in re.split(r"(</?svg\b[^>]*>)", html):
+        depth += part.startswith("<svg")
+        done, drawing = (done, drawing + part) if depth else (done + part, "")
+        depth -= part.startswith("</svg")
+        if drawing and not depth:
+            done, drawing = done + _image(drawing), ""
+    return done + drawing
 
 
-def _drawing(svg: str) -> str:
+def _image(svg: str) -> str:
     """An image of an <svg>, which in a page need not say what its names mean."""
     opening = svg[: svg.index(">")]
     for name, place in [("xmlns", "2000/svg"), ("xmlns:xlink", "1999/xlink")]:
@@ -93,12 +79,6 @@ def _drawing(svg: str) -> str:
     alt = title[1] if title else "".join(re.findall(r' aria-label="([^"]*)"', opening))
     size = "".join(re.findall(r' (?:width|height|style)="[^"]*"', opening))
     return f'<img src="data:image/svg+xml;base64,{content}" alt="{alt}"{size}>'
-
-
-def _leave_out_the_unseen(page: Tag) -> None:
-    unseen = page.find_all(["button", "script", "style", "template"])
-    for tag in [*unseen, *page.find_all(hidden=True), *page.find_all(style=_UNSEEN)]:
-        tag.decompose()
 
 
 def _name_embedded(tag: Tag) -> str:
@@ -118,21 +98,25 @@ def _name_embedded(tag: Tag) -> str:
 def _flatten(heading: Tag) -> None:
     """Have only words in a heading; one whose words are in the middle is in a div."""
     blocks = heading.find_all(["center", "div", "p"])
-    centred = any(tag.name == "center" for tag in blocks)
+    centred = heading.get("align") == "center" or heading.center
     for tag in blocks:
         tag.unwrap()
-    style = str(heading.get("style", ""))
-    if centred or heading.get("align") == "center" or _CENTRED.search(style):
+    if centred or _CENTRED.search(str(heading.get("style", ""))):
         heading.wrap(Tag(name="div", attrs={"align": "center"}))
 
 
-def _paint(tag: Tag) -> None:
-    """Tell Pandoc the colours of a tag's words and of what is behind them."""
-    style = dict(_DECLARATION.findall(str(tag["style"])))
-    paper = style.get("background-color") or style.get("background")
-    for name, value in zip(_PAINTS, (style.get("color"), paper)):
-        if colour := typst_colour((value or "").strip().lower()):
-            tag[name] = colour
+def _paint(page: Tag) -> None:
+    """Tell Pandoc the colours of words and of what is behind them."""
+    for tag in page.find_all("font", color=True):
+        tag.name, tag.attrs = "span", {"style": f"color: {tag['color']}"}
+    for tag in page.find_all(bgcolor=True):
+        tag["style"] = f"background: {tag['bgcolor']}; {tag.get('style', '')}"
+    for tag in page.find_all(style=True):
+        style = dict(_DECLARATION.findall(str(tag["style"])))
+        paper = style.get("background-color") or style.get("background")
+        for name, value in zip(_PAINTS, (style.get("color"), paper)):
+            if colour := typst_colour((value or "").strip().lower()):
+                tag[name] = colour
 
 
 def _cut(table: Tag) -> list[str]:
@@ -160,7 +144,7 @@ def _tidy(table: Tag) -> None:
     if rows:
         _mend_spans([_cells(row) for row in rows])
         _gather_head(table, rows)
-    for part in table.find_all(_has_no_row, recursive=False):
+    for part in table.select(":scope > :not(caption, colgroup, :has(tr))"):
         part.decompose()
 
 
@@ -187,10 +171,6 @@ def _gather_head(table: Tag, rows: list[Tag]) -> None:
         thead = Tag(name="thead")
         table.select(":scope > :has(> tr)")[0].insert_before(thead)
         thead.extend(head)
-
-
-def _has_no_row(part: Tag) -> bool:
-    return part.name not in ("caption", "colgroup") and not part.find("tr")
 
 
 def _cells(row: Tag) -> list[Tag]:
