@@ -34,14 +34,6 @@ class Placeholder(NamedTuple):
     tight: bool = False  # without the space on either side of it
 
 
-class Rewritten(NamedTuple):
-    """TeX that Pandoc converts rightly, its placeholders, and its number, if any."""
-
-    tex: str
-    placeholders: list[Placeholder]
-    tag: str | None
-
-
 class Scope:
     """What the formulas of a notebook know of each other: macros and numbers."""
 
@@ -61,8 +53,8 @@ class Scope:
                 self.labels.setdefault(label, (f"({number})", place))
 
 
-def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> Rewritten:
-    """A formula as Pandoc converts it rightly.
+def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
+    """A formula as Pandoc converts it rightly: `tex`, and `tag` if it has a number.
 
     Parameters
     ----------
@@ -75,9 +67,7 @@ def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> Rewritten:
     ------
     Refused : if the formula has something that cannot be typeset
     """
-    writer = _Writer(mark, scope, display)
-    rewritten = writer.formula(parse(tokens_of(tex, scope.macros)), display)
-    return Rewritten(rewritten, writer.placeholders, writer.tag)
+    return _Writer(tex, display, mark, scope)
 
 
 _Handler = Callable[["_Writer", str, list], str]
@@ -97,25 +87,26 @@ def _writes(*tokens: str) -> Callable[[_Handler], _Handler]:
 class _Writer:
     """Writes a parsed formula down again, with placeholders where Pandoc would err."""
 
-    def __init__(self, mark: str, scope: Scope, display: bool) -> None:
+    def __init__(self, tex: str, display: bool, mark: str, scope: Scope) -> None:
         self.mark, self.scope = mark, scope
         self.placeholders: list[Placeholder] = []
         self.tag: str | None = None  # of the whole formula
         self.shown = ""  # the last tag in a line
         self.tags_in_lines = not display
         self.before = ""  # the TeX of what is before a token
+        self.tex = self.formula(parse(tokens_of(tex, scope.macros)), display)
 
     def typst(self, code: str, tight: bool = False) -> str:
         """A placeholder in TeX for some Typst."""
         self.placeholders.append(Placeholder(code, tight))
         return f"\\text{{{self.mark}{len(self.placeholders) - 1}{self.mark}}}"
 
-    def call(self, template: str, inside: str) -> str:
-        """`inside` as an argument of a Typst function, where its call has a …."""
-        opening, _, closing = template.rpartition("…")
-        tight = opening.startswith("#")
-        inside = self.something(inside)
-        return self.typst(opening, tight) + inside + self.typst(closing, tight)
+    def call(self, template: str, *arguments: str) -> str:
+        """The call of a Typst function, which has a … for each of the arguments."""
+        tight = template.startswith("#")
+        opening, *others = [self.typst(code, tight) for code in template.split("…")]
+        inside = [self.something(tex) + code for tex, code in zip(arguments, others)]
+        return opening + "".join(inside)
 
     def something(self, inside: str) -> str:
         """`inside`, or an empty string for it: no argument of Typst's may be empty."""
@@ -210,7 +201,9 @@ class _Writer:
         if token in symbols.SYMBOLS:
             return self.typst(symbols.SYMBOLS[token])
         if token in symbols.CALLS:
-            return self.call(symbols.CALLS[token], self.operand(nodes))
+            template = symbols.CALLS[token]
+            operands = [self.operand(nodes) for _ in range(template.count("…"))]
+            return self.call(template, *operands)
         if token in symbols.STYLES:
             return self.call(symbols.STYLES[token], self.rest(nodes))
         if token in symbols.FONTS:
@@ -277,13 +270,6 @@ class _Writer:
         """Words between two lines of a formula; they take no part in its columns."""
         words = self.text("\\text", nodes)
         return self.call("#box(width: 0pt, [$…$])", words) + " \\\\ "
-
-    @_writes("\\overset", "\\underset")
-    def stacked(self, token: str, nodes: list) -> str:
-        script = self.something(self.operand(nodes))
-        side = "b" if token == "\\underset" else "t"
-        base = self.call(f"attach(limits(…), {side}: ", self.operand(nodes))
-        return base + script + self.typst(")")
 
     @_writes("\\textcolor", "\\color")
     def coloured(self, token: str, nodes: list) -> str:
@@ -362,14 +348,12 @@ class _Writer:
     @_writes(*symbols.ARROWS)
     def arrow(self, token: str, nodes: list) -> str:
         """An arrow as long as what is above and below it."""
-        below = ""
-        if next_node(nodes) == "[":
-            self.argument(nodes)
-            words = self.something(self.row(between(nodes, "[", "]")))
-            below = self.typst(", b: ") + words
-        above = self.something(self.operand(nodes))
         arrow = f"stretch({symbols.ARROWS[token]}, size: #(100% + 1em))"
-        return self.call(f"attach({arrow}, t: …)", above + below)
+        if next_node(nodes) != "[":
+            return self.call(f"attach({arrow}, t: …)", self.operand(nodes))
+        self.argument(nodes)
+        below = self.row(between(nodes, "[", "]"))
+        return self.call(f"attach({arrow}, b: …, t: …)", below, self.operand(nodes))
 
     @_writes("\\frac", "\\binom")
     def fraction(self, token: str, nodes: list) -> str:

@@ -42,7 +42,8 @@ SIZES = {
     for name, em in {"big": 1.2, "Big": 1.8, "bigg": 2.4, "Bigg": 3.0}.items()
     for letter, side in _SIDES.items()
 }
-CALLS = {  # of one argument, which is where the … is
+CALLS = {  # with a … for each argument
+    "\\overset": "attach(t: …, limits(…))", "\\underset": "attach(b: …, limits(…))",
     "\\mathrel": 'class("relation", …)', "\\mathbin": 'class("binary", …)',
     "\\mathord": 'class("normal", …)', "\\mathopen": 'class("opening", …)',
     "\\mathclose": 'class("closing", …)', "\\mathpunct": 'class("punctuation", …)',
