@@ -21,7 +21,7 @@ _STYLES = [  # the first that fits; the letters are those of style.typ
     (Name.Decorator, "f"), (Token, ""),
 ]  # fmt: skip
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
-_LINE_BREAKS = re.compile(r"[\r\v\f\x85\u2028\u2029]")
+_LINE_BREAKS = re.compile(r"[\v\f\x85\u2028\u2029]")
 
 # Typst prints no control character: ␛ and its like stand in their places.
 CONTROLS = {n: 0x2400 + n for n in range(32) if not 9 <= n <= 13} | {127: "␡"}
@@ -73,6 +73,7 @@ def typst_value(value: str | bool | Iterable) -> str:
 @functools.cache  # what is shown in a question is in the appendix, too
 def typst_code(source: str, language: str = "ipython3") -> str:
     """Code as two arguments in Typst: a string, and the coloured runs of its lines."""
+    source = re.sub(r"\r\n?", "\n", source)
     source = source.expandtabs(4)  # in the runs, Typst takes a tab for a space,
     source = _LINE_BREAKS.sub(" ", source)  # and these for the end of a line
     lines = [typst_array(line) for line in _coloured(source, language)]

@@ -134,6 +134,21 @@ local function right_to_left(words)
   end
 end
 
+local function is_plain(list)
+  local kind = list.style .. list.delimiter
+  return list.start == 1 and (kind == "DecimalPeriod" or kind == "DefaultStyleDefaultDelim")
+end
+
+-- A list in which plain lists begin with "1.": by itself, Typst would go on as it began.
+local function numbered(list)
+  if is_plain(list) then return end
+  return list:walk { OrderedList = function(inner)
+    if not is_plain(inner) then return end
+    local numbers = pandoc.RawBlock("typst", '#set enum(numbering: "1.", start: 1)')
+    return wrapped("block", { numbers, inner })
+  end }
+end
+
 local function in_its_direction(block)
   if right_to_left(pandoc.utils.stringify(block)) then return wrapped("rtl", { block }) end
 end
@@ -188,8 +203,15 @@ end
 local function read(piece)
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
   if piece.format ~= "html" then return document end
-  -- An escaped dollar begins no formula, in words.
-  return document:walk { Str = function(str) return pandoc.Str((str.text:gsub("\\%$", "$"))) end }
+  return document:walk {
+    -- An escaped dollar begins no formula, in words.
+    Str = function(str) return pandoc.Str((str.text:gsub("\\%$", "$"))) end,
+    Div = function(div)
+      if not div.classes:includes("one-paren") then return end
+      div.content[1].delimiter = "OneParen"
+      return div.content
+    end,
+  }
 end
 
 -- The heading as Typst knows it; its words go into the result.
@@ -211,6 +233,40 @@ local function heading(header, heading_shift, result)
   return right_to_left(words) and wrapped("rtl", blocks) or blocks
 end
 
+-- The blocks, with a new page where people ask a printer or LaTeX for one.
+local function with_page_breaks(blocks)
+  local page_break, done = pandoc.RawBlock("typst", "#pagebreak(weak: true)"), pandoc.List()
+  for _, block in ipairs(blocks) do
+    local style = block.t == "Div" and block.attributes.style or ""
+    local words = block.t == "Para" and pandoc.utils.stringify(block) or ""
+    local command = pandoc.List { "\\newpage", "\\pagebreak", "\\clearpage" }:includes(words)
+    local function asks(side) return style:match("break%-" .. side .. ":%s*always") end
+    if asks("before") then done:insert(page_break) end
+    if not command then done:insert(block) end
+    if command or asks("after") then done:insert(page_break) end
+  end
+  return done
+end
+
+local notes = 0 -- that are cited more than once, in all pieces
+
+-- The document in which a note that is cited more than once is printed once.
+local function with_notes_once(document)
+  local counts, names = {}, {}
+  local function content(note) return pandoc.write(pandoc.Pandoc(note.content), "native") end
+  document:walk { Note = function(note)
+    counts[content(note)] = (counts[content(note)] or 0) + 1
+  end }
+  return document:walk { Note = function(note)
+    local key = content(note)
+    if counts[key] == 1 then return end
+    if names[key] then return raw("#footnote(" .. names[key] .. ")") end
+    notes = notes + 1
+    names[key] = "<note-" .. notes .. ">"
+    return { note, raw(names[key]) }
+  end }
+end
+
 local function new_result()
   local result = {}
   for _, name in ipairs { "images", "codes", "titles", "links", "anchors", "missing_alt", "problems" } do
@@ -230,7 +286,8 @@ local function convert(piece)
     return element.t == "RawBlock" and pandoc.RawBlock("typst", shown) or raw(shown)
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
-  document = document:walk { Div = unfolded }
+  document.blocks = with_page_breaks(document.blocks)
+  document = with_notes_once(document):walk { Div = unfolded, OrderedList = numbered }
   -- What stands in a list, a quotation or a table begins nothing.
   local in_bold = { Header = function(header) return pandoc.Para { pandoc.Strong(header.content) } end }
   document.blocks = document.blocks:map(function(block)
@@ -259,6 +316,16 @@ local function convert(piece)
       link.target = as_written(link.target)
       return link
     end,
+    Math = function(math) -- of MathML or of a table in LaTeX; the others are no Math by now
+      local messages, typst = pandoc.log.silence(
+        pandoc.write, pandoc.Pandoc { pandoc.Plain { math } }, format, writer)
+      if messages[1] then
+        result.problems:insert("a formula is shown as its source: " .. math.text)
+        return raw("#unset(" .. literal("$" .. math.text .. "$") .. ")")
+      end
+      local alt = "#set math.equation(alt: " .. literal((math.text:gsub("%s+", " "))) .. ");"
+      return raw("#[" .. alt .. typst:gsub("%s+$", "") .. "]")
+    end,
     Cite = function(cite)
       local names = cite.citations:map(function(citation) return citation.id end)
       return pandoc.Str("[" .. table.concat(names, ", ") .. "]")
@@ -266,6 +333,9 @@ local function convert(piece)
     Code = function(code) code.text = as_written(code.text) return code end,
     CodeBlock = function(block)
       local language = block.classes[#block.classes] or "text"
+      if language == "mermaid" then
+        result.problems:insert("a diagram in mermaid is shown as its source")
+      end
       result.codes:insert({ text = as_written(block.text), language = language })
       return pandoc.RawBlock("typst", "#code(..codes.at(" .. #result.codes - 1 .. "))")
     end,
@@ -320,7 +390,13 @@ local function to_html(piece)
     return element
   end
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
-  document = document:walk { RawBlock = look, RawInline = look }
+  document = document:walk {
+    RawBlock = look,
+    RawInline = look,
+    OrderedList = function(list) -- which in HTML has no parentheses
+      if list.delimiter == "OneParen" then return pandoc.Div(list, { class = "one-paren" }) end
+    end,
+  }
   return { html = has_html and pandoc.write(document, "html"), problems = problems }
 end
 

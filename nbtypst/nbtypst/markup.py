@@ -33,11 +33,14 @@ BYTES_PER_S = 10_000  # bytes each
 MAX_HEAP = "2g"  # of the heap, for what is endless would fill the computer
 HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX's that are Pandoc's business, for they are no formulas.
-_TEXT = re.compile(r"\\begin\{(tabular|table|figure|center|itemize|enumerate)")
+_TEXT = re.compile(
+    r"\\begin\{(tabular|table|figure|center|itemize|enumerate|description)"
+)
+_IN_A_LINE = re.compile(r"(\\(?:begin|end)\{)(?:enumerate|itemize)\*\}")  # R's
 
 # What Pandoc would not take as JupyterLab does, `found` outside of code: words with a
 # table right below them, whose second row is one of dashes; the dashes of --help; the
-# mark of a footnote.
+# mark within a Hebrew word, which is not a quote; the mark of a footnote.
 _DASHES = r"[ \t]*:?-+:?[ \t]*"
 _TABLE = re.compile(
     rf"{FENCED}|^(?=[^\n|]*[^\s|])(?P<found>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
@@ -45,6 +48,9 @@ _TABLE = re.compile(
     re.MULTILINE,
 )
 _OPTION = re.compile(rf"{CODE}|(?<![^\s(])(?P<found>--)(?=[A-Za-z])", re.MULTILINE)
+_GERSHAYIM = re.compile(
+    rf"{CODE}|(?<=[\u0590-\u08ff])(?P<found>\")(?=[\u0590-\u08ff])", re.MULTILINE
+)
 _NOTE = re.compile(rf"{FENCED}|^ {{0,3}}(?P<found>\[\^[^\]\s]+\])(?=:)", re.MULTILINE)
 
 
@@ -73,6 +79,8 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     A link to one of the labels, [words](#label), becomes the number of what has it.
     What would be lost is shown as its source, with a warning.
     """
+    for piece in pieces:
+        piece.text = re.sub(r"\r\n?", "\n", piece.text)
     mark = _unused(piece.text for piece in pieces)
     origins: list[tuple[Piece, Formula]] = []  # of each formula, by its number
     requests = [_request(piece, mark, origins) for piece in pieces]
@@ -131,9 +139,9 @@ def _name_dead_links(pieces: Sequence[Piece], results: Sequence[dict]) -> None:
 
 def _parts(piece: Piece) -> list[str | Formula]:
     """The text and the formulas of a piece."""
-    parts = split(piece.text, in_html=piece.mimetype == "text/html")
     if piece.mimetype != "text/latex":
-        return parts
+        return split(piece.text, in_html=piece.mimetype == "text/html")
+    parts = split(_IN_A_LINE.sub(r"\1itemize}", piece.text))
     return [
         part.source if isinstance(part, Formula) and _TEXT.match(part.source) else part
         for part in parts
@@ -144,13 +152,14 @@ def _as_jupyter_reads_it(text: str) -> str:
     """Markdown in which Pandoc finds all tables, and only footnotes that are asked for.
 
     A note that nothing in its cell refers to would be lost: its text stays where it is.
-    The dashes of --help, which is no dash between words, stay two.
+    The dashes of --help, which are not a dash between words, stay two.
     """
     def alone(mark: str) -> bool:
         return text.count(mark) == 1
 
     text = _replaced(_TABLE, text, lambda words: f"{words}\n\n")
     text = _replaced(_OPTION, text, lambda dashes: r"\-\-")
+    text = _replaced(_GERSHAYIM, text, lambda mark: '\\"')
     return _replaced(_NOTE, text, lambda mark: "\\" * alone(mark) + mark)
 
 

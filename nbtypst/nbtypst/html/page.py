@@ -39,6 +39,8 @@ def read(html: str) -> tuple[str, list[str]]:
         if paragraph.attrs:  # which Pandoc keeps of a div
             div = paragraph.wrap(Tag(name="div"))
             div.attrs, paragraph.attrs = paragraph.attrs, {}
+    for numbered in page.find_all("ol"):
+        _number(numbered)
     for table in page.find_all("table"):
         problems += _cut(table)
         _tidy(table)
@@ -119,6 +121,22 @@ def _paint(page: Tag) -> None:
                 tag[name] = colour
 
 
+def _number(numbered: Tag) -> None:
+    """Have a new list where the numbers of one do not go on by one."""
+    items = numbered.find_all("li", recursive=False)
+    step = -1 if numbered.has_attr("reversed") else 1
+    number = _whole(numbered, "start") or (1 if step == 1 else len(items))
+    expected = None
+    for item in items:
+        number = _whole(item, "value") or number
+        if number != expected:
+            part = Tag(name="ol", attrs=numbered.attrs | {"start": str(number)})
+            numbered.insert_before(part)
+        part.append(item)
+        number, expected = number + step, number + 1
+    numbered.decompose()
+
+
 def _cut(table: Tag) -> list[str]:
     """Leave out the last rows of a table without an end, and say so below it."""
     beyond = table.select(":scope > * > tr")[MAX_ROWS:]
@@ -179,5 +197,10 @@ def _cells(row: Tag) -> list[Tag]:
 
 def _span(cell: Tag, name: str) -> int:
     """How many rows or columns a cell takes."""
-    number = str(cell.get(name, ""))
-    return int(number) if re.fullmatch("[1-9][0-9]{,3}", number) else 1
+    return _whole(cell, name) or 1
+
+
+def _whole(tag: Tag, name: str) -> int:
+    """An attribute that is a whole number from 1 to 9999; 0 if it is not."""
+    number = str(tag.get(name, ""))
+    return int(number) if re.fullmatch("[1-9][0-9]{,3}", number) else 0

@@ -16,6 +16,7 @@ TOKEN = re.compile(
 _TEXT_IN_BRACES = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt)?|[fhm]box)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
 )
+_VERBATIM = re.compile(r"\\verb\*?([^\s\w*])(.*?)\1")
 _PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among words
 _DEFINITIONS = ("\\newcommand", "\\renewcommand", "\\providecommand", "\\def",
                 "\\gdef", "\\let", "\\DeclareMathOperator")  # fmt: skip
@@ -32,14 +33,20 @@ _MACROS = r"""
 \def\tbinom#1#2{{\textstyle\binom{#1}{#2}}} \def\stackrel{\overset}
 \def\require#1{} \def\class#1#2{#2} \def\cssId#1#2{#2} \def\style#1#2{#2}
 \def\>{\:} \def\bold{\mathbf} \def\Bbb{\mathbb} \def\frak{\mathfrak} \def\hbox{\text}
+\def\prescript#1#2#3{{}^{#1}_{#2}{#3}}
 \def\boxed#1{\framed{\displaystyle #1}} \def\fbox#1{\boxed{\text{#1}}}
 """
 
 
 def tokens_of(tex: str, macros: dict) -> list[str]:
     """The tokens of a formula with macros replaced; what it defines is kept in them."""
+    tex = _VERBATIM.sub(lambda match: _typewriter(match[2]), tex)
     tex = _TEXT_IN_BRACES.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), tex)
     return expand(TOKEN.findall(tex), macros)
+
+
+def _typewriter(words: str) -> str:
+    return r"\texttt{" + re.sub(r"[\\{}$%~]", r"\\\g<0>", words) + "}"
 
 
 def expand(tokens: list[str], macros: dict) -> list[str]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from nbtypst.literals import typst_array, typst_colour, typst_string
 from nbtypst.tex import symbols
-from nbtypst.tex.macros import KNOWN_MACROS, Refused, tokens_of
+from nbtypst.tex.chemistry import chemistry
+from nbtypst.tex.macros import KNOWN_MACROS, TOKEN, Refused, tokens_of
 from nbtypst.tex.tree import (
     as_tex,
     between,
@@ -23,6 +24,7 @@ from nbtypst.tex.tree import (
     parse,
     past_option,
     split,
+    with_scripts,
     without_gaps,
 )
 
@@ -148,7 +150,7 @@ class _Writer:
 
     def row(self, nodes: list) -> str:
         """The TeX of a stretch of formula."""
-        nodes, tex = infix(nodes), ""
+        nodes, tex = with_scripts(infix(nodes)), ""
         scripts: set[str] = set()  # that the letter before has already
         while nodes:
             node = nodes.pop(0)
@@ -354,6 +356,12 @@ class _Writer:
         self.argument(nodes)
         below = self.row(between(nodes, "[", "]"))
         return self.call(f"attach({arrow}, b: …, t: …)", below, self.operand(nodes))
+
+    @_writes("\\ce")
+    def chemistry(self, token: str, nodes: list) -> str:
+        """A chemical formula, in the notation of LaTeX's package mhchem."""
+        source = as_tex(self.argument(nodes))[1:-1]
+        return self.row(parse(TOKEN.findall(chemistry(source))))
 
     @_writes("\\frac", "\\binom")
     def fraction(self, token: str, nodes: list) -> str:

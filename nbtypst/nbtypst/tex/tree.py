@@ -1,6 +1,8 @@
 """TeX as a tree: a list of tokens, with a list in it for each {group}."""
 
+import itertools
 import re
+import unicodedata
 
 from nbtypst.tex.macros import Refused
 
@@ -66,6 +68,23 @@ def infix(nodes: list) -> list:
         if len(halves := split(nodes, infix)) == 2:
             return [command, *halves]
     return list(nodes)
+
+
+def with_scripts(nodes: list) -> list:
+    """The nodes, with ^{2} for a ² and _{0} for a ₀."""
+    done: list = []
+    for script, run in itertools.groupby(nodes, _script):
+        plain = [*run]
+        if script:
+            plain = [script, list(unicodedata.normalize("NFKC", "".join(plain)))]
+        done += plain
+    return done
+
+
+def _script(node: str | list) -> str:
+    """What makes a script of a letter that is one: ^, _ or nothing."""
+    known = unicodedata.decomposition(node[0]) if isinstance(node, str) else ""
+    return {"<super>": "^", "<sub>": "_"}.get(known.partition(" ")[0], "")
 
 
 def next_node(nodes: list) -> str | list | None:
