@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata, util
+from math import inf
 from pathlib import Path
 
 from nbformat import NotebookNode, from_dict
@@ -54,6 +55,11 @@ class KeptRuns:
             return time.strftime("%H:%M", time.localtime(entry.stat().st_mtime)), ""
         return "", changed
 
+    def seconds(self, path: Path) -> float:
+        """How long a notebook took when it ran last; without end if it never ran."""
+        runs = (run for entry in self._entries(path) if (run := _read(entry)))
+        return next((run["seconds"] for run in runs), inf)
+
     def keep(
         self, path: Path, notebook: NotebookNode, log: Path, start: float
     ) -> str:
@@ -85,6 +91,7 @@ class KeptRuns:
                 return f"{file.name} was changed while it ran"
         self._write(path, {
             "common": self.common,
+            "seconds": time.time() - start,
             "code": _code(notebook),
             "reads": {str(file): _sum_of_file(file) for file in reads},
             "missing": sorted(str(file) for file in looked_for if not file.exists()),

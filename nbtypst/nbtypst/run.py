@@ -57,8 +57,9 @@ def execute_notebooks(
 ) -> list[NotebookNode]:
     """Execute each notebook in a fresh kernel and return them in the same order.
 
-    As many run at once as there are cores, the last ones first. The files themselves
-    stay as they are; what is returned has been through `clean`.
+    As many run at once as there are cores, the longest first as far as that is known,
+    or else the last ones. The files themselves stay as they are; what is returned has
+    been through `clean`.
 
     Parameters
     ----------
@@ -75,7 +76,9 @@ def execute_notebooks(
     ExportError : at the first failure, after ending all kernels
     """
     runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
-    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()]
+    waiting = [run for run in runs[::-1] if fresh or not run.is_taken_from_kept()]
+    if kept:
+        waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
     # A thread of its own: in the main one, nbclient would catch signals in its way.
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
@@ -231,7 +234,7 @@ def _run_in_loop(
     async def execute_all() -> None:
         gate = asyncio.Semaphore(max(1, min(len(runs), _cores())))
         async with asyncio.TaskGroup() as group:
-            for run in reversed(runs):  # later questions tend to take longer
+            for run in runs:
                 group.create_task(run.execute(environment, gate))
 
     async def supervise() -> None:
