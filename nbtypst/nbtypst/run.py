@@ -76,7 +76,7 @@ def execute_notebooks(
     ExportError : at the first failure, after ending all kernels
     """
     runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
-    waiting = [run for run in runs[::-1] if fresh or not run.is_taken_from_kept()]
+    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
     if kept:
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
