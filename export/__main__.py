@@ -82,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    for name in ("SIGTERM", "SIGHUP"):  # they clean up, too
-        number = getattr(signal, name, None)  # on Windows there is no SIGHUP
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # they clean up, too
+        number = getattr(signal, name, None)  # on Windows there is only the last one
         if number and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     prepare()

@@ -1,5 +1,6 @@
 """What the command says: to a terminal of any encoding, to a pipe, or to nobody."""
 
+import errno
 import io
 import os
 import sys
@@ -26,6 +27,8 @@ def say(line: str, *, error: bool = False) -> None:
     stream = sys.stderr if error else sys.stdout
     try:
         print(line, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+            raise
         with open(os.devnull, "w") as nowhere:  # Python flushes once more at its end
             os.dup2(nowhere.fileno(), stream.fileno())

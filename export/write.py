@@ -1,5 +1,6 @@
 """Put finished files in place: the old content or the new, never half of it."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -41,7 +42,9 @@ def write(files: Mapping[Path, bytes]) -> None:
         raise _explained(path, error) from None
     finally:
         for temporary, _ in written:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.chmod(0o600)  # Windows deletes nothing that is read-only
+                temporary.unlink()
 
 
 def write_or_rename(path: Path, content: bytes) -> Path:

@@ -185,6 +185,7 @@ class _Run:
                     kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this one's
                     connection_file=str(Path(scratch, str(id(self)))),
                     transport=_transport(scratch),
+                    transport_encryption="auto",  # where that is TCP
                 ),
                 timeout=ceil(self.timeout),
                 iopub_timeout=ceil(self.timeout),
