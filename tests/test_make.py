@@ -15,44 +15,69 @@ pytestmark = pytest.mark.export
 OUTSIDE = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
 
+# In the place of Python: makes environments, lists pip's settings, notes what it installs.
+PYTHON = r"""#!/bin/sh
+case "$*" in
+  "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  *"pip config list") test -z "$SETTING" || echo "$SETTING" ;;
+  *"pip install"*) echo "installs for $PYTHONPATH:$PIP_USER:$PIP_PREFIX" && $FAKE_INSTALL ;;
+  *"import export.build"*) $FAKE_CHECK ;;
+esac
+"""
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A project whose environment is complete: a Python, and the stamps."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python3").write_text(PYTHON)
+    (tools / "python3").chmod(0o755)
+    return complete(tmp_path / "project")
+
+
+def complete(folder):
+    (folder / "nbtypst").mkdir(parents=True)
     for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
-        shutil.copy(PROJECT / name, tmp_path)
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\nexit 0\n")
-    python.chmod(0o755)
-    (tmp_path / ".venv" / "made-in").write_text(f"{tmp_path.resolve()}\n")
+        shutil.copy(PROJECT / name, folder)
+    shutil.copy(PROJECT / "nbtypst" / "pyproject.toml", folder / "nbtypst")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(folder.parent / "tools" / "python3", folder / ".venv" / "bin" / "python")
+    (folder / ".venv" / "made-in").write_text(f"{folder.resolve()}\n")
+    (folder / ".venv" / "old").touch()
     later = time.time() + 10
-    (tmp_path / ".venv" / "ready").touch()
-    os.utime(tmp_path / ".venv" / "ready", (later, later))
-    return tmp_path
+    (folder / ".venv" / "ready").touch()
+    os.utime(folder / ".venv" / "ready", (later, later))
+    return folder
 
 
-def commands(folder, **environment):
-    """What make would run to have its environment."""
-    done = subprocess.run(
-        ["make", "-n", ".venv/ready"], cwd=folder, capture_output=True, text=True,
-        check=True, env=OUTSIDE | environment,
-    )  # fmt: skip
-    return done.stdout
+def make(folder, target=".venv/ready", **environment):
+    """What make says as it brings about an environment, and whether it could."""
+    tools = folder.parent / "tools"
+    settings = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", **environment}
+    for name in ("FAKE_INSTALL", "FAKE_CHECK"):
+        settings.setdefault(name, "true")
+    done = subprocess.run(["make", target], cwd=folder, capture_output=True, text=True,
+                          env=OUTSIDE | settings)
+    return done.stdout + done.stderr, done.returncode == 0
 
 
-def test_an_environment_that_is_complete_is_left(folder):
-    assert "pip install" not in commands(folder)
+def test_a_complete_environment_is_left_as_it_is(folder):
+    said, well = make(folder)
+    assert well and "installs" not in said
 
 
-def test_what_is_newer_is_installed_into_the_same_environment(folder):
+def test_newer_requirements_are_installed_into_the_same_environment(folder):
     later = time.time() + 20
     os.utime(folder / "requirements.lock", (later, later))
-    run = commands(folder)
-    assert "-c requirements.lock -r requirements.txt" in run and "rm -rf" not in run
+    said, well = make(folder)
+    assert well and "installs" in said and (folder / ".venv" / "old").exists()
 
 
 @pytest.mark.parametrize("harm", ["moved", "copied", "no Python", "a broken Python"])
-def test_a_moved_or_broken_environment_is_built_anew(folder, harm):
+def test_a_moved_or_broken_environment_is_replaced_once_the_new_one_is_there(
+    folder, harm
+):
     python = folder / ".venv" / "bin" / "python"
     if harm == "moved":
         folder = folder.rename(folder.with_name("it is here now"))
@@ -63,20 +88,48 @@ def test_a_moved_or_broken_environment_is_built_anew(folder, harm):
         python.symlink_to(folder / "gone")
     else:
         python.write_text("#!/bin/sh\nexit 1\n")
-    assert "rm -rf .venv && python3 -m venv .venv" in commands(folder)
+    for failing in ({"FAKE_INSTALL": "false"}, {"FAKE_CHECK": "false"}):
+        _, well = make(folder, **failing)
+        assert not well and (folder / ".venv" / "old").exists()
+    said, well = make(folder)
+    assert well and "installs" in said and not (folder / ".venv" / "old").exists()
+    assert not (folder / ".venv-before").exists() and "installs" not in make(folder)[0]
 
 
-def test_settings_for_pip_do_not_lead_elsewhere(folder):
-    """They would install beside the environment, or refuse to."""
-    with open(folder / "Makefile", "a") as makefile:
-        makefile.write("settings:\n\t@env\n")
-    done = subprocess.run(
-        ["make", "settings"], cwd=folder, capture_output=True, text=True, check=True,
-        env=OUTSIDE | {"PIP_USER": "1", "PIP_TARGET": "/t", "PIP_PREFIX": "/p"},
-    )  # fmt: skip
-    lines = done.stdout.splitlines()
-    assert "PIP_USER=0" in lines
-    assert not [line for line in lines if line.startswith(("PIP_TARGET", "PIP_PREFIX"))]
+def test_an_interrupted_installation_is_taken_up_again(folder):
+    (folder / ".venv" / "made-in").write_text("unfinished\n")
+    said, well = make(folder)
+    assert well and "installs" in said and not (folder / ".venv-before").exists()
+
+
+def test_the_environment_of_a_stranger_is_left_with_a_line(folder):
+    (folder / ".venv" / "made-in").unlink()
+    (folder / ".venv" / "ready").unlink()
+    said, well = make(folder)
+    assert not well and "error: .venv is not from make, and is left as it is" in said
+    assert (folder / ".venv" / "old").exists()
+
+
+def test_nothing_outside_of_the_environment_plays_a_part(folder):
+    (folder / ".venv" / "ready").unlink()
+    said, well = make(folder, PYTHONPATH="/p", PIP_USER="1", PIP_PREFIX="/q")
+    assert well and "installs for :0:\n" in said
+    (folder / ".venv" / "ready").unlink()
+    for setting in ("global.target='/t'", "install.prefix='/p'", "install.root='/r'"):
+        said, well = make(folder, SETTING=setting)
+        assert not well and setting in said and "pip installs elsewhere" in said
+        assert not (folder / ".venv" / "ready").exists()
+    assert make(folder, SETTING="global.index-url='/i'")[1]
+
+
+def test_nothing_in_a_folders_name_is_run(folder):
+    name = """it's $(touch ran) `touch ran` $HOME "a" #"""
+    folder = folder.rename(folder.with_name(name))
+    (folder / ".venv" / "made-in").write_text(f"{folder.resolve()}\n")
+    said, well = make(folder)
+    assert well and "installs" not in said
+    (folder / ".venv" / "ready").unlink()
+    assert make(folder)[1] and not [*folder.parent.rglob("ran")]
 
 
 @pytest.mark.parametrize("code", [0, 1])
