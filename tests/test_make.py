@@ -15,12 +15,13 @@ pytestmark = pytest.mark.export
 OUTSIDE = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
 
-# In the place of Python: makes environments, lists pip's settings, notes what it installs.
+# In the place of Python: makes environments, lists settings, notes what it installs.
 PYTHON = r"""#!/bin/sh
 case "$*" in
   "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
   *"pip config list") test -z "$SETTING" || echo "$SETTING" ;;
-  *"pip install"*) echo "installs for $PYTHONPATH:$PIP_USER:$PIP_PREFIX" && $FAKE_INSTALL ;;
+  *"pip install"*)
+    echo "installs for $PYTHONPATH:$PIP_USER:$PIP_PREFIX" && $FAKE_INSTALL ;;
   *"import export.build"*) $FAKE_CHECK ;;
 esac
 """
@@ -42,7 +43,8 @@ def complete(folder):
         shutil.copy(PROJECT / name, folder)
     shutil.copy(PROJECT / "nbtypst" / "pyproject.toml", folder / "nbtypst")
     (folder / ".venv" / "bin").mkdir(parents=True)
-    shutil.copy(folder.parent / "tools" / "python3", folder / ".venv" / "bin" / "python")
+    python = folder.parent / "tools" / "python3"
+    shutil.copy(python, folder / ".venv" / "bin" / "python")
     (folder / ".venv" / "made-in").write_text(f"{folder.resolve()}\n")
     (folder / ".venv" / "old").touch()
     later = time.time() + 10
