@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike
 
 Array = np.ndarray
 Activation = Callable[[Array], tuple[Array, Array]]
+Arrays = Sequence[Array]
+Activations = Sequence[Activation]
 Cache = tuple[Array, Array, Array]
 Seed = np.random.Generator | int | None
 

@@ -1,7 +1,7 @@
 """The same training, the same derivatives, in less time.
 
-nn_helpers is written to be read. Here two of its jobs are done again, from the same
-arguments and with the same results; the tests compare each with the plain one.
+nn_helpers is written to be read. Here some of its jobs are done again, with the same
+results; the tests compare each with the plain one.
 
     descend                         to train without a record; in_parallel, many times
     train                           to train with all curves
@@ -16,7 +16,7 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 import nn_checks as check
 import nn_helpers as plain
-from nn_checks import Activation, Array, Seed, quietly
+from nn_checks import Activation, Activations, Array, Arrays, Seed, quietly
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -46,14 +46,8 @@ def _relus_and_a_sigmoid(depth: int) -> list[Activation]:
 
 
 def descend(
-    X_train: Array,
-    y_train: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    *,
-    batch_size: int = 100,
-    step_size: float = 0.1,
-    num_epochs: int = 5,
+    X_train: Array, y_train: Array, weight_matrices: Arrays, biases: Arrays, *,
+    batch_size: int = 100, step_size: float = 0.1, num_epochs: int = 5,
     rng: Seed = None,
 ) -> tuple[list[Array], list[Array]]:
     """Train a network of ReLUs that end in one sigmoid, and keep no record.
@@ -80,18 +74,19 @@ def descend(
         As nn_helpers.sgd does.
     """
     check.layer_lists(weight_matrices=weight_matrices, biases=biases)
-    plain.sgd(X_train, y_train, weight_matrices, biases,  # refuses what does not fit
-              _relus_and_a_sigmoid(len(weight_matrices)), batch_size=batch_size,
-              step_size=step_size, num_epochs=num_epochs)
+    activations = _relus_and_a_sigmoid(len(weight_matrices))
+    plain.sgd(X_train, y_train, weight_matrices, biases, activations,  # validates all
+              batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,
+              rng=rng)
     X, y = check.floats("X_train", X_train), np.asarray(y_train)
     Ws, bs = check.copies(weight_matrices), check.copies(biases)
     dtype = np.result_type(X, *Ws, *bs)
     (W, *later), bs = ([a.astype(dtype) for a in part] for part in (Ws, bs))
     X, inked = _without_blank_pixels(X.astype(dtype, copy=False))
     Ws = [W[inked], *later]
-    rng = check.generator(rng)
+    sizes = len(X), int(batch_size), int(num_epochs)
     with _one_blas_thread():
-        for batch in plain.mini_batches(len(X), batch_size, num_epochs, rng):
+        for batch in plain.mini_batches(*sizes, check.generator(rng)):
             Ws, bs, *_ = _update(X, y, Ws, bs, batch, float(step_size))
     W[inked] = Ws[0]
     return [W, *Ws[1:]], bs
@@ -137,19 +132,10 @@ def _without_blank_pixels(X: Array) -> tuple[Array, Array]:
 
 
 def train(
-    X_train: Array,
-    y_train: Array,
-    X_test: Array | None,
-    y_test: Array | None,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-    *,
-    batch_size: int = 100,
-    step_size: float = 0.1,
-    num_epochs: int = 5,
-    rng: Seed = None,
-    progress: bool = False,
+    X_train: Array, y_train: Array, X_test: Array | None, y_test: Array | None,
+    weight_matrices: Arrays, biases: Arrays, activations: Activations, *,
+    batch_size: int = 100, step_size: float = 0.1, num_epochs: int = 5,
+    rng: Seed = None, progress: bool = False,
 ) -> tuple[list[Array], list[Array], dict[str, Array]]:
     """Train as nn_helpers.train does: with its arguments, its results and its errors.
 
@@ -161,9 +147,8 @@ def train(
     if images, weights and biases differ in dtype, or if inner products would not save
     arithmetic, as with very large batches.
     """
-    options: dict[str, Any] = {
-        "batch_size": batch_size, "step_size": step_size, "num_epochs": num_epochs
-    }
+    options: dict[str, Any] = {"batch_size": batch_size, "step_size": step_size,
+                               "num_epochs": num_epochs, "rng": rng}
     plain.sgd(X_train, y_train, weight_matrices, biases, activations, **options)
     X, y = check.floats("X_train", X_train), np.asarray(y_train)
     test_set = check.test_set(X_test, y_test, X)
@@ -176,7 +161,7 @@ def train(
         or not _gram_is_cheaper(m, N, n, T, *W.shape)
     ):
         return plain.train(X_train, y_train, X_test, y_test, weight_matrices, biases,
-                           activations, **options, rng=rng, progress=progress)
+                           activations, **options, progress=progress)
     X, inked = _without_blank_pixels(X)
     start = [W[inked], *later], bs
     batches = plain.mini_batches(N, n, int(num_epochs), check.generator(rng))
@@ -377,12 +362,8 @@ def _one_blas_thread() -> Iterator[None]:
 
 @quietly()
 def nn_finite_difference_checker(
-    X_batch: Array,
-    y_batch: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-    epsilon: float = 1e-5,
+    X_batch: Array, y_batch: Array, weight_matrices: Arrays, biases: Arrays,
+    activations: Activations, epsilon: float = 1e-5,
 ) -> tuple[list[Array], list[Array]]:
     """Return what nn_helpers.nn_finite_difference_checker does, but for rounding.
 

@@ -2,21 +2,24 @@
 
 The file reads from top to bottom, in the order in which the network is built:
 
-    (a) a referee        finite_difference_gradient
-    (b) the pieces       sigmoid_activation, logistic_loss, relu_activation,
-                         layer_forward
-    (c) forwards         create_weight_matrices, create_bias_vectors, forward_pass
-    (d) backwards        backward_pass, nn_finite_difference_checker
-    (e) training         accuracy, mini_batches, sgd, train
+    (a) the gradient check  finite_difference_gradient
+    (b) the pieces          sigmoid_activation, logistic_loss, relu_activation,
+                            layer_forward
+    (c) forwards            create_weight_matrices, create_bias_vectors, forward_pass
+    (d) backwards           backward_pass, nn_finite_difference_checker
+    (e) training            accuracy, mini_batches, sgd, train
 
 Every example is a row: X is (n, d) and X[i] is the i-th input. A layer is
 
     s = x W + b,   out = activation(s)     x (n, d_in), W (d_in, d_out), b (1, d_out)
 
+with the pre-activations s. A network is three lists of one length, with an entry for
+each layer from the input on: weight_matrices, biases and activations.
+
 Arrays are float64, or float32 if all that goes in is, labels apart; integers are
-computed as float64. A wrong shape, an empty batch, or a number that is infinite or not
-a number raises a ValueError that names the argument; nothing passes by broadcasting.
-The checks and their messages are nn_checks', and the images come from nn_data.
+computed as float64. Each function raises a ValueError that names the argument if a
+shape is wrong, a batch empty, or a number infinite or not a number; nothing passes by
+broadcasting. These checks are in nn_checks, and the images come from nn_data.
 """
 
 import functools
@@ -27,7 +30,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 import nn_checks as check
-from nn_checks import Activation, Array, Cache, Seed, quietly
+from nn_checks import Activation, Activations, Array, Arrays, Cache, Seed, quietly
 from nn_data import PROJECT, display_image, get_mnist_threes_nines
 
 __all__ = [
@@ -39,7 +42,7 @@ __all__ = [
 ]
 
 
-# ---- (a) A referee: derivatives without calculus -------------------------------------
+# ---- (a) The gradient check: derivatives without calculus ----------------------------
 
 def finite_difference_gradient(
     f: Callable[[Array], float], a: Array, epsilon: float = 1e-5
@@ -48,26 +51,35 @@ def finite_difference_gradient(
 
         df/da_k ~ [f(..., a_k + eps, ...) - f(..., a_k - eps, ...)] / (2 eps)
 
-    f takes an array of a's shape and returns one number; a may have any shape and is
-    left as it was. The result is float64, of a's shape. By Taylor's theorem it errs by
-    eps^2 f'''/6, and by about 1e-16 |f| / eps for rounding.
+    Parameters
+    ----------
+    f
+        Takes an array of a's shape, which it must not change, and returns one number,
+        computed in float64.
+    a
+        Where: an array of any shape, or a number. It keeps its value.
+    epsilon
+        Half the width of the difference.
 
-    Raises ValueError if a is empty or not finite, if f gives anything but one finite
-    number, or if epsilon is not positive or too small to change an entry of a.
+    Returns
+    -------
+    gradient
+        Of a's shape, float64. By Taylor's theorem it errs by eps^2 f'''/6, and by about
+        1e-16 |f| / eps for rounding.
     """
     check.function("f", f)
     a = check.floats("a", a).astype(np.float64)
     epsilon = check.positive("epsilon", epsilon)
     gradient, moved = np.empty_like(a), a.copy()
     argument = moved.view()
-    argument.flags.writeable = False  # f must only look at it
+    argument.flags.writeable = False  # f may only read it
     for k in np.ndindex(a.shape):
         moved[k] = ahead = float(a[k]) + epsilon
         f_ahead = check.one_value(f(argument))
         moved[k] = behind = float(a[k]) - epsilon
         f_behind = check.one_value(f(argument))
         moved[k] = a[k]
-        # Beside a large a_k the step is rounded: divide by the one that was taken.
+        # Next to a large a_k the step is rounded: divide by the one that was taken.
         if ahead == behind:
             raise ValueError(f"epsilon = {epsilon} is too small to move a{list(k)}")
         gradient[k] = (f_ahead - f_behind) / (ahead - behind)
@@ -83,9 +95,8 @@ def sigmoid_activation(s: Array) -> tuple[Array, Array]:
         sigma(s) = 1 / (1 + e^-s) = e^s / (1 + e^s)
 
     s may have any shape. The first form is used where s >= 0 and the second where
-    s < 0, so that e is only ever raised to -|s| and cannot overflow. g is clipped to
-    [eps, 1 - eps] with eps = 1e-15, or 6e-8 in float32, where 1 - 1e-15 would round
-    to 1. Raises ValueError if s is not finite.
+    s < 0: e is only ever raised to -|s| and cannot overflow. g is clipped to
+    [eps, 1 - eps] with eps = 1e-15, or 6e-8 in float32, where 1 - 1e-15 rounds to 1.
     """
     s = check.floats("s", s, may_be_empty=True)
     e = np.exp(-np.abs(s))
@@ -97,14 +108,22 @@ def sigmoid_activation(s: Array) -> tuple[Array, Array]:
 
 @quietly()
 def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
-    """Return the loss, the negative log-likelihood, and its derivative in g, both (n,).
+    """Return the loss, the negative log-likelihood, and its derivative in g.
 
         loss[i]  = -log( g[i]^y[i] (1 - g[i])^(1 - y[i]) )
         dL_dg[i] = -y[i] / g[i] + (1 - y[i]) / (1 - g[i])
                  = (g[i] - y[i]) / (g[i] (1 - g[i]))
 
-    g (n,) holds probabilities, strictly between 0 and 1; y (n,) holds labels in [0, 1].
-    Raises ValueError for any other value or shape.
+    Parameters
+    ----------
+    g : (n,)
+        Probabilities, strictly between 0 and 1.
+    y : (n,)
+        Labels in [0, 1].
+
+    Returns
+    -------
+    loss, dL_dg : (n,)
     """
     g = check.floats("g", g, ndim=1)
     y = check.labels("y", y, len(g)).astype(g.dtype)
@@ -116,10 +135,7 @@ def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
 
 
 def relu_activation(s: Array) -> tuple[Array, Array]:
-    """Return max(s, 0) and its derivative, 1 where s > 0 else 0, both of s's shape.
-
-    s may have any shape. Raises ValueError if it is not finite.
-    """
+    """Return max(s, 0) and its derivative, 1 where s > 0 else 0, both of s's shape."""
     s = check.floats("s", s, may_be_empty=True)
     return np.maximum(s, 0), (s > 0).astype(s.dtype)
 
@@ -129,15 +145,21 @@ def layer_forward(
 ) -> tuple[Array, Cache]:
     """Run one layer: out = activation(x W + b).
 
-    x is (n, d_in), W (d_in, d_out), b (1, d_out); activation_fn returns its output and
-    derivative, as relu_activation does. Returns out (n, d_out) and the cache, what the
-    chain rule will ask for on the way back:
+    Parameters
+    ----------
+    x, W, b : (n, d_in), (d_in, d_out), (1, d_out)
+    activation_fn
+        Returns its output and derivative, as relu_activation does.
+
+    Returns
+    -------
+    out : (n, d_out)
+    cache
+        What the chain rule needs on the way back, in this order:
 
         x        (n, d_in)     for the gradient of W
         W        (d_in, d_out) for the gradient of x, which is the layer before's out
         dout_ds  (n, d_out)    to pass through the activation
-
-    Raises ValueError if these shapes do not fit, or if a number is not finite.
     """
     x, W, b = check.layer(x, W, b, activation_fn)
     with quietly():
@@ -151,34 +173,40 @@ def layer_forward(
 def create_weight_matrices(layer_dims: Sequence[int], rng: Seed = None) -> list[Array]:
     """Return a (d_in, d_out) matrix for each layer, drawn from normal(0, 0.01).
 
-    layer_dims counts the neurons from input to output, for example [784, 200, 1].
-    rng is a NumPy Generator, a seed for one, or None for a random start.
-    Raises ValueError as create_bias_vectors does, and for any other rng.
+    Parameters
+    ----------
+    layer_dims
+        The numbers of neurons from input to output, for example [784, 200, 1].
+    rng
+        A NumPy Generator, a seed for one, or None for a random start.
     """
     rng = check.generator(rng)
     return [rng.normal(0, 0.01, size=pair) for pair in check.layer_pairs(layer_dims)]
 
 
 def create_bias_vectors(layer_dims: Sequence[int]) -> list[Array]:
-    """Return a (1, d_out) bias vector of zeros for each layer of layer_dims.
-
-    Raises ValueError if these are not whole numbers, two or more, each at least 1.
-    """
+    """Return a (1, d_out) bias vector of zeros for each layer of layer_dims."""
     return [np.zeros((1, d_out)) for _, d_out in check.layer_pairs(layer_dims)]
 
 
 def forward_pass(
-    X_batch: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
+    X_batch: Array, weight_matrices: Arrays, biases: Arrays, activations: Activations
 ) -> tuple[Array, list[Cache]]:
-    """Run the network on X_batch (n, d); return its outputs (n,) and all layer caches.
+    """Run the network on a batch.
 
-    weight_matrices, biases and activations hold one entry for each layer, as
-    layer_forward takes them; the last layer has one neuron. The caches are in the
-    layers' order, as backward_pass takes them. Raises ValueError, with the layer's
-    number, if something does not fit.
+    Parameters
+    ----------
+    X_batch : (n, d)
+    weight_matrices, biases, activations
+        One entry for each layer, as layer_forward takes them; the last layer has one
+        neuron.
+
+    Returns
+    -------
+    g : (n,)
+        The outputs.
+    layer_caches
+        What layer_forward returns for backward_pass, from the first layer on.
     """
     check.layer_lists(weight_matrices=weight_matrices, biases=biases,
                       activations=activations)
@@ -197,10 +225,7 @@ def forward_pass(
 def backward_pass(
     dL_dg: Array, layer_caches: Sequence[Cache]
 ) -> tuple[list[Array], list[Array]]:
-    """Return the gradients of the batch's average loss: grad_Ws, grad_bs.
-
-    dL_dg (n,) is each example's own derivative, as logistic_loss returns it, and
-    layer_caches come from forward_pass. Each gradient has its parameter's shape.
+    """Return the gradients of the batch's average loss.
 
     With J = (1/n) sum_i loss[i], walking from the last layer to the first:
 
@@ -209,8 +234,17 @@ def backward_pass(
                 dJ/db   = sum over rows of delta (1, d_out)
                 dJ/dx   = delta W^T              (n, d_in)    dJ/dout, a layer before
 
-    Raises ValueError if the caches are not those of n examples, or if a gradient is
-    too large for a float.
+    Parameters
+    ----------
+    dL_dg : (n,)
+        Each example's own derivative, as logistic_loss returns it.
+    layer_caches
+        As forward_pass returns them.
+
+    Returns
+    -------
+    grad_Ws, grad_bs
+        Lists of arrays, each of its parameter's shape.
     """
     dL_dg = check.floats("dL_dg", dL_dg, ndim=1)
     n = len(dL_dg)
@@ -231,21 +265,29 @@ def backward_pass(
 
 
 def nn_finite_difference_checker(
-    X_batch: Array,
-    y_batch: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-    epsilon: float = 1e-5,
+    X_batch: Array, y_batch: Array, weight_matrices: Arrays, biases: Arrays,
+    activations: Activations, epsilon: float = 1e-5,
 ) -> tuple[list[Array], list[Array]]:
-    """Return grad_Ws, grad_bs as backward_pass does, but by finite differences.
+    """Return the gradients that backward_pass does, but by finite differences.
 
-    Only the forward pass is used, twice for each weight and bias, so that agreement
-    with backward_pass means something. Arguments are those of forward_pass, with the
-    labels y_batch (n,) and the half-width epsilon of the difference. The gradients are
-    float64. Raises ValueError as forward_pass and finite_difference_gradient do.
+    Only the forward pass is used, twice for each weight and bias: an error in the
+    backward pass cannot hide.
+
+    Parameters
+    ----------
+    X_batch, weight_matrices, biases, activations
+        As forward_pass takes them.
+    y_batch : (n,)
+        The labels.
+    epsilon
+        As finite_difference_gradient takes it.
+
+    Returns
+    -------
+    grad_Ws, grad_bs
+        As backward_pass returns them, float64.
     """
-    # What does not fit together is refused here, before the first difference.
+    # Input validation, before the first difference.
     g, _ = forward_pass(X_batch, weight_matrices, biases, activations)
     logistic_loss(g, y_batch)
     parameters = [np.array(a, float) for a in (*weight_matrices, *biases)]
@@ -266,10 +308,9 @@ def nn_finite_difference_checker(
 # ---- (e) Training --------------------------------------------------------------------
 
 def accuracy(g: Array, y: Array) -> float:
-    """Return the share of outputs g (n,) on the same side of 1/2 as their labels y.
+    """Return the share of outputs g (n,) on the same side of 1/2 as their y (n,).
 
-    y is (n,), too. An output of exactly 1/2 counts as a three. Raises ValueError if the
-    shapes differ.
+    An output of exactly 1/2 counts as a three.
     """
     g = check.floats("g", g, ndim=1)
     return float(np.mean((g > 0.5) == (check.labels("y", y, len(g)) > 0.5)))
@@ -286,25 +327,27 @@ def mini_batches(
 
 
 def sgd(
-    X_train: Array,
-    y_train: Array,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-    *,
-    batch_size: int = 100,
-    step_size: float = 0.1,
-    num_epochs: int = 5,
-    rng: Seed = None,
+    X_train: Array, y_train: Array, weight_matrices: Arrays, biases: Arrays,
+    activations: Activations, *, batch_size: int = 100, step_size: float = 0.1,
+    num_epochs: int = 5, rng: Seed = None,
 ) -> Iterator[tuple[list[Array], list[Array], float, float]]:
-    """Yield (weight_matrices, biases, loss, accuracy) after each update of the weights.
+    """Train by stochastic gradient descent, an update at a time.
 
     Each epoch draws a new order of the training set and cuts it into mini-batches; the
-    last one may be shorter. Loss and accuracy are the mini-batch's, from the forward
-    pass that led to the update. Every update makes new arrays: those yielded earlier,
-    and the arguments', keep their values. X_train is (N, d) and y_train (N,); the other
-    arguments are those of train. Raises ValueError at once if something does not fit,
-    and later if a weight grows too large for a float.
+    last one may be shorter.
+
+    Parameters
+    ----------
+    X_train, y_train, weight_matrices, biases, activations
+    batch_size, step_size, num_epochs, rng
+        As train takes them. They are checked at once, not at the first update.
+
+    Yields
+    ------
+    weight_matrices, biases
+        After the update, in new arrays: those yielded earlier keep their values.
+    loss, accuracy
+        Averages over the mini-batch, from the forward pass that led to the update.
     """
     X_train = check.floats("X_train", X_train, ndim=2)
     y_train = check.labels("y_train", y_train, len(X_train))
@@ -339,33 +382,42 @@ def _descend(
 
 
 def train(
-    X_train: Array,
-    y_train: Array,
-    X_test: Array | None,
-    y_test: Array | None,
-    weight_matrices: Sequence[Array],
-    biases: Sequence[Array],
-    activations: Sequence[Activation],
-    *,
-    batch_size: int = 100,
-    step_size: float = 0.1,
-    num_epochs: int = 5,
-    rng: Seed = None,
-    progress: bool = False,
+    X_train: Array, y_train: Array, X_test: Array | None, y_test: Array | None,
+    weight_matrices: Arrays, biases: Arrays, activations: Activations, *,
+    batch_size: int = 100, step_size: float = 0.1, num_epochs: int = 5,
+    rng: Seed = None, progress: bool = False,
 ) -> tuple[list[Array], list[Array], dict[str, Array]]:
     """Train by mini-batch stochastic gradient descent and keep a record.
 
-    X_train is (N, d) and y_train (N,), X_test (m, d) and y_test (m,), or None for both;
-    weight_matrices, biases and activations are as in forward_pass, and are left
-    untouched. batch_size n = 1 is plain SGD, n = N is gradient descent. rng (a
-    Generator, a seed or None) decides the examples' order. progress=True shows a bar.
+    Parameters
+    ----------
+    X_train, y_train : (N, d), (N,)
+    X_test, y_test : (m, d), (m,)
+        Or None for both.
+    weight_matrices, biases, activations
+        As forward_pass takes them. They keep their values.
+    batch_size
+        1 is plain stochastic gradient descent, N is gradient descent.
+    step_size, num_epochs
+    rng
+        A NumPy Generator, a seed for one, or None: it decides the examples' order.
+    progress
+        Whether to show a bar.
 
-    Returns the trained weight_matrices and biases, and history, a dictionary of arrays
-    (T,), float64, with one number for each of the T = num_epochs * ceil(N / n)
-    timesteps: train_loss and train_accuracy of the mini-batch before its update,
-    test_loss and test_accuracy of the whole test set after it, empty without one. An
-    interrupt (Ctrl-C, or the notebook's stop button) ends training early, with all that
-    has been recorded by then. Raises ValueError as sgd does.
+    Returns
+    -------
+    weight_matrices, biases
+        After training, in new arrays.
+    history
+        A dictionary of arrays (T,), float64, with a number for each of the
+        T = num_epochs * ceil(N / batch_size) timesteps: train_loss and train_accuracy
+        of the mini-batch before its update, test_loss and test_accuracy of the whole
+        test set after it, empty without one.
+
+    Notes
+    -----
+    An interrupt (Ctrl-C, or the notebook's stop button) ends training early, with all
+    that has been recorded by then.
     """
     updates = sgd(X_train, y_train, weight_matrices, biases, activations,
                   batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,
@@ -387,14 +439,11 @@ def train(
 
 def keep_record(
     chunks: Iterable[tuple[list[Array], list[Array], Sequence | Array]],
-    Ws: list[Array],
-    bs: list[Array],
-    T: int,
-    progress: bool,
+    Ws: list[Array], bs: list[Array], T: int, progress: bool,
 ) -> tuple[list[Array], list[Array], dict[str, Array]]:
-    """Return the last Ws and bs of chunks (Ws, bs, rows of history), and the history.
+    """Return what train does, from chunks of a training: Ws, bs and rows of history.
 
-    The bar counts T rows. After an interrupt, network and record belong together.
+    Ws and bs are the network before the first chunk, and T rows are expected.
     """
     rows: list[Sequence | Array] = []
     done = Ws, bs, 0

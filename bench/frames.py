@@ -31,7 +31,7 @@ STEPS = 60
 
 
 def median_ms(step, places) -> float:
-    """Return the median of what step(place) takes one processor, in ms."""
+    """Return the median of what step(place) takes one core, in ms."""
     took = []
     for place in places:
         start = time.process_time()

@@ -1,4 +1,4 @@
-"""How fast the network trains with all four curves, beside four other ways to do it.
+"""How fast the network trains with all four curves, next to four other ways to do it.
 
 Each contender does the same work: the same first weights, the same order of examples,
 and loss and accuracy of mini-batch and test set at every timestep. They take turns,
@@ -249,8 +249,8 @@ def differences_seconds() -> float:
     return float(np.median(seconds))
 
 
-def processor() -> str:
-    """Return the processor's name, as far as the system tells it."""
+def cpu_name() -> str:
+    """Return the name of the CPU, as far as the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
@@ -270,7 +270,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     # First, because a new process is charged with the size of the one that starts it.
     megabytes = peak_memory()
-    print(f"{processor()}, {len(os.sched_getaffinity(0))} cores; "
+    print(f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores; "
           f"NumPy {np.__version__} with {blas()}, PyTorch {torch.__version__}, "
           f"JAX {jax.__version__}, scikit-learn {sklearn.__version__}; medians of "
           f"{ROUNDS} rounds in turn, times over ours (least to most)")
@@ -290,8 +290,6 @@ def main() -> None:
               f"    the same with passes in full: {in_full:.2f} s")
     print("\n  batches of 1, one epoch, 12080 timesteps, float64")
     compare([ours, numpy_plain], np.float64, 1, 1, short=400)
-    print("\n  the whole training set as the batch, 5 timesteps, float64")
-    compare([ours, numpy_plain], np.float64, 12080, 5)
     print("\n  all 157,201 derivatives of 784-200-1 by finite differences, n = 100: "
           f"{differences_seconds():.2f} s")
     print("  peak memory of the run with batches of 100, float64: "

@@ -11,25 +11,14 @@ import pytest
 from hypothesis import given, settings
 
 import nn_faster
+import nn_helpers as nn
 from networks import activations_for, load_toy, networks, random_network
-from nn_helpers import (
-    backward_pass,
-    create_bias_vectors,
-    create_weight_matrices,
-    forward_pass,
-    layer_forward,
-    logistic_loss,
-    relu_activation,
-    sgd,
-    sigmoid_activation,
-    train,
-)
 
 
 def gradients(X, y, weights, biases):
     """Return g, and the list of all gradients by backward_pass."""
-    g, caches = forward_pass(X, weights, biases, activations_for(weights))
-    grad_Ws, grad_bs = backward_pass(logistic_loss(g, y)[1], caches)
+    g, caches = nn.forward_pass(X, weights, biases, activations_for(weights))
+    grad_Ws, grad_bs = nn.backward_pass(nn.logistic_loss(g, y)[1], caches)
     return g, grad_Ws + grad_bs
 
 
@@ -39,8 +28,8 @@ def gradients(X, y, weights, biases):
     [[784, 200, 1], [4, 2, 1], (3, 1), np.array([5, 4, 3, 2, 1]), range(1, 3)],
 )
 def test_created_shapes(layer_dims):
-    weights = create_weight_matrices(layer_dims)
-    biases = create_bias_vectors(layer_dims)
+    weights = nn.create_weight_matrices(layer_dims)
+    biases = nn.create_bias_vectors(layer_dims)
     assert [W.shape for W in weights] == list(zip(layer_dims, layer_dims[1:]))
     assert [b.shape for b in biases] == [(1, d) for d in layer_dims[1:]]
     assert all(not b.any() and b.dtype == np.float64 for b in biases)
@@ -48,7 +37,7 @@ def test_created_shapes(layer_dims):
 
 @pytest.mark.c
 def test_weights_are_normal_with_standard_deviation_one_hundredth():
-    W, _ = create_weight_matrices([784, 200, 1], rng=0)
+    W, _ = nn.create_weight_matrices([784, 200, 1], rng=0)
     assert abs(W.mean()) < 1e-4 and W.std() == pytest.approx(0.01, rel=0.01)
     within = [np.mean(abs(W) < k * 0.01) for k in (1, 2, 3)]
     assert within == pytest.approx([0.6827, 0.9545, 0.9973], abs=0.005)
@@ -59,9 +48,9 @@ def test_a_seed_repeats_and_a_generator_goes_on():
     dims, rng = [5, 4, 1], np.random.default_rng(7)
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
-    first, again = create_weight_matrices(dims, 7), create_weight_matrices(dims, 7)
+    first, again = (nn.create_weight_matrices(dims, 7) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
-    drawn = [create_weight_matrices(dims, s)[0] for s in (rng, rng, None, None)]
+    drawn = [nn.create_weight_matrices(dims, s)[0] for s in (rng, rng, None, None)]
     assert np.array_equal(drawn[0], first[0])
     assert not any(np.array_equal(a, b) for a, b in zip(drawn, drawn[1:]))
     assert np.array_equal(np.random.get_state()[1], before)  # the global state
@@ -70,8 +59,9 @@ def test_a_seed_repeats_and_a_generator_goes_on():
 @pytest.mark.c
 def test_toy_loss():
     X, y, weights, biases = load_toy()
-    g, caches = forward_pass(X, weights, biases, [relu_activation, sigmoid_activation])
-    loss, _ = logistic_loss(g, y)
+    activations = [nn.relu_activation, nn.sigmoid_activation]
+    g, caches = nn.forward_pass(X, weights, biases, activations)
+    loss, _ = nn.logistic_loss(g, y)
     assert g.shape == loss.shape == (2,) and len(caches) == 2
     assert loss.mean() == pytest.approx(0.698516803854, rel=1e-12)
 
@@ -81,7 +71,7 @@ def test_forward_by_hand():
     """2-2-1, worked out on paper: s = (3, -1), h = (3, 0), z = 3 * 2 - 5 = 1."""
     weights = [np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[2.0], [100.0]])]
     biases = [np.array([[0.0, 0.0]]), np.array([[-5.0]])]
-    g, caches = forward_pass([[1, 2]], weights, biases, activations_for(weights))
+    g, caches = nn.forward_pass([[1, 2]], weights, biases, activations_for(weights))
     assert g == pytest.approx([1 / (1 + np.exp(-1))], rel=1e-15)
     assert caches[0][2].tolist() == [[1.0, 0.0]]
     assert caches[1][0].tolist() == [[3.0, 0.0]]
@@ -90,8 +80,8 @@ def test_forward_by_hand():
 @pytest.mark.c
 def test_one_layer_forwards_is_layer_forward():
     X, _, weights, biases = load_toy()
-    out, cache = layer_forward(X, weights[0], biases[0], relu_activation)
-    _, caches = forward_pass(X, weights, biases, activations_for(weights))
+    out, cache = nn.layer_forward(X, weights[0], biases[0], nn.relu_activation)
+    _, caches = nn.forward_pass(X, weights, biases, activations_for(weights))
     assert all(np.array_equal(a, b) for a, b in zip(cache, caches[0]))
     assert np.array_equal(out, caches[1][0])
 
@@ -177,7 +167,7 @@ def test_a_saturated_and_wrong_network_still_gets_a_gradient():
 
 
 @pytest.mark.e
-@pytest.mark.parametrize("function", [train, sgd, nn_faster.descend])
+@pytest.mark.parametrize("function", [nn.train, nn.sgd, nn_faster.descend])
 def test_training_defaults_are_the_assignments(function):
     parameters = inspect.signature(function).parameters
     names = ["batch_size", "step_size", "num_epochs", "rng"]

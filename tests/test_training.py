@@ -15,39 +15,28 @@ from threadpoolctl import threadpool_limits
 
 import nn_checks
 import nn_faster
-import nn_helpers
+import nn_helpers as nn
 from networks import CURVES, activations_for, in_dtype, training_set
-from nn_helpers import (
-    accuracy,
-    backward_pass,
-    create_bias_vectors,
-    create_weight_matrices,
-    forward_pass,
-    get_mnist_threes_nines,
-    logistic_loss,
-    relu_activation,
-    sgd,
-    sigmoid_activation,
-)
 
 pytestmark = pytest.mark.e
-ACTIVATIONS = [relu_activation, sigmoid_activation]
+ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
 DIMS = (40, 5, 1)  # so many inputs that nn_faster.train does not call the plain one
 
 
-@pytest.fixture(params=[nn_helpers.train, nn_faster.train], ids=["plain", "fast"])
+@pytest.fixture(params=[nn.train, nn_faster.train], ids=["plain", "fast"])
 def train(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
 def digits():
-    (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
+    (X_train, y_train), (X_test, y_test) = nn.get_mnist_threes_nines()
     return X_train.reshape(-1, 784), y_train, X_test.reshape(-1, 784), y_test
 
 
 def fresh(dims=(784, 200, 1), seed=0):
-    return create_weight_matrices(dims, seed), create_bias_vectors(dims), ACTIVATIONS
+    weights = nn.create_weight_matrices(dims, seed)
+    return weights, nn.create_bias_vectors(dims), ACTIVATIONS
 
 
 def by_the_book(
@@ -61,17 +50,17 @@ def by_the_book(
         order = rng.permutation(len(X))
         while len(order):
             rows, order = order[:batch_size], order[batch_size:]
-            g, caches = forward_pass(X[rows], weights, biases, activations)
-            loss, dL_dg = logistic_loss(g, y[rows])
+            g, caches = nn.forward_pass(X[rows], weights, biases, activations)
+            loss, dL_dg = nn.logistic_loss(g, y[rows])
             record["train_loss"].append(loss.mean())
             record["train_accuracy"].append(np.mean((g > 0.5) == y[rows]))
             for parameters, gradients in zip(
-                (weights, biases), backward_pass(dL_dg, caches)
+                (weights, biases), nn.backward_pass(dL_dg, caches)
             ):
                 for parameter, gradient in zip(parameters, gradients):
                     parameter -= step_size * gradient
-            g, _ = forward_pass(X_test, weights, biases, activations)
-            record["test_loss"].append(logistic_loss(g, y_test)[0].mean())
+            g, _ = nn.forward_pass(X_test, weights, biases, activations)
+            record["test_loss"].append(nn.logistic_loss(g, y_test)[0].mean())
             record["test_accuracy"].append(np.mean((g > 0.5) == y_test))
     return weights, biases, record
 
@@ -96,12 +85,12 @@ def test_every_example_is_seen_once_an_epoch():
 
     def watching(s):
         seen.append(s[:, 0])
-        return sigmoid_activation(s)
+        return nn.sigmoid_activation(s)
 
     X, y = np.arange(23.0)[:, None] / 23, np.arange(23) % 2
     network = [np.ones((1, 1))], [np.zeros((1, 1))], [watching]  # s is X
     options = {"batch_size": 5, "num_epochs": 2, "step_size": 1e-30}
-    steps = list(sgd(X, y, *network, **options, rng=0))
+    steps = list(nn.sgd(X, y, *network, **options, rng=0))
     del seen[0]  # one forward pass checks the arguments
     assert [len(batch) for batch in seen] == [5, 5, 5, 5, 3] * 2 and len(steps) == 10
     epochs = np.concatenate(seen[:5]), np.concatenate(seen[5:])
@@ -122,8 +111,8 @@ def test_arguments_are_left_untouched_and_results_are_new(train):
 
 def test_sgd_yields_new_arrays_each_time():
     X, y, _, _, *network = training_set()
-    steps = list(sgd(X, y, *network, batch_size=5, num_epochs=1, rng=0))
-    first = next(sgd(X, y, *network, batch_size=5, num_epochs=1, rng=0))
+    steps = list(nn.sgd(X, y, *network, batch_size=5, num_epochs=1, rng=0))
+    first = next(nn.sgd(X, y, *network, batch_size=5, num_epochs=1, rng=0))
     for a, again in zip(first[0] + first[1], steps[0][0] + steps[0][1]):
         assert np.array_equal(a, again)
 
@@ -163,8 +152,8 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
     X, y, *test_set, weights, biases, _ = training_set(0, DIMS)
     arguments = X, y, *(test_set if with_test_set else (None, None)), weights, biases
     options = {"batch_size": 8, "num_epochs": 3, "rng": 0}
-    plain = list(sgd(X, y, weights, biases, ACTIVATIONS, **options))
-    files = {module.__file__ for module in (nn_checks, nn_helpers, nn_faster)}
+    plain = list(nn.sgd(X, y, weights, biases, ACTIVATIONS, **options))
+    files = {module.__file__ for module in (nn_checks, nn, nn_faster)}
 
     def run(strike_at, occurrence=0):
         """Return what train returns, and when each line ran from the first update on.
@@ -221,19 +210,19 @@ def test_ctrl_c_in_a_function_that_train_calls_ends_it_with_what_is_done(after):
         # The first call checks the arguments; then a batch of 5 and the test set of 7.
         if len(seen) > 1 + 2 * after:
             raise KeyboardInterrupt
-        return relu_activation(s)
+        return nn.relu_activation(s)
 
     arguments = X, y, X_test, y_test, weights, biases
-    W, b, history = nn_helpers.train(
-        *arguments, [interrupted, sigmoid_activation], batch_size=5, rng=0
+    W, b, history = nn.train(
+        *arguments, [interrupted, nn.sigmoid_activation], batch_size=5, rng=0
     )
-    _, _, whole = nn_helpers.train(*arguments, ACTIVATIONS, batch_size=5, rng=0)
+    _, _, whole = nn.train(*arguments, ACTIVATIONS, batch_size=5, rng=0)
     assert seen == [1, *[5, 7] * after, 5]
     for name in CURVES:
         assert np.array_equal(history[name], whole[name][:after])
     if after:
-        g, _ = forward_pass(X_test, W, b, ACTIVATIONS)
-        assert history["test_loss"][-1] == logistic_loss(g, y_test)[0].mean()
+        g, _ = nn.forward_pass(X_test, W, b, ACTIVATIONS)
+        assert history["test_loss"][-1] == nn.logistic_loss(g, y_test)[0].mean()
     else:
         assert np.array_equal(W[0], weights[0]) and np.array_equal(b[0], biases[0])
 
@@ -243,8 +232,8 @@ def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(
     train, with_test_set, monkeypatch, capsys
 ):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    at_once = functools.partial(nn_helpers.tqdm, mininterval=0, miniters=1)
-    monkeypatch.setattr(nn_helpers, "tqdm", at_once)
+    at_once = functools.partial(nn.tqdm, mininterval=0, miniters=1)
+    monkeypatch.setattr(nn, "tqdm", at_once)
     X, y, *test_set, weights, biases, activations = training_set(0, DIMS)
     arguments = X, y, *(test_set if with_test_set else (None, None)), weights, biases
     options = {"batch_size": 1, "num_epochs": 3}
@@ -265,7 +254,7 @@ def test_it_learns_threes_and_nines(train, digits):
     W, b, history = train(X, y, None, None, *fresh(), num_epochs=1, rng=0)
     assert len(history["train_loss"]) == 121
     assert history["train_loss"][0] == pytest.approx(np.log(2), abs=0.01)
-    assert accuracy(forward_pass(X_test, W, b, ACTIVATIONS)[0], y_test) > 0.965
+    assert nn.accuracy(nn.forward_pass(X_test, W, b, ACTIVATIONS)[0], y_test) > 0.965
 
 
 def test_it_fits_twenty_images_in_float32_too(train, digits):
@@ -290,7 +279,8 @@ def test_step_size_ten_gives_no_nan_and_no_warning(train, digits, seed):
 def test_averages_are_in_double_precision_in_float32_too(train, N, m):
     """A hundred thousand times the same number: sums in float32 would drift."""
     X, X_test = np.ones((N, 1), "f4"), np.ones((m, 1), "f4")
-    network = [np.zeros((1, 1), "f4")], [np.zeros((1, 1), "f4")], [sigmoid_activation]
+    zero = [np.zeros((1, 1), "f4")]
+    network = zero, zero, [nn.sigmoid_activation]
     *_, history = train(X, np.zeros(N), X_test, np.zeros(m), *network, batch_size=N,
                         num_epochs=1, step_size=1e-30, rng=0)
     one = float(-np.log1p(np.float32(-0.5)))
@@ -323,7 +313,7 @@ def test_weights_beyond_all_floats_are_refused(
 def test_one_infinite_weight_next_to_a_finite_bias_is_refused_at_once(train):
     """10 times 5e307 is too large, 5e307 is not."""
     X, y = np.full((1, 9), 10.0), np.zeros(1)
-    network = [np.zeros((9, 1))], [np.zeros((1, 1))], [sigmoid_activation]
+    network = [np.zeros((9, 1))], [np.zeros((1, 1))], [nn.sigmoid_activation]
     message = "^a weight or bias after the update must be finite, but holds inf or nan$"
     with np.errstate(all="raise"), pytest.raises(ValueError, match=message):
         train(X, y, X, y, *network, step_size=1e308, num_epochs=2)
@@ -363,9 +353,9 @@ def test_an_output_of_one_half_is_a_three_in_the_record_too(train):
 
 def test_accuracy_exactly_at_one_half_and_between_the_labels():
     """One half is on the side of the threes, as output and as label."""
-    assert accuracy([0.2, 0.5, 0.51, 0.9, 0.4], [0, 0, 1, 0, 1]) == 3 / 5
+    assert nn.accuracy([0.2, 0.5, 0.51, 0.9, 0.4], [0, 0, 1, 0, 1]) == 3 / 5
     beyond = np.nextafter(0.5, 1)
-    assert accuracy([0.1], [0.5]) == accuracy([0.9], [beyond]) == 1
-    assert accuracy([0.5], [0.1]) == accuracy([beyond], [0.9]) == 1
-    assert accuracy([0.9], [0.5]) == accuracy([0.5], [0.9]) == 0
-    assert accuracy([0.1, 0.1, 0.9], [0.3, 0.4, 0.7]) == 1
+    assert nn.accuracy([0.1], [0.5]) == nn.accuracy([0.9], [beyond]) == 1
+    assert nn.accuracy([0.5], [0.1]) == nn.accuracy([beyond], [0.9]) == 1
+    assert nn.accuracy([0.9], [0.5]) == nn.accuracy([0.5], [0.9]) == 0
+    assert nn.accuracy([0.1, 0.1, 0.9], [0.3, 0.4, 0.7]) == 1
