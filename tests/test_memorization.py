@@ -18,10 +18,8 @@ def notebook():
     names["activations"] = [relu_activation, nn_helpers.sigmoid_activation]
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code" and "def " in cell.source:
-            functions = [
-                part for part in cell.source.split("\n\n\n") if part.startswith("def ")
-            ]
-            exec("\n\n".join(functions), names)
+            parts = cell.source.split("\n\n\n")
+            exec("\n\n".join(part for part in parts if part[:4] == "def "), names)
     return names
 
 

@@ -59,8 +59,7 @@ def test_a_seed_repeats_and_a_generator_goes_on():
 @pytest.mark.c
 def test_toy_loss():
     X, y, weights, biases = load_toy()
-    activations = [nn.relu_activation, nn.sigmoid_activation]
-    g, caches = nn.forward_pass(X, weights, biases, activations)
+    g, caches = nn.forward_pass(X, weights, biases, activations_for(weights))
     loss, _ = nn.logistic_loss(g, y)
     assert g.shape == loss.shape == (2,) and len(caches) == 2
     assert loss.mean() == pytest.approx(0.698516803854, rel=1e-12)

@@ -11,12 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nn_helpers import (
-    layer_forward,
-    logistic_loss,
-    relu_activation,
-    sigmoid_activation,
-)
+from nn_helpers import layer_forward, logistic_loss, relu_activation, sigmoid_activation
 
 pytestmark = pytest.mark.b
 

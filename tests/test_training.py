@@ -43,7 +43,7 @@ def by_the_book(
     X, y, X_test, y_test, weights, biases, activations,
     batch_size, step_size, num_epochs, rng,
 ):  # fmt: skip
-    """Return what train should, written out once more, and as plainly as can be."""
+    """Return what train should, written out once more, as plainly as can be."""
     weights, biases = [W.copy() for W in weights], [b.copy() for b in biases]
     record = {name: [] for name in CURVES}
     for _ in range(num_epochs):
@@ -54,11 +54,9 @@ def by_the_book(
             loss, dL_dg = nn.logistic_loss(g, y[rows])
             record["train_loss"].append(loss.mean())
             record["train_accuracy"].append(np.mean((g > 0.5) == y[rows]))
-            for parameters, gradients in zip(
-                (weights, biases), nn.backward_pass(dL_dg, caches)
-            ):
-                for parameter, gradient in zip(parameters, gradients):
-                    parameter -= step_size * gradient
+            grad_Ws, grad_bs = nn.backward_pass(dL_dg, caches)
+            for parameter, gradient in zip(weights + biases, grad_Ws + grad_bs):
+                parameter -= step_size * gradient
             g, _ = nn.forward_pass(X_test, weights, biases, activations)
             record["test_loss"].append(nn.logistic_loss(g, y_test)[0].mean())
             record["test_accuracy"].append(np.mean((g > 0.5) == y_test))
