@@ -10,7 +10,7 @@ integers and booleans among them, are computed in float64.
 import contextlib
 import functools
 import numbers
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,7 +58,8 @@ def floats(
     if array.dtype.kind not in "buif":
         raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
     if array.dtype != np.float32:
-        array = array.astype(np.float64, copy=False)
+        with quietly():
+            array = array.astype(np.float64, copy=False)
     if ndim is not None and array.ndim != ndim:
         expected = {1: "(n,)", 2: "two-dimensional"}[ndim]
         raise ValueError(f"{name} must be {expected}, got shape {array.shape}")
@@ -83,14 +84,13 @@ def labels(name: str, y: ArrayLike, n: int) -> Array:
 
 def one_value(f_of_a: ArrayLike) -> float:
     """Return f(a), one finite number in double precision, as a float."""
-    if np.ndim(f_of_a) != 0:
-        raise ValueError(f"f must return one number, got shape {np.shape(f_of_a)}")
-    if getattr(f_of_a, "dtype", None) in (np.float16, np.float32):
-        raise ValueError(
-            f"f must compute in float64, got {f_of_a.dtype}, "  # type: ignore
-            "whose rounding would hide small differences"
-        )
-    return float(floats("f(a)", f_of_a))
+    value = floats("f(a)", f_of_a)
+    if value.ndim > 0:
+        raise ValueError(f"f must return one number, got shape {value.shape}")
+    if (dtype := np.asarray(f_of_a).dtype) in (np.float16, np.float32):
+        raise ValueError(f"f must compute in float64, got {dtype}: its rounding would "
+                         "hide small differences")
+    return float(value)
 
 
 def function(name: str, value: object) -> None:
@@ -103,7 +103,8 @@ def whole_number(name: str, value: object, at_least: int) -> int:
     """Return value, a whole number, as an int."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < at_least:  # type: ignore[operator]
-        raise ValueError(f"{name} must be a whole number >= {at_least}, got {value!r}")
+        expected = f"a whole number >= {at_least}"
+        raise ValueError(f"{name} must be {expected}, got {value!r:.60}")
     return int(value)  # type: ignore[call-overload]
 
 
@@ -128,10 +129,18 @@ def generator(rng: Seed) -> np.random.Generator:
         ) from None
 
 
+def _length(value: object) -> int | None:
+    """Return len(value), or None for what has none, such as a number or an iterator."""
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
 def layer_pairs(layer_dims: Sequence[int]) -> list[tuple[int, int]]:
     """Return (d_in, d_out) of each layer: [784, 200, 1] gives (784, 200), (200, 1)."""
-    sized = isinstance(layer_dims, Sequence) or np.ndim(layer_dims) > 0
-    if not sized or len(layer_dims) < 2:
+    listed = isinstance(layer_dims, Sequence | Array)
+    if not listed or (_length(layer_dims) or 0) < 2:
         raise ValueError(f"layer_dims must hold 2 or more sizes, got {layer_dims!r}")
     dims = [whole_number("each of layer_dims", d, at_least=1) for d in layer_dims]
     pairs = list(zip(dims[:-1], dims[1:]))
@@ -183,11 +192,13 @@ def activated(result: tuple[Array, Array], shape: tuple) -> tuple[Array, Array]:
 
 def layer_lists(**lists: Sequence) -> None:
     """Raise a ValueError unless these are lists of one length, and not empty."""
-    sizes = [str(len(a)) if isinstance(a, Sized) else type(a).__name__
-             for a in lists.values()]
-    if len(set(sizes)) > 1 or sizes[0] == "0" or not sizes[0].isdigit():
+    sizes = [_length(a) for a in lists.values()]
+    if len(set(sizes)) > 1 or not sizes[0]:
         *names, last = lists
-        *got, last_got = sizes
+        *got, last_got = (
+            type(a).__name__ if size is None else str(size)
+            for a, size in zip(lists.values(), sizes)
+        )
         raise ValueError(
             f"{', '.join(names)} and {last} must be lists of one length, "
             f"got {', '.join(got)} and {last_got}"

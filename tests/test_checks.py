@@ -89,6 +89,8 @@ BAD = {
     "nan": (lambda v: v * np.nan, "must be finite, but holds inf or nan"),
     "one inf": (lambda v: np.where(np.arange(v.size).reshape(v.shape), v, np.inf),
                 "must be finite, but holds inf or nan"),
+    "too large": (lambda v: np.full(v.shape, np.longdouble("1e400")),
+                  "must be finite, but holds inf or nan"),
     "masked": (lambda v: np.ma.masked_array(v, v == v.flat[0]),
                "must not be a masked array: its mask would be lost"),
     "masked rows": (lambda v: [np.ma.masked_array(row, True) for row in v],
@@ -135,6 +137,7 @@ def test_an_image_of_another_shape(shape):
     (lambda a: a, "f must return one number, got shape (2,)"),
     (lambda a: np.nan, "f(a) must be finite"),
     (lambda a: "1", "f(a) must hold numbers"),
+    (lambda a: [[1, 2], [3]], "f(a) must not have rows of unequal length"),
     (lambda a: np.ma.masked, "f(a) must not be a masked array"),
     (lambda a: a.astype("f4").sum(), "f must compute in float64, got float32"),
     (lambda a: a.astype("f2").sum(), "f must compute in float64, got float16"),
@@ -259,7 +262,8 @@ def test_no_source_of_random_numbers(rng):
 @pytest.mark.parametrize("change, message", [
     ({"weight_matrices": WEIGHTS[:1]}, LISTS + "1, 2 and 2"),
     ({"weight_matrices": iter(WEIGHTS)}, LISTS + "list_iterator, 2 and 2"),
-    ({"weight_matrices": None}, LISTS + "NoneType, 2 and 2"),
+    *(({"weight_matrices": v}, f"{LISTS}{type(v).__name__}, 2 and 2")
+      for v in (None, np.array(5))),
     ({"activations": NETWORK[2] * 2}, LISTS + "2, 2 and 4"),
     ({"weight_matrices": [], "biases": [], "activations": []}, LISTS + "0, 0 and 0"),
     ({"weight_matrices": zip(), "biases": zip(), "activations": zip()},
