@@ -21,7 +21,7 @@
 -- 0), or in TeX of the placeholder.
 --
 -- With `to_html`, Markdown becomes HTML: the result of a piece has its `html`, if there is HTML
--- in it, and `problems`.
+-- in it and that goes well, and the `problems` of that.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -365,18 +365,6 @@ local function convert(piece)
   return result
 end
 
--- The same; or the piece as it was written, if that goes wrong or never ends.
-local function convert_or_show(piece)
-  local well, result = false, "it comes to no end"
-  if not piece.endless then well, result = pcall(convert, piece) end
-  if well then return result end
-  local shown = new_result()
-  shown.typst = "#code(..codes.at(0))"
-  shown.codes:insert({ text = as_written(piece.text), language = "text" })
-  shown.problems:insert("shown as its source, for Pandoc fails: " .. tostring(result))
-  return shown
-end
-
 -- ---- Markdown to HTML ------------------------------------------------------------------
 
 local function to_html(piece)
@@ -400,12 +388,21 @@ local function to_html(piece)
   return { html = has_html and pandoc.write(document, "html"), problems = problems }
 end
 
-local function to_html_or_not(piece)
-  local well, result = false, nil
-  if not piece.endless then well, result = pcall(to_html, piece) end
-  return well and result or { html = false, problems = pandoc.List() }
+-- ---- The request -----------------------------------------------------------------------
+
+-- A piece that cannot be converted, as it was written.
+local function as_it_is(piece, reason)
+  local result = new_result()
+  result.typst = "#code(..codes.at(0))"
+  result.codes:insert({ text = as_written(piece.text), language = "text" })
+  result.problems:insert("shown as its source, for Pandoc fails: " .. tostring(reason))
+  return result
 end
 
 local results = { formulas = formulas:map(convert_formula) }
-results.pieces = pandoc.List(request.pieces):map(request.to_html and to_html_or_not or convert_or_show)
+results.pieces = pandoc.List(request.pieces):map(function(piece)
+  if piece.endless then return as_it_is(piece, "it comes to no end") end
+  local well, result = pcall(request.to_html and to_html or convert, piece)
+  return well and result or as_it_is(piece, result)
+end)
 io.write(pandoc.json.encode(results))

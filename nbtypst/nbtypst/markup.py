@@ -41,15 +41,16 @@ _IN_A_LINE = re.compile(r"(\\(?:begin|end)\{)(?:enumerate|itemize)\*\}")  # R's
 # What Pandoc would not take as JupyterLab does, `found` outside of code: words with a
 # table right below them, whose second row is one of dashes; the dashes of --help; the
 # mark within a Hebrew word, which is not a quote; the mark of a footnote.
+_HEBREW = "[\u0590-\u05ff]"
 _DASHES = r"[ \t]*:?-+:?[ \t]*"
 _TABLE = re.compile(
     rf"{FENCED}|^(?=[^\n|]*[^\s|])(?P<found>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
     rf" {{0,3}}(?:\|{_DASHES}|{_DASHES}\|{_DASHES})(?:\|{_DASHES})*\|?$)",
     re.MULTILINE,
 )
-_OPTION = re.compile(rf"{CODE}|(?<![^\s(])(?P<found>--)(?=[A-Za-z])", re.MULTILINE)
-_GERSHAYIM = re.compile(
-    rf"{CODE}|(?<=[\u0590-\u08ff])(?P<found>\")(?=[\u0590-\u08ff])", re.MULTILINE
+_MARKS = re.compile(
+    rf"{CODE}|(?P<found>(?<![^\s(])--(?=[A-Za-z])|(?<={_HEBREW})\"(?={_HEBREW}))",
+    re.MULTILINE,
 )
 _NOTE = re.compile(rf"{FENCED}|^ {{0,3}}(?P<found>\[\^[^\]\s]+\])(?=:)", re.MULTILINE)
 
@@ -158,8 +159,7 @@ def _as_jupyter_reads_it(text: str) -> str:
         return text.count(mark) == 1
 
     text = _replaced(_TABLE, text, lambda words: f"{words}\n\n")
-    text = _replaced(_OPTION, text, lambda dashes: r"\-\-")
-    text = _replaced(_GERSHAYIM, text, lambda mark: '\\"')
+    text = _replaced(_MARKS, text, lambda marks: re.sub(".", r"\\\g<0>", marks))
     return _replaced(_NOTE, text, lambda mark: "\\" * alone(mark) + mark)
 
 
@@ -235,9 +235,9 @@ def _read_html(requests: list[dict]) -> list[list[str]]:
     common = {"mark": "", "to_html": True}
     done = _pandoc(common, pieces)["pieces"] if pieces else []
     for (request, problems), result in zip(mixed, done):
-        problems += result["problems"]
-        if result["html"]:
+        if result.get("html"):
             request |= {"format": "html", "text": result["html"]}
+            problems += result["problems"]
     for request, problems in known:
         if request["format"] == "html":
             request["text"], embedded = page.read(request["text"])
