@@ -1,7 +1,7 @@
 """Text and code as Typst's literals.
 
-Pygments finds the colours of code. Typst could do this itself, but takes 1.8 s of
-processor time over a write-up's appendix, Pygments 0.4 s while Pandoc runs.
+Pygments finds the colours of code. Typst could do this itself, but takes 1.8 s
+of a core over a write-up's appendix, Pygments 0.4 s while Pandoc runs.
 """
 
 import functools
@@ -23,7 +23,7 @@ _STYLES = [  # the first that fits; the letters are those of style.typ
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
 _LINE_BREAKS = re.compile(r"[\v\f\x85\u2028\u2029]")
 
-# Typst prints no control character: ␛ and its like stand in their places.
+# Typst prints no control character: ␛ and its like are in their places.
 CONTROLS = {n: 0x2400 + n for n in range(32) if not 9 <= n <= 13} | {127: "␡"}
 
 
@@ -33,7 +33,7 @@ def typst_string(text: str) -> str:
 
 
 def typst_colour(words: str) -> str | None:
-    """A colour of CSS, or bars of colours, in Typst's code; None if it is none."""
+    """A colour of CSS, or bars of colours, in Typst's code; None if it is not one."""
     if bars := re.fullmatch(r"linear-gradient\(90deg,(.+%)\s*\)", words):
         return _bars(bars[1])
     numbers = re.match(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)[\s,/)]", words)

@@ -14,7 +14,7 @@
 --   problems  what is not as it was meant
 --
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
--- can be set, `tex`, `placeholders` (with `typst`, and `tight` if that takes no space on either
+-- can be set, `tex`, `placeholders` (for each its Typst, and whether that takes no space on either
 -- side), `display`, and what comes before and after it in Typst, `opening` and `closing`. Its
 -- result has a `problem` if it is shown as its source. A number between two of the request's
 -- `mark`, which is in no text otherwise, is in the place of the formula of that number (from
@@ -51,10 +51,10 @@ local function convert_formula(formula)
   if messages[1] then return { problem = messages[1].message } end
   typst = (typst:match("^%s*%$%s*(.-)%s*%$%s*$") or "")
     :gsub('( ?)upright%("' .. key .. [["%)('*)( ?)]], function(before, number, primes, after)
-      local placeholder = formula.placeholders[number + 1]
-      if not placeholder.tight then return before .. placeholder.typst .. primes .. after end
+      local code, tight = table.unpack(formula.placeholders[number + 1])
+      if not tight then return before .. code .. primes .. after end
       -- After the end of its code, Typst would not see a prime.
-      return placeholder.typst .. (primes ~= "" and "^(" .. ("prime "):rep(#primes) .. ")" or "")
+      return code .. (primes ~= "" and "^(" .. ("prime "):rep(#primes) .. ")" or "")
     end)
   if typst:find(request.mark, 1, true) then
     return { problem = "a construct where Typst has no room for it" }
@@ -74,7 +74,7 @@ local function parts_of(text)
   return parts
 end
 
--- Where there are no formulas, as in code and addresses, dollars are dollars.
+-- In code and addresses, there are dollars instead of formulas.
 local function as_written(text)
   return (text:gsub(key, function(number) return formulas[number + 1].source end))
 end
@@ -189,7 +189,7 @@ local function sizes(attributes)
   return found
 end
 
--- The written levels of the headings that the next one may stand below.
+-- The written levels of the headings that the next one may be below.
 local open = pandoc.List()
 
 -- The level of a heading in the PDF, which must skip none, though people do: a ### right
@@ -204,7 +204,7 @@ local function read(piece)
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
   if piece.format ~= "html" then return document end
   return document:walk {
-    -- An escaped dollar begins no formula, in words.
+    -- An escaped dollar is a dollar, in words.
     Str = function(str) return pandoc.Str((str.text:gsub("\\%$", "$"))) end,
     Div = function(div)
       if not div.classes:includes("one-paren") then return end
@@ -288,7 +288,7 @@ local function convert(piece)
   document = document:walk { RawInline = lost, RawBlock = lost }
   document.blocks = with_page_breaks(document.blocks)
   document = with_notes_once(document):walk { Div = unfolded, OrderedList = numbered }
-  -- What stands in a list, a quotation or a table begins nothing.
+  -- In a list, a quotation or a table, a heading does not begin a section.
   local in_bold = { Header = function(header) return pandoc.Para { pandoc.Strong(header.content) } end }
   document.blocks = document.blocks:map(function(block)
     return block.t == "Header" and block or block:walk(in_bold)
@@ -316,7 +316,7 @@ local function convert(piece)
       link.target = as_written(link.target)
       return link
     end,
-    Math = function(math) -- of MathML or of a table in LaTeX; the others are no Math by now
+    Math = function(math) -- of MathML or of a table in LaTeX; the others are not Math by now
       local messages, typst = pandoc.log.silence(
         pandoc.write, pandoc.Pandoc { pandoc.Plain { math } }, format, writer)
       if messages[1] then

@@ -32,7 +32,7 @@ TIMEOUT_S = 20  # seconds that Pandoc may take, and one more for
 BYTES_PER_S = 10_000  # bytes each
 MAX_HEAP = "2g"  # of the heap, for what is endless would fill the computer
 HEAP_EXHAUSTED = 251  # Pandoc's exit status
-# Environments of LaTeX's that are Pandoc's business, for they are no formulas.
+# Environments of LaTeX that are not formulas: they are left to Pandoc.
 _TEXT = re.compile(
     r"\\begin\{(tabular|table|figure|center|itemize|enumerate|description)"
 )
@@ -203,7 +203,7 @@ def _formula(
     closing = f"{gap}$ <{anchor}>]" if labelled else f"{gap}$]"
     return known | {
         "tex": done.tex,
-        "placeholders": [each._asdict() for each in done.placeholders],
+        "placeholders": done.placeholders,
         "display": formula.display,
         "opening": opening,
         "closing": closing,

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import html
 import re
 
 import css_inline
@@ -15,14 +16,15 @@ _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
 _PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of words and what is behind them
 MAX_ROWS = 2_000  # of a table, some forty pages
+_parsed = functools.partial(BeautifulSoup, features="html.parser")
 
 
-def read(html: str) -> tuple[str, list[str]]:
+def read(source: str) -> tuple[str, list[str]]:
     """The HTML as a browser reads it, and what of it has no place on paper.
 
     Each tag has an end; what is hidden or embedded is left out.
     """
-    document = BeautifulSoup(_with_drawings(_completed(html)), "html.parser")
+    document = _parsed(_with_drawings(_completed(source)))
     page = document.body or document
     unseen = page.find_all(["button", "script", "style", "template"])
     for tag in [*unseen, *page.find_all(hidden=True), *page.find_all(style=_UNSEEN)]:
@@ -47,21 +49,21 @@ def read(html: str) -> tuple[str, list[str]]:
     return page.decode_contents(), problems
 
 
-def _completed(html: str) -> str:
+def _completed(source: str) -> str:
     """The HTML with all that may be left away, and the colours of its style sheets."""
-    html = re.sub("[\ud800-\udfff]", "\ufffd", html)  # halves of characters
-    styled = "<style" in html and ("color" in html or "background" in html)
+    source = re.sub("[\ud800-\udfff]", "\ufffd", source)  # halves of characters
+    styled = "<style" in source and ("color" in source or "background" in source)
     inline = functools.partial(css_inline.inline, load_remote_stylesheets=False)
     try:
-        return inline(html, inline_style_tags=styled)
+        return inline(source, inline_style_tags=styled)
     except css_inline.InlineError:  # for a style sheet that is not one
-        return inline(html, inline_style_tags=False)
+        return inline(source, inline_style_tags=False)
 
 
-def _with_drawings(html: str) -> str:
+def _with_drawings(source: str) -> str:
     """The HTML with an image for each <svg>, which may have others in it."""
     done, drawing, depth = "", "", 0
-    for part in re.split(r"(</?svg\b[^>]*>)", html):
+    for part in re.split(r"(</?svg\b[^>]*>)", source):
         depth += part.startswith("<svg")
         done, drawing = (done, drawing + part) if depth else (done + part, "")
         depth -= part.startswith("</svg")
@@ -89,11 +91,8 @@ def _name_embedded(tag: Tag) -> str:
     address = str(source.get("src") or source.get("data") or "data:")
     if address.startswith("data:"):
         address = "in the notebook"
-    link = Tag(name="a", attrs={"href": address})
-    link.append(address)
-    paragraph = Tag(name="p")
-    paragraph.extend(["Embedded: ", link])
-    tag.replace_with(paragraph)
+    words = html.escape(address)
+    tag.replace_with(_parsed(f'<p>Embedded: <a href="{words}">{words}</a></p>'))
     return f"what is embedded is not shown: {address}"
 
 
@@ -144,9 +143,7 @@ def _cut(table: Tag) -> list[str]:
         return []
     for row in beyond:
         row.decompose()
-    note = Tag(name="p")
-    note.append(f"… {len(beyond):,} more rows")
-    table.insert_after(note)
+    table.insert_after(_parsed(f"<p>… {len(beyond):,} more rows</p>"))
     return [f"{len(beyond):,} more rows left out: print less"]
 
 

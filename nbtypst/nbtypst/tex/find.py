@@ -27,7 +27,7 @@ _CLOSING = {"(": ")", "[": "]"}
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula: its TeX, and how it stands in the text, with its dollars."""
+    """A formula: its TeX, and its source: the same with its dollars."""
 
     tex: str
     display: bool  # on a line of its own
@@ -39,7 +39,7 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
 
     The rules are JupyterLab's: formulas are found before Markdown is looked at, but not
     in code; `$ x $` may have spaces, and `\\begin{align}` needs no dollars. In HTML
-    they stand between two tags, and nowhere if its class says that MathJax ignores it.
+    they are between two tags, and nowhere if its class says that MathJax ignores it.
     """
     if in_html and re.search(_IGNORED, text):
         return [text]
@@ -68,7 +68,7 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
 
 
 def _closing(text: str, opening: re.Match, in_html: bool) -> tuple[int, int] | None:
-    """Where the formula's content and its closing mark end; None if it is none."""
+    """Where the formula's content and its closing mark end; None if it is not one."""
     if opening["reference"]:
         return opening.end(), opening.end()
     if not opening["open"]:

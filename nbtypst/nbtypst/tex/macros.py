@@ -93,12 +93,12 @@ def _define(kind: str, token: str, waiting: list[str], macros: dict) -> None:
         first = _optional(waiting, None)
         body = _argument(waiting)
     if name in body:
-        raise Refused(f"{name} stands for itself")
+        raise Refused(f"{name} is defined by itself")
     macros[name] = (count, first, body)
 
 
 def _optional(waiting, default):
-    """Take what stands in brackets, if anything does."""
+    """Take what is in brackets, if anything is."""
     while waiting and waiting[-1].isspace():
         waiting.pop()
     if waiting[-1:] != ["["]:

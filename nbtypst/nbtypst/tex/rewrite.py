@@ -9,7 +9,6 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import NamedTuple
 
 from nbtypst.literals import typst_array, typst_colour, typst_string
 from nbtypst.tex import symbols
@@ -27,13 +26,6 @@ from nbtypst.tex.tree import (
     with_scripts,
     without_gaps,
 )
-
-
-class Placeholder(NamedTuple):
-    """The Typst for a `\\text{...}` in the rewritten TeX."""
-
-    typst: str
-    tight: bool = False  # without the space on either side of it
 
 
 class Scope:
@@ -91,7 +83,7 @@ class _Writer:
 
     def __init__(self, tex: str, display: bool, mark: str, scope: Scope) -> None:
         self.mark, self.scope = mark, scope
-        self.placeholders: list[Placeholder] = []
+        self.placeholders: list[tuple[str, bool]] = []  # the Typst, whether it is tight
         self.tag: str | None = None  # of the whole formula
         self.shown = ""  # the last tag in a line
         self.tags_in_lines = not display
@@ -99,8 +91,8 @@ class _Writer:
         self.tex = self.formula(parse(tokens_of(tex, scope.macros)), display)
 
     def typst(self, code: str, tight: bool = False) -> str:
-        """A placeholder in TeX for some Typst."""
-        self.placeholders.append(Placeholder(code, tight))
+        """A placeholder in TeX for some Typst; a tight one has no space around it."""
+        self.placeholders.append((code, tight))
         return f"\\text{{{self.mark}{len(self.placeholders) - 1}{self.mark}}}"
 
     def call(self, template: str, *arguments: str) -> str:
@@ -292,7 +284,7 @@ class _Writer:
         words = "".join(itertools.takewhile(lambda n: isinstance(n, str), following))
         length = re.match(r"\s*(-?)\s*(\d*\.?\d+)\s*(em|ex|mu|pt|cm|mm|in)", words)
         if not length:
-            raise Refused(f"{token}: {words.strip()} is no length")
+            raise Refused(f"{token}: {words.strip()} is not a length")
         taken = 0
         while taken < length.end():
             taken += len(following.pop(0))

@@ -97,6 +97,6 @@ overbracket overleftarrow overleftrightarrow overline overrightarrow
 phantom pmb pmod sqrt tilde underbrace underline vec
 widehat widetilde xcancel
 """
-# Pandoc's commands that take groups; one after another command is no part of that.
+# Pandoc's commands that take groups; a group after another command is not its own.
 WITH_GROUPS = set(WORDS) | {f"\\{name}" for name in _GROUPS.split()}
 UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}

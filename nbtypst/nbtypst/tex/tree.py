@@ -37,7 +37,7 @@ def as_tex(node: str | list) -> str:
 
 
 def between(nodes: list, opening: str, closing: str) -> list:
-    """Take from `nodes` what stands before the matching `closing` (and that too)."""
+    """Take from `nodes` what is before the matching `closing` (and that too)."""
     inside: list[str | list] = []
     depth = 1
     while nodes:
