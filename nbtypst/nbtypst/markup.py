@@ -36,7 +36,7 @@ HEAP_EXHAUSTED = 251  # Pandoc's exit status
 _TEXT = re.compile(
     r"\\begin\{(tabular|table|figure|center|itemize|enumerate|description)"
 )
-_IN_A_LINE = re.compile(r"(\\(?:begin|end)\{)(?:enumerate|itemize)\*\}")  # R's
+_IN_A_LINE = re.compile(r"\\begin\{((?:enum|item)\w+)\*\}(.*?)\\end\{\1\*\}", re.DOTALL)
 
 # What Pandoc would not take as JupyterLab does, `found` outside of code: words with a
 # table right below them, whose second row is one of dashes; the dashes of --help; the
@@ -142,11 +142,16 @@ def _parts(piece: Piece) -> list[str | Formula]:
     """The text and the formulas of a piece."""
     if piece.mimetype != "text/latex":
         return split(piece.text, in_html=piece.mimetype == "text/html")
-    parts = split(_IN_A_LINE.sub(r"\1itemize}", piece.text))
+    parts = split(_IN_A_LINE.sub(_in_a_line, piece.text))
     return [
         part.source if isinstance(part, Formula) and _TEXT.match(part.source) else part
         for part in parts
     ]
+
+
+def _in_a_line(items: re.Match) -> str:
+    """What R makes of a vector, which Pandoc does not know, as words in a line."""
+    return ", ".join(map(str.strip, re.split(r"\\item\b", items[2])[1:]))
 
 
 def _as_jupyter_reads_it(text: str) -> str:

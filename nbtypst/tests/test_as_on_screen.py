@@ -79,12 +79,12 @@ def test_each_item_of_a_list_has_its_own_number(markdown, numbers):
     assert re.findall(r"(?:\d|(?<!\.)a)[.)][a-f]", words) == numbers.split()
 
 
-def test_lists_from_r_are_lists():
+def test_vectors_and_lists_of_r_are_not_latex_source():
     typst, warnings = typst_of(
         {"text/latex": "\\begin{enumerate*}\n\\item 2\n\\item 3\n\\end{enumerate*}\n"},
         {"text/latex": "\\begin{description}\n\\item[\\$a] 1\n\\end{description}\n"},
     )
-    assert warnings == [] and "- 2\n\n- 3" in typst
+    assert warnings == [] and "2, 3" in typst
     assert "/ \\$a: #block[\n1\n]" in typst
 
 
