@@ -15,6 +15,7 @@ import numpy as np
 from IPython.display import Markdown, display
 from IPython.utils.capture import capture_output
 from matplotlib.collections import PatchCollection
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
@@ -22,22 +23,26 @@ from matplotlib.text import Text
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 WIDTH = 6.3  # inches, the text's width in the PDF: figures are shown at natural size
-THREE, NINE = "#1b4f8a", "#e8871e"  # dark blue and light orange: apart in grey, too
+# Blue is a 3 and orange a 9, violet and green are any two other things. In each pair
+# one is dark and one light, so that they stay apart in grey.
+THREE, NINE = "#1b4f8a", "#e8871e"
+DARK, LIGHT = "#5e2b85", "#33a089"
 GREY = "#8a8a8a"
+VOTES = LinearSegmentedColormap.from_list("votes", [THREE, "white", NINE])
 
 
 def set_up() -> None:
     """Draw figures in the notebooks' style, as sharp pictures and as vectors.
 
-    Settings of the user's own do not count, so that everybody gets the same pictures.
+    The user's own settings are ignored, so that everybody gets the same pictures.
     """
     plt.rcdefaults()
     logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
     # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG. Each is as large
-    # as its figure says, for which nothing need be drawn beforehand.
+    # as its figure says, so nothing has to be drawn beforehand to be measured.
     formats = os.environ.get("FIGURES", "retina pdf svg").split()
     set_matplotlib_formats(*formats, bbox_inches=None)
-    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # no picture bears a date
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # no picture has a date
     plt.rcParams.update({
         "svg.hashsalt": "page",  # the same names inside the SVG at every run
         "figure.figsize": (WIDTH, 2.6),
@@ -66,7 +71,7 @@ def set_up() -> None:
 def subplots(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options):
     """Return a figure of the text's width and its axes, as plt.subplots does.
 
-    pyplot does not know of it, so it appears where figure() shows it and nowhere else.
+    pyplot does not know it, so it appears where figure() shows it and nowhere else.
     """
     engine = _Once(wspace=0.05 if columns in (2, 3) else 0.02)
     fig = Figure(figsize=(WIDTH, height), layout=engine)
@@ -77,7 +82,7 @@ def subplots(rows: int = 1, columns: int = 1, *, height: float = 2.6, **options)
 
 
 class _Once(ConstrainedLayoutEngine):
-    """Lays a figure out when it is first drawn, and not for each format anew."""
+    """Lays a figure out when it is first drawn, and not again for each format."""
 
     done = False
 
@@ -113,12 +118,12 @@ def described(caption: str, alt: str, label: str = "") -> Iterator[None]:
 
 
 def _anchor(label: str) -> dict[str, str]:
-    """Show where a link to the label leads; return what its figure is marked with."""
+    """Show the place that a link to label leads to; return its figure's metadata."""
     if not label:
         return {}
     if not re.fullmatch(r"[a-z][a-z0-9-]*", label):
         raise ValueError(f"a label is letters, digits and hyphens, got {label!r}")
-    display(Markdown(f'<a id="{label}"></a>'), metadata={"role": "anchor"})
+    display(Markdown(f'<a id="{label}"></a>'), metadata={"role": "screen"})
     return {"label": label}
 
 
@@ -127,15 +132,15 @@ def _caption(text: str) -> None:
 
 
 def _in_cmr10(text: Text) -> None:
-    """Open text's lines, and refuse the signs that cmr10 draws as other ones."""
+    """Space the lines, and refuse characters that cmr10 draws as other ones."""
     if "\n" in text.get_text():
-        text.set_linespacing(1.5)  # the letters are low, and so would the lines be
+        text.set_linespacing(1.5)  # its letters are low: more space
     outside_formulas = re.sub(r"\$[^$]*\$", "", text.get_text())
     if wrong := "".join(sorted(set(outside_formulas) & set('<>|{}_"\\'))):
-        raise ValueError(f"{wrong} must stand in a formula, got {text.get_text()!r}")
+        raise ValueError(f"{wrong} must be in a formula, got {text.get_text()!r}")
 
 
-# A number, as it may stand in a table: -1, 12,080, 98.4%, 1e-5, $10^{-5}$, 9 of 10.
+# A number, as a table may have it: -1, 12,080, 98.4%, 1e-5, $10^{-5}$, 9 of 10.
 _NUMBER = re.compile(r"[$*]*[-+]?\d[\d,.]*(e[-+]?\d+)?(?![-\w,.])")
 
 
@@ -147,8 +152,8 @@ def table(
 ) -> None:
     """Show a table: columns of numbers flush right, the others flush left.
 
-    What is None, or "-", is shown as a dash: there is no result. With a caption the
-    PDF numbers it, and with a label, too, it can be linked to as a figure can.
+    None and "-" are shown as a dash: there is no result. With a caption the PDF numbers
+    the table; with a label as well, it can be linked to as a figure can.
     """
     if label and not caption:
         raise ValueError(f"a table without a caption has no number, got {label!r}")
@@ -166,13 +171,22 @@ def table(
         _caption(caption)
 
 
-def number(value: float, digits: int = 6) -> str:
-    """Return value in a few digits, with a power of ten instead of an e: 9 * 10^-4."""
-    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+def number(value: float, digits: int = 6, zeros: bool = False) -> str:
+    """Return value in a few digits, with a power of ten instead of an e: 9 * 10^-4.
+
+    With zeros, all digits are written, also if the last ones are 0.
+    """
+    mantissa, _, exponent = f"{value:{'#' * zeros}.{digits}g}".partition("e")
+    mantissa = mantissa.removesuffix(".")
     if not exponent:
         return mantissa
     factor = "" if mantissa == "1" else rf"{mantissa} \cdot "
     return f"${factor}10^{{{int(exponent)}}}$"
+
+
+def text(words: str) -> None:
+    """Show Markdown, numbers filled in."""
+    display(Markdown(words.strip()))
 
 
 def answer(label: str, text: str) -> None:
@@ -182,7 +196,7 @@ def answer(label: str, text: str) -> None:
 
 
 def source(function: Callable, docstring: bool = True) -> None:
-    """Show a function as it stands in its file, and where that is."""
+    """Show a function as its file has it, and where that is."""
     function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
     place = f"`{Path(inspect.getfile(function)).name}`, lines {first} to "
@@ -243,7 +257,7 @@ def matrices(arrays: Mapping[str, np.ndarray], digits: int = 4) -> str:
     lines = []
     for name, array in arrays.items():
         rows = [
-            " & ".join(number(value, digits).strip("$") for value in row)
+            " & ".join(number(value, digits, zeros=True).strip("$") for value in row)
             for row in array
         ]
         body = r" \\ ".join(rows)

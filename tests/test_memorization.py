@@ -1,78 +1,85 @@
-"""(f) One update memorizes, on seeds that the notebook does not use."""
+"""(f) Memorizing: what is counted and predicted, and that one update is enough."""
 
-import nbformat
 import numpy as np
 import pytest
 
-import nn_helpers
-from nn_helpers import PROJECT, get_mnist_threes_nines, relu_activation
+import nn_helpers as nn
+from measure import (
+    RELU_NETWORK,
+    balanced_bias,
+    iterations_to_memorize,
+    logits,
+    new_network,
+    one_unit_each,
+    tangent_kernel,
+)
 
 pytestmark = pytest.mark.f
 
 
-@pytest.fixture(scope="module")
-def notebook():
-    """Return the functions that notebook (f) defines."""
-    path = PROJECT / "notebooks" / "f_memorization.ipynb"
-    names = dict(vars(nn_helpers))
-    names["activations"] = [relu_activation, nn_helpers.sigmoid_activation]
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code" and "def " in cell.source:
-            parts = cell.source.split("\n\n\n")
-            exec("\n\n".join(part for part in parts if part[:4] == "def "), names)
-    return names
+def noise(seed, n=100, d=784):
+    """Return random inputs, of mean 0, and labels of which 53% are 1."""
+    rng = np.random.default_rng(seed)
+    return rng.random((n, d)) - 0.5, rng.permutation(n) < round(0.53 * n)
 
 
-def accuracy_after_one_update(X, y, weights, biases, step_size):
-    """By the plain code, on the whole of (X, y)."""
-    activations = [relu_activation, nn_helpers.sigmoid_activation]
-    updates = nn_helpers.sgd(X, y, weights, biases, activations, batch_size=len(X),
-                             step_size=step_size, num_epochs=1)
-    Ws, bs, *_ = next(updates)
-    return nn_helpers.accuracy(nn_helpers.forward_pass(X, Ws, bs, activations)[0], y)
+def accuracies(X, y, W, b, step_size, updates):
+    """Return the accuracy on all of (X, y) after each update, by the plain code."""
+    steps = nn.sgd(X, y, W, b, RELU_NETWORK, batch_size=len(X), step_size=step_size,
+                   num_epochs=updates)
+    return [nn.accuracy(nn.forward_pass(X, Ws, bs, RELU_NETWORK)[0], y)
+            for Ws, bs, *_ in steps]
+
+
+def test_iterations_are_counted_from_one_and_given_up_at_the_limit():
+    (X, y), (W, b, _) = noise(0, 20, 50), new_network(0, [50, 40, 1], float)
+    count = iterations_to_memorize(X, y, W, b, step_size=2.0)
+    *before, last = accuracies(X, y, W, b, 2.0, count)
+    assert count > 1 and last == 1 and max(before) < 1
+    assert iterations_to_memorize(X, y, W, b, 2.0, limit=count) == count
+    assert iterations_to_memorize(X, y, W, b, 2.0, limit=count - 1) is None
+
+
+def test_the_tangent_kernel_holds_the_inner_products_of_the_gradients():
+    rng = np.random.default_rng(0)
+    X, _ = noise(1, 5, 50)
+    Ws = [rng.normal(0, 1, (50, 8)), rng.normal(0, 1, (8, 1))]
+    bs = [rng.normal(0, 1, (1, 8)), rng.normal(0, 1, (1, 1))]
+    K, z = tangent_kernel(X, Ws[0], bs[0], Ws[1])
+    gradients = []
+    for x in X:  # of the logit, for dL/dg = 1 / (dg/ds)
+        g, caches = nn.forward_pass(x[np.newaxis], Ws, bs, RELU_NETWORK)
+        grad_Ws, grad_bs = nn.backward_pass(1 / (g * (1 - g)), caches)
+        gradients.append(np.concatenate([a.ravel() for a in grad_Ws + grad_bs]))
+    assert np.allclose(K, np.array(gradients) @ np.transpose(gradients), rtol=1e-8)
+    assert np.allclose(z + bs[1][0], logits((Ws, bs, RELU_NETWORK), X))
 
 
 @pytest.mark.parametrize("seed", [100, 101, 102])
-def test_one_update_memorizes_a_hundred_random_labels(notebook, seed):
-    X = np.random.default_rng(seed).random((100, 784))
-    y = get_mnist_threes_nines()[0][1][:100]
-    (W, w), _ = notebook["ordinary"](8000, seed)
-    assert abs(W.std() - 0.01) < 1e-4 and abs(W.mean()) < 1e-4
-    G, S = notebook["sums"](X, W)
-    b_hidden, b = notebook["tuned"](S, w, y, step_size=1.0)
-    K, _ = notebook["first_step_kernel"](G, S + b_hidden, w)
-    assert np.allclose(K - 1, np.diag(K.diagonal() - 1), rtol=0, atol=1e-12)
-    count = notebook["iterations_to_memorize"](G, S + b_hidden, w, b, y, 1.0, limit=1)
-    assert count == 1
-    biases = [b_hidden[np.newaxis], np.array([[b]])]
-    assert accuracy_after_one_update(X, y, [W, w], biases, 1.0) == 1
+class TestOneUpdateMemorizes:
+    """A hundred random labels, on seeds that the notebook does not use."""
 
+    def test_with_a_balanced_output_bias_and_only_with_it(self, seed):
+        X, y = noise(seed)
+        W, b, _ = new_network(seed, [784, 4000, 1], float)
+        assert abs(W[0].std() - 0.01) < 1e-4 and abs(W[0].mean()) < 1e-4
+        K, z = tangent_kernel(X, W[0], b[0], W[1])
+        assert accuracies(X, y, W, b, 5.0, updates=1)[0] < 1
+        b[1] += balanced_bias(K, z, y, step_size=5.0)
+        g, _ = nn.sigmoid_activation(z + b[1][0])
+        after = z + b[1][0] + 5.0 / 100 * K @ (y - g)
+        assert abs(after.mean()) < 0.1 * abs(after).mean()
+        assert accuracies(X, y, W, b, 5.0, updates=1) == [1]
+        assert iterations_to_memorize(X, y, W, b, 5.0, limit=1) == 1
 
-@pytest.mark.parametrize("seed", [100, 101, 102])
-def test_one_update_memorizes_with_a_balanced_output_bias_alone(notebook, seed):
-    X = np.random.default_rng(seed).random((100, 784)) - 0.5
-    y = get_mnist_threes_nines()[0][1][:100]
-    weights, biases = notebook["ordinary"](2000, seed)
-    G, S = notebook["sums"](X, weights[0])
-    K, z = notebook["first_step_kernel"](G, S, weights[1])
-    b = notebook["balanced"](K, z, y, step_size=5.0)
-    for bias, expected in [(b, 1), (0.0, None)]:
-        assert expected == notebook["iterations_to_memorize"](
-            G, S, weights[1], bias, y, 5.0, limit=1
-        )
-    assert accuracy_after_one_update(X, y, weights, biases, 5.0) < 1
-    biases[1] += b
-    assert accuracy_after_one_update(X, y, weights, biases, 5.0) == 1
-
-
-def test_iterations_are_counted_from_one_and_given_up_at_the_limit(notebook):
-    X = np.random.default_rng(0).random((4, 784))
-    y = np.array([0, 1, 1, 0])
-    (W, w), _ = notebook["ordinary"](50)
-    network = *notebook["sums"](X, W), w, 0.0
-    count = notebook["iterations_to_memorize"](*network, y, 0.1, limit=200)
-    assert 1 < count < 200
-    for limit, expected in [(count, count), (count - 1, None)]:
-        assert expected == notebook["iterations_to_memorize"](
-            *network, y, 0.1, limit=limit
-        )
+    def test_with_units_that_are_on_for_one_input_each(self, seed):
+        X, y = noise(seed)
+        X += 0.5
+        W, _, _ = new_network(seed, [784, 8000, 1], float)
+        b = one_unit_each(X, *W, y, step_size=1.0)
+        assert ((X @ W[0] + b[0] > 0).sum(axis=0) == 1).all()
+        K, z = tangent_kernel(X, W[0], b[0], W[1])
+        assert np.allclose(K - 1, np.diag(K.diagonal() - 1), rtol=0, atol=1e-12)
+        g, _ = nn.sigmoid_activation(z + b[1][0])
+        assert abs(b[1][0, 0] + 1.0 * (y - g).mean()) < 1e-9  # moved to 0
+        assert accuracies(X, y, W, b, 1.0, updates=1) == [1]
