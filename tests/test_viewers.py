@@ -4,10 +4,12 @@ import asyncio
 import base64
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
+from matplotlib.figure import Figure
 from PIL import Image
 
 import viewers
@@ -21,49 +23,69 @@ from nn_helpers import (
     sigmoid_activation,
     train,
 )
-from viewers import find, pictures, reasons, stand_in
+from viewers import find, pictures, reasons, static_fallback
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
+WHICH = "which of them"  # the label of the slider over mistakes
+NO_HISTORY = {f"{a}_{b}": np.array([]) for a in ("train", "test")
+              for b in ("loss", "accuracy")}
 
 
 @pytest.fixture(autouse=True)
-def shown(monkeypatch):
+def displayed(monkeypatch):
     """Collect what is displayed instead of displaying it, as (object, options)."""
-    displayed = []
-    monkeypatch.setattr(
-        stand_in, "display", lambda thing, **options: displayed.append((thing, options))
-    )
-    return displayed
+    shown = []
+    monkeypatch.setattr(static_fallback, "display",
+                        lambda thing, **options: shown.append((thing, options)))
+    return shown
 
 
 @pytest.fixture(scope="module")
 def data():
-    """A hundred digits to train on and a hundred others, as rows."""
-    (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
-    return (X_train[:100].reshape(100, -1), y_train[:100],
-            X_test[950:1070].reshape(120, -1), y_test[950:1070])
-
-
-def random_network(layer_dims, seed=0):
-    """A network whose biases are not zero, so that they count."""
-    rng = np.random.default_rng(seed)
-    weights = [30 * W for W in create_weight_matrices(layer_dims, rng)]
-    biases = [rng.normal(size=b.shape) for b in create_bias_vectors(layer_dims)]
-    hidden = [relu_activation] * (len(weights) - 1)
-    return weights, biases, [*hidden, sigmoid_activation]
+    """A hundred digits to train on and 120 others, as rows."""
+    (X, y), (X_test, y_test) = get_mnist_threes_nines()
+    return SimpleNamespace(X=X[:100].reshape(100, -1), y=y[:100],
+                           X_test=X_test[950:1070].reshape(120, -1),
+                           y_test=y_test[950:1070])
 
 
 @pytest.fixture(scope="module")
 def network(data):
     """A small network, trained for a moment: it gets some of the digits wrong."""
-    X, y, _, _ = data
     rng = np.random.default_rng(0)
     weights, biases = create_weight_matrices([784, 8, 1], rng), [
         np.zeros((1, 8)), np.zeros((1, 1))]
-    *_, (weights, biases, _, _) = sgd(
-        X, y, weights, biases, ACTIVATIONS, batch_size=10, num_epochs=2, rng=rng)
+    *_, (weights, biases, _, _) = sgd(data.X, data.y, weights, biases, ACTIVATIONS,
+                                      batch_size=10, num_epochs=2, rng=rng)
     return weights, biases, ACTIVATIONS
+
+
+@pytest.fixture(scope="module")
+def run(data):
+    """A film and a history of the same short training, 12 timesteps."""
+    start = (create_weight_matrices([784, 6, 1], 0), create_bias_vectors([784, 6, 1]),
+             ACTIVATIONS)
+    options = {"batch_size": 25, "num_epochs": 3, "rng": 1}
+    *_, history = train(data.X, data.y, data.X_test, data.y_test, *start, **options)
+    return viewers.record(sgd(data.X, data.y, *start, **options), start), history
+
+
+@pytest.fixture
+def pager(network, data):
+    return viewers.look_into(network, data.X_test, data.y_test, data.X, data.y)
+
+
+def with_biases(layer_dims):
+    """Return an untrained network whose biases are not zero, so that they count."""
+    rng = np.random.default_rng(0)
+    weights = [30 * W for W in create_weight_matrices(layer_dims, rng)]
+    biases = [rng.normal(size=b.shape) for b in create_bias_vectors(layer_dims)]
+    return weights, biases, [relu_activation] * (len(weights) - 1) + ACTIVATIONS[1:]
+
+
+def g_of(network, image):
+    return forward_pass(np.reshape(image, (1, -1)), *network)[0][0]
 
 
 def pixels(png):
@@ -72,6 +94,13 @@ def pixels(png):
 
 def value(box, name):
     return bytes(find(box, name).value)
+
+
+def type_in(box, label, typed):
+    """Type a text into a dial's box; return what the box then shows, and the error."""
+    dial = find(box, label)
+    dial.box.value = typed
+    return dial.box.value, dial.note.value
 
 
 # ---- pictures ------------------------------------------------------------------------
@@ -100,31 +129,29 @@ def test_mosaic_lays_pictures_out_in_rows():
     assert (whole[:28, :28] == 255).all() and (whole[28] == 0xD9).all()
 
 
-def test_a_small_picture_looks_like_the_large_one():
+def test_small_picture_looks_like_the_large_one():
     ramp = np.linspace(0, 1, 784)
     for png in [pictures.digit_png(ramp), pictures.signed_png(2 * ramp - 1, 1),
                 pictures.mosaic_png(np.ones((3, 784)), 1, 2)]:
         small = pictures.small(png)
         assert abs(pixels(small) - pixels(png)).max() <= 16 and len(small) < len(png)
-    painted = bytes(find(viewers.move_epsilon(np.sin, np.cos(1.0)), "secant").value)
+    painted = value(viewers.move_epsilon(np.sin, np.cos(1.0)), "secant")
     small = pictures.small(painted)
     assert len(small) < len(painted) / 2
     shrunk = Image.fromarray(pixels(painted).astype(np.uint8)).resize((780, 250))
     assert abs(pixels(small) - np.asarray(shrunk)).mean() < 3
 
 
-def test_painter_moves_only_what_moves_and_forgets_where_it_was():
-    from matplotlib.figure import Figure
-
+def test_painter_moves_only_what_moves_and_keeps_no_trace():
     fig = Figure(figsize=(2, 1))
     ax = fig.subplots()
     ax.set(xlim=(0, 10))
-    line = ax.axvline(2, color="red")
-    paint = pictures.painter(fig, [line])
+    moving = ax.axvline(2, color="red")
+    paint = pictures.painter(fig, [moving])
     first = pixels(paint())
-    line.set_xdata([8, 8])
+    moving.set_xdata([8, 8])
     second = pixels(paint())
-    line.set_xdata([2, 2])
+    moving.set_xdata([2, 2])
     assert (first != second).any() and (pixels(paint()) == first).all()
 
 
@@ -132,39 +159,36 @@ def test_painter_moves_only_what_moves_and_forgets_where_it_was():
 
 @pytest.mark.parametrize("layer_dims", [[784, 1], [784, 9, 1], [784, 9, 5, 1]])
 def test_pushes_and_rest_add_up_to_the_logit(layer_dims, data):
-    network = random_network(layer_dims)
-    for x in data[0][:10]:
+    network = with_biases(layer_dims)
+    for x in data.X[:10]:
         pushed, rest = reasons.pushes(network, x)
-        g = forward_pass(x.reshape(1, -1), *network)[0][0]
+        g = g_of(network, x)
         assert pushed.shape == (784,) and (pushed[x == 0] == 0).all()
         assert pushed.sum() + rest == pytest.approx(np.log(g / (1 - g)), abs=1e-9)
 
 
-def test_the_rest_is_what_the_biases_add(data):
-    weights, biases, activations = random_network([784, 9, 1])
-    x = data[0][3]
-    _, rest = reasons.pushes((weights, biases, activations), x)
-    on = (x @ weights[0] + biases[0] > 0).ravel()
+def test_rest_is_what_the_biases_add(data):
+    weights, biases, _ = network = with_biases([784, 9, 1])
+    on = (data.X[3] @ weights[0] + biases[0] > 0).ravel()
     by_hand = biases[1][0, 0] + biases[0][0, on] @ weights[1][on, 0]
-    assert rest == pytest.approx(by_hand)
+    assert reasons.pushes(network, data.X[3])[1] == pytest.approx(by_hand)
 
 
 def test_nearest_digits_are_the_nearest(data):
-    X, y, X_test, _ = data
-    nearest = reasons.nearest_finder(X, y)
-    for x in X_test[:5]:
-        distances = np.linalg.norm(X - x, axis=1)
+    nearest = reasons.nearest_finder(data.X, data.y)
+    for x in data.X_test[:5]:
+        distances = np.linalg.norm(data.X - x, axis=1)
         for digit, (k, distance) in enumerate(nearest(x)):
-            assert y[k] == digit
-            assert distance == pytest.approx(distances[y == digit].min(), abs=1e-3)
-    assert nearest(X[7])[y[7]] == (7, pytest.approx(0, abs=1e-2))
-    assert reasons.nearest_finder(X[:3], np.zeros(3))(X[0])[1][0] == -1
+            assert data.y[k] == digit
+            assert distance == pytest.approx(distances[data.y == digit].min(), abs=1e-3)
+    assert nearest(data.X[7])[data.y[7]] == (7, pytest.approx(0, abs=1e-2))
+    assert reasons.nearest_finder(data.X[:3], np.zeros(3))(data.X[0])[1][0] == -1
 
 
-# ---- 1: misclassified digits ---------------------------------------------------------
+# ---- misclassified digits ------------------------------------------------------------
 
 def choose_group(box, group):
-    """Choose a group in the menu; return its size, which stands beside its name."""
+    """Choose a group in the menu; return its size, which follows its name there."""
     menu = find(box, "show")
     [(label, menu.value)] = [
         (label, name) for label, name in menu.options if label.startswith(group)]
@@ -173,12 +197,12 @@ def choose_group(box, group):
 
 def go_to(box, place):
     """Move the slider to a place, which is counted from 1."""
-    find(box, "which of them").slider.index = place - 1
+    find(box, WHICH).slider.index = place - 1
 
 
 def places(box):
     """Return how many places the slider has."""
-    return len(find(box, "which of them").slider.options)
+    return len(find(box, WHICH).slider.options)
 
 
 def members(box, group):
@@ -204,260 +228,215 @@ def test_groups_are_sorted_by_how_sure_the_network_was():
     assert members(box, "right, but nearly wrong") == [1, 5]
 
 
-def test_each_step_shows_the_digit_its_pushes_and_its_neighbours(network, data):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    g, _ = forward_pass(X_test, *network)
-    wrong = np.flatnonzero((g > 0.5) != y_test)
+def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network, data):
+    g, _ = forward_pass(data.X_test, *network)
+    wrong = np.flatnonzero((g > 0.5) != data.y_test)
     surest = wrong[np.argsort(-abs(g - 0.5)[wrong], kind="stable")]
-    assert len(wrong) > 2 and places(box) == len(wrong)
+    assert len(wrong) > 2 and places(pager) == len(wrong)
     for place in [1, len(wrong), 2]:
-        go_to(box, place)
-        assert find(box, "which of them").text == str(place)
+        go_to(pager, place)
+        assert find(pager, WHICH).text == str(place)
         k = surest[place - 1]
-        assert find(box, "image").value == k
-        assert value(box, "digit") == pictures.digit_png(X_test[k])
-        pushed, rest = reasons.pushes(network, X_test[k])
-        largest = abs(pushed).max()
-        assert value(box, "pushes") == pictures.signed_png(pushed, largest)
-        assert f"<b>{pushed.sum() + rest:+.2f}" in find(box, "pushes-caption").value
-        three, nine = (j for j, _ in reasons.nearest_finder(X, y)(X_test[k]))
-        assert value(box, "nearest-3") == pictures.digit_png(X[three])
-        assert value(box, "nearest-9") == pictures.digit_png(X[nine])
-        caption = find(box, "digit-caption").value
-        assert f"Image {k}: a {'39'[y_test[k]]}, taken for a" in caption
+        x = data.X_test[k]
+        assert find(pager, "image").value == k
+        pushed, rest = reasons.pushes(network, x)
+        three, nine = (j for j, _ in reasons.nearest_finder(data.X, data.y)(x))
+        for name, png in [
+            ("digit", pictures.digit_png(x)),
+            ("pushes", pictures.signed_png(pushed, abs(pushed).max())),
+            ("nearest-3", pictures.digit_png(data.X[three])),
+            ("nearest-9", pictures.digit_png(data.X[nine])),
+            ("mean-3", pictures.digit_png(data.X[data.y == 0].mean(axis=0))),
+            ("mean-9", pictures.digit_png(data.X[data.y == 1].mean(axis=0))),
+        ]:
+            assert value(pager, name) == png
+        assert f"<b>{pushed.sum() + rest:+.2f}" in find(pager, "pushes-caption").value
+        caption = find(pager, "digit-caption").value
+        assert f"Image {k}: a {'39'[data.y_test[k]]}, taken for a" in caption
         assert f"{max(g[k], 1 - g[k]):.3f}" in caption
-        assert caption in find(box, "digit").tooltip + "."
+        assert caption in find(pager, "digit").tooltip + "."
 
 
-def test_the_menu_chooses_a_group_and_starts_at_its_first(network, data):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    g, _ = forward_pass(X_test, *network)
-    surest_first = np.argsort(-abs(g - 0.5), kind="stable")
-    wrong = (g > 0.5) != y_test
+def test_menu_chooses_a_group_and_starts_at_its_first(pager, network, data):
+    g, _ = forward_pass(data.X_test, *network)
+    surest = np.argsort(-abs(g - 0.5), kind="stable")
+    wrong = ((g > 0.5) != data.y_test)[surest]
     expected = {
-        "right, but nearly wrong": surest_first[~wrong[surest_first]][::-1][:30],
-        "9 taken for 3": surest_first[(wrong & (y_test == 1))[surest_first]],
-        "3 taken for 9": surest_first[(wrong & (y_test == 0))[surest_first]],
-        "all mistakes": surest_first[wrong[surest_first]],
+        "right, but nearly wrong": surest[~wrong][::-1][:30],
+        "9 taken for 3": surest[wrong & (data.y_test[surest] == 1)],
+        "3 taken for 9": surest[wrong & (data.y_test[surest] == 0)],
+        "all mistakes": surest[wrong],
     }
-    go_to(box, 2)
+    go_to(pager, 2)
     for name, found in expected.items():
-        assert choose_group(box, name) == len(found)
-        assert places(box) == max(1, len(found))
+        assert choose_group(pager, name) == len(found)
+        assert places(pager) == max(1, len(found))
         if len(found):
-            assert find(box, "which of them").text == "1"
-            assert find(box, "image").value == found[0]
+            assert find(pager, WHICH).text == "1"
+            assert find(pager, "image").value == found[0]
 
 
-def type_in(box, label, typed):
-    """Type a text into the box beside a slider; return what then stands there."""
-    dial = find(box, label)
-    dial.box.value = typed
-    return dial.box.value, dial.note.value
-
-
-def test_the_box_takes_any_digit_and_the_slider_follows(network, data):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    wrong = members(box, "all mistakes")
+def test_box_takes_any_digit_and_the_slider_follows(pager):
+    wrong = members(pager, "all mistakes")
     right = next(k for k in range(120) if k not in wrong)
     for k, place in [(right, "–"), (wrong[2], "3"), (right, "–"), (wrong[0], "1")]:
-        assert type_in(box, "image", str(k)) == (str(k), "")
-        assert f"Image {k}: " in find(box, "digit-caption").value
-        assert find(box, "which of them").text == place
-    for refused in ["5000", "12.7", "-1", "", "<b>"]:
-        stands, note = type_in(box, "image", refused)
-        assert stands == str(wrong[0]) and "whole number from 0 to 119" in note
+        assert type_in(pager, "image", str(k)) == (str(k), "")
+        assert f"Image {k}: " in find(pager, "digit-caption").value
+        assert find(pager, WHICH).text == place
+    for invalid in ["5000", "12.7", "-1", "", "<b>"]:
+        kept, note = type_in(pager, "image", invalid)
+        assert kept == str(wrong[0]) and "whole number from 0 to 119" in note
         assert "<b>" not in note
-    type_in(box, "which of them", "2")
-    assert find(box, "image").value == wrong[1]
-    assert type_in(box, "which of them", "99")[1]
-    go_to(box, 3)
-    assert find(box, "image").note.value == find(box, "which of them").note.value == ""
+    type_in(pager, WHICH, "2")
+    assert find(pager, "image").value == wrong[1]
+    assert type_in(pager, WHICH, "99")[1]
+    go_to(pager, 3)
+    assert find(pager, "image").note.value == find(pager, WHICH).note.value == ""
 
 
-def test_a_digit_is_edited_and_its_reasons_follow(network, data):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    sheet, k = find(box, "sheet"), find(box, "image").value
-    before = value(box, "digit"), value(box, "pushes")
+def test_digit_is_edited_and_its_reasons_follow(pager, network, data):
+    sheet, k = find(pager, "sheet"), find(pager, "image").value
+    before = value(pager, "digit"), value(pager, "pushes")
     assert sheet.layout.display == "none"
-    find(box, "Edit this digit").value = True
+    find(pager, "Edit this digit").value = True
     assert sheet.layout.display is None
-    assert (value(box, "digit"), value(box, "pushes")) == before
+    assert (value(pager, "digit"), value(pager, "pushes")) == before
     strokes = [line((0, 200), (280, 200), width=160, erase=True)]
     sheet.set_state({"strokes": strokes})
-    image = viewers.seen(strokes, np.rint(255 * X_test[k]).astype(int).tolist())
-    assert not image[13:].any() and (image[:11] == X_test[k].reshape(28, 28)[:11]).all()
-    assert value(box, "digit") == pictures.digit_png(image)
-    g = forward_pass(image.reshape(1, -1), *network)[0][0]
-    assert f"{max(g, 1 - g):.3f}" in find(box, "digit-caption").value
-    go_to(box, 2)
-    assert sheet.strokes == [] and find(box, "image").value != k
-    assert value(box, "digit") == pictures.digit_png(X_test[find(box, "image").value])
-    find(box, "Edit this digit").value = False
+    x = data.X_test[k]
+    image = viewers.seen(strokes, np.rint(255 * x).astype(int).tolist())
+    assert not image[13:].any() and (image[:11] == x.reshape(28, 28)[:11]).all()
+    assert value(pager, "digit") == pictures.digit_png(image)
+    g = g_of(network, image)
+    assert f"{max(g, 1 - g):.3f}" in find(pager, "digit-caption").value
+    go_to(pager, 2)
+    assert sheet.strokes == [] and find(pager, "image").value != k
+    now = data.X_test[find(pager, "image").value]
+    assert value(pager, "digit") == pictures.digit_png(now)
+    find(pager, "Edit this digit").value = False
     assert sheet.layout.display == "none"
 
 
-def test_guessing_comes_before_the_reasons(network, data):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    k, seen = find(box, "image").value, value(box, "pushes")
-    find(box, "Guess first").value = True
-    assert value(box, "pushes") == pictures.digit_png(X_test[k])
-    pushed, _ = reasons.pushes(network, X_test[k])
-    towards = pushed if forward_pass(X_test[[k]], *network)[0][0] > 0.5 else -pushed
+def test_guessing_comes_before_the_reasons(pager, network, data):
+    k, seen = find(pager, "image").value, value(pager, "pushes")
+    find(pager, "Guess first").value = True
+    assert value(pager, "pushes") == pictures.digit_png(data.X_test[k])
+    pushed, _ = reasons.pushes(network, data.X_test[k])
+    towards = pushed if g_of(network, data.X_test[k]) > 0.5 else -pushed
     towards = np.maximum(towards, 0).reshape(28, 28)
-    find(box, "lower left").click()
-    assert value(box, "pushes") == seen
+    find(pager, "lower left").click()
+    assert value(pager, "pushes") == seen
     share = towards[14:, :14].sum() / towards.sum()
-    assert f"The lower left holds {share:.0%}" in find(box, "judged").value
-    go_to(box, 2)
-    assert find(box, "judged").value == ""
-    assert value(box, "pushes") == value(box, "digit")
-
-
-def test_the_mean_digits_are_there(network, data):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    for label, digit in enumerate("39"):
-        mean = pictures.digit_png(X[y == label].mean(axis=0))
-        assert value(box, f"mean-{digit}") == mean
+    assert f"The lower left holds {share:.0%}" in find(pager, "judged").value
+    go_to(pager, 2)
+    assert find(pager, "judged").value == ""
+    assert value(pager, "pushes") == value(pager, "digit")
 
 
 def test_no_mistake_and_a_single_one(network, data):
-    X, y, X_test, y_test = data
-    answers = (forward_pass(X_test, *network)[0] > 0.5).astype(int)
-    box = viewers.look_into(network, X_test, answers, X, y)
+    answers = (forward_pass(data.X_test, *network)[0] > 0.5).astype(int)
+    box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
     assert "holds none" in find(box, "message").value
-    assert find(box, "which of them").box.disabled
+    assert find(box, WHICH).box.disabled
     find(box, "show").value = "right, but nearly wrong"
-    assert find(box, "message").value == ""
-    assert not find(box, "which of them").box.disabled
+    assert find(box, "message").value == "" and not find(box, WHICH).box.disabled
 
     answers[4] = 1 - answers[4]
-    box = viewers.look_into(network, X_test, answers, X, y)
-    assert find(box, "image").value == 4 and find(box, "which of them").box.disabled
-    assert viewers.look_into(network, X_test[:1], answers[:1], X, y)
+    box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
+    assert find(box, "image").value == 4 and find(box, WHICH).box.disabled
+    assert viewers.look_into(network, data.X_test[:1], answers[:1], data.X, data.y)
 
 
-def test_where_no_widget_can_be_shown_there_is_a_sentence(network, data, run, shown):
-    X, y, X_test, y_test = data
-    viewers.look_into(network, X_test, y_test, X, y)
-    viewers.through_time(*run, X_test, y_test)
+# ---- without a kernel ----------------------------------------------------------------
+
+def test_every_viewer_shows_itself_and_a_fallback_with_a_sentence(
+    network, data, run, displayed, pager
+):
+    viewers.through_time(*run, data.X_test, data.y_test)
     viewers.move_epsilon(np.sin, np.cos(1.0))
-    viewers.draw_a_digit(network, X, y)
-    viewers.train_yourself(X, y, X_test, y_test)
-    assert len(shown) == 10
-    for (view, as_view), (instead, as_widget) in zip(shown[::2], shown[1::2]):
-        assert as_view == {"raw": True, "metadata": {"role": "view"}}
+    viewers.draw_a_digit(network, data.X, data.y)
+    viewers.train_yourself(data.X, data.y, data.X_test, data.y_test)
+    assert len(displayed) == 10
+    for (view, as_view), (instead, as_widget) in zip(displayed[::2], displayed[1::2]):
+        assert as_view == {"raw": True, "metadata": {"role": "screen"}}
         assert "application/vnd.jupyter.widget-view+json" in view
         assert as_widget == {"raw": True, "metadata": {"role": "widget"}}
         assert instead["text/plain"].startswith("Here ")
         assert instead["text/plain"] in instead["text/html"]
 
 
-def test_what_stands_in_shows_what_the_viewer_shows_at_each_place(network, data, shown):
-    X, y, X_test, y_test = data
-    box = viewers.look_into(network, X_test, y_test, X, y)
-    page = shown[-1][0]["text/html"]
+def test_fallback_shows_what_the_viewer_shows_at_each_place(pager, displayed):
+    page = displayed[-1][0]["text/html"]
     call = page[page.index("currentScript.parentElement, ...") + 32:]
     label, frames = json.JSONDecoder().raw_decode(call)[0]
-    assert label == "which of them" and len(frames) == places(box) > 3
+    assert label == WHICH and len(frames) == places(pager) > 3
     for k, (place, parts) in enumerate(frames):
-        go_to(box, k + 1)
+        go_to(pager, k + 1)
         assert place == str(k + 1)
         words = [part[0] for part in parts.values() if len(part) == 1]
-        assert find(box, "digit-caption").value in words
+        assert find(pager, "digit-caption").value in words
         sources = [part[0] for part in parts.values() if len(part) == 2]
         pngs = [base64.b64decode(source.split(",")[1]) for source in sources]
-        pushed = pixels(value(box, "pushes"))  # shown in 15 colours
+        pushed = pixels(value(pager, "pushes"))  # shown in 15 colours
         near = [abs(pixels(png) - pushed).max() for png in pngs]
-        assert sorted(near)[0] <= 20 and len(pngs) >= 3
-    go_to(box, 1)
+        assert min(near) <= 20 and len(pngs) >= 3
     before_script, _ = page.split("<script>")
     for number, part in frames[0][1].items():
         assert f'data-part="{number}"' in before_script and part[0] in before_script
 
 
-def test_a_slider_stands_still_once_it_is_shown(monkeypatch):
-    """It has been through all places before, for the stand-in."""
+def test_slider_does_not_move_once_it_is_shown(monkeypatch):
+    """It has been through all places before, for the fallback."""
     moves, watched = [], []
 
     def display(bundle, metadata, **_):
-        if metadata["role"] == "view":
+        if metadata["role"] == "screen":
             view = bundle["application/vnd.jupyter.widget-view+json"]
             box = _instances[view["model_id"]]
             find(box, "step").observe(moves.append, names="value")
             watched.append(box)
 
-    monkeypatch.setattr(stand_in, "display", display)
+    monkeypatch.setattr(static_fallback, "display", display)
     box = viewers.move_epsilon(np.sin, np.cos(1.0))
     assert watched == [box] and moves == []
     find(box, "step").value = 3
     assert len(moves) == 1
 
 
-def test_find_names_what_it_does_not_find(network, data):
+def test_find_names_what_it_does_not_find(pager):
     with pytest.raises(KeyError, match="nothing like it"):
-        find(viewers.move_epsilon(np.sin, np.cos(1.0)), "nothing like it")
+        find(pager, "nothing like it")
 
 
-# ---- 2: through time -----------------------------------------------------------------
+# ---- through time --------------------------------------------------------------------
 
-@pytest.fixture(scope="module")
-def run(data):
-    """A film and a history of the same short training, 12 timesteps."""
-    X, y, X_test, y_test = data
-    weights = create_weight_matrices([784, 6, 1], 0)
-    biases = create_bias_vectors([784, 6, 1])
-    *_, history = train(X, y, X_test, y_test, weights, biases, ACTIVATIONS,
-                        batch_size=25, num_epochs=3, rng=1)
-    steps = sgd(X, y, weights, biases, ACTIVATIONS, batch_size=25, num_epochs=3, rng=1)
-    return viewers.record(steps, (weights, biases, ACTIVATIONS)), history
-
-
-def test_the_film_keeps_the_first_every_fifth_and_the_last(run, data):
+def test_film_keeps_the_first_every_fifth_and_the_last(run, data):
     recorded, history = run
     assert [t for t, _ in recorded] == [0, 5, 10, 12]
-    g = reasons.probabilities(recorded[-1][1], data[2])
-    hits = ((g > 0.5) == data[3]).mean()
-    assert hits == history["test_accuracy"][-1]
-    assert len(viewers.record(iter([]), random_network([784, 3, 1]))) == 1
+    g = reasons.probabilities(recorded[-1][1], data.X_test)
+    assert ((g > 0.5) == data.y_test).mean() == history["test_accuracy"][-1]
+    assert len(viewers.record(iter([]), with_biases([784, 3, 1]))) == 1
 
 
-NO_HISTORY = {f"{a}_{b}": np.array([]) for a in ("train", "test")
-              for b in ("loss", "accuracy")}
-
-
-def test_the_strongest_units_come_first_on_each_side(data):
+def test_strongest_units_come_first_on_each_side(data):
     """Above those that push towards 9, below those that push towards 3."""
     sizes = np.array([1.0, 2, 3, 4, 5] + 9 * [0.1])  # of each unit's weights
-    says = np.array([1.0, -3, 2, -1, 0.5] + 9 * [0.1])  # and what its output weighs
-    network = ([np.tile(sizes, (784, 1)), says[:, np.newaxis]],
+    effects = np.array([1.0, -3, 2, -1, 0.5] + 9 * [0.1])  # its output's weight
+    network = ([np.tile(sizes, (784, 1)), effects[:, np.newaxis]],
                [np.zeros((1, 14)), np.zeros((1, 1))], ACTIVATIONS)
-    box = viewers.through_time([(0, network)], NO_HISTORY, data[2], data[3])
-    picture = pixels(value(box, "weights"))
-    tiles = picture[14::29, 14::29]  # their middles, (2, 8, 3)
+    box = viewers.through_time([(0, network)], NO_HISTORY, data.X_test, data.y_test)
+    tiles = pixels(value(box, "weights"))[14::29, 14::29]  # their middles, (2, 8, 3)
     expected = np.zeros((2, 8))
     expected[0] = [3, 5, 1] + 5 * [0.1]  # a strength of 6, 2.5, 1, and then of 0.01
     expected[1, :2] = [-2, -4]
-    for row, signed in zip(tiles, expected, strict=True):
-        for colour, size in zip(row, signed, strict=True):
-            square = pictures.signed_png(np.full(784, size), 5)
-            assert colour.tolist() == pixels(square)[0, 0].tolist()
+    for colour, size in zip(tiles.reshape(16, 3), expected.ravel(), strict=True):
+        square = pixels(pictures.signed_png(np.full(784, size), 5))
+        assert colour.tolist() == square[0, 0].tolist()
 
 
-def chance_now(box):
-    """Return the probability of its true digit that the viewer tells."""
-    return float(find(box, "now").value.split("probability of ")[1].split(":")[0])
-
-
-def test_the_fate_of_a_digit_is_what_each_network_says(run, data):
+def test_fate_of_a_digit_is_what_each_network_says(run, data):
     recorded, history = run
-    for image, label in [(data[2][3], 0), (data[2][3], 1), (np.zeros(784), 1)]:
+    for image, label in [(data.X_test[3], 0), (data.X_test[3], 1), (np.zeros(784), 1)]:
         box = viewers.through_time(recorded, history, image[np.newaxis], [label])
         fig = viewers.film_figure(recorded, [0], image[np.newaxis], [label], [0])
         g = np.array([reasons.probabilities(network, image[np.newaxis])[0]
@@ -466,36 +445,29 @@ def test_the_fate_of_a_digit_is_what_each_network_says(run, data):
         assert fig.axes[-1].lines[0].get_ydata() == pytest.approx(expected, abs=1e-5)
         for index, chance in enumerate(expected):
             find(box, "timestep").value = index
-            assert chance_now(box) == pytest.approx(chance, abs=6e-4)
+            told = find(box, "now").value.split("probability of ")[1].split(":")[0]
+            assert float(told) == pytest.approx(chance, abs=6e-4)
 
 
-def fate_in_words(right, times, data):
-    """What is told of a digit that was right at these of the times, and then only."""
+@pytest.mark.parametrize("right, times, words", [
+    ([0, 0, 0, 0], [0, 5, 10, 15], "never got"),
+    ([1, 1, 1, 1], [0, 5, 10, 15], "at timesteps 0&ndash;15, and it stayed right"),
+    ([0, 1, 1, 0], [0, 5, 10, 15],
+     "at timesteps 5&ndash;10, and it was lost for good after 10"),
+    ([0, 1, 0, 0], [0, 5, 10, 15], "only at timestep 5."),
+    ([1, 0, 0, 1], [0, 5, 10, 15], "at timesteps 0, 15, and it stayed right"),
+    (20 * [1, 0], range(40), "0, 2, 16 spells more, 36, 38"),
+])
+def test_fate_of_a_digit_in_words(right, times, words, data):
     film = [(t, ([np.zeros((784, 1))], [np.array([[1.0 if is_right else -1.0]])],
                  [sigmoid_activation])) for t, is_right in zip(times, right)]
-    box = viewers.through_time(film, NO_HISTORY, data[2][:1], [1])
-    return find(box, "fate").value
-
-
-@pytest.mark.parametrize("right, words", [
-    ([0, 0, 0, 0], "never got"),
-    ([1, 1, 1, 1], "at timesteps 0&ndash;15, and it stayed right"),
-    ([0, 1, 1, 0], "at timesteps 5&ndash;10, and it was lost for good after 10"),
-    ([0, 1, 0, 0], "only at timestep 5."),
-    ([1, 0, 0, 1], "at timesteps 0, 15, and it stayed right"),
-])
-def test_the_fate_of_a_digit_in_words(right, words, data):
-    assert words in fate_in_words(right, [0, 5, 10, 15], data)
-
-
-def test_many_spells_are_cut_short(data):
-    words = fate_in_words(20 * [1, 0], range(40), data)
-    assert "0, 2, 16 spells more, 36, 38" in words
+    box = viewers.through_time(film, NO_HISTORY, data.X_test[:1], [1])
+    assert words in find(box, "fate").value
 
 
 def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
     recorded, history = run
-    box = viewers.through_time(recorded, history, data[2], data[3])
+    box = viewers.through_time(recorded, history, data.X_test, data.y_test)
     seen = set()
     for index, t in enumerate([0, 5, 10, 12]):
         find(box, "timestep").value = index
@@ -503,31 +475,29 @@ def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
         assert f"Timestep {t}" in now
         if t:
             assert f"test loss {history['test_loss'][t - 1]:.3f}" in now
-        g = reasons.probabilities(recorded[index][1], data[2][:1].astype(np.float32))[0]
-        assert f"{g if data[3][0] else 1 - g:.3f}" in now
+        g = reasons.probabilities(recorded[index][1], data.X_test[:1])[0]
+        assert f"{g if data.y_test[0] else 1 - g:.3f}" in now
         seen.add((value(box, "curves"), value(box, "weights")))
     assert len(seen) == 4
 
 
-def test_it_follows_the_digit_of_another_viewer(run, network, data):
-    X, y, X_test, y_test = data
-    others = viewers.look_into(network, X_test, y_test, X, y)
-    box = viewers.through_time(*run, X_test, y_test, follow=others)
+def test_film_follows_the_digit_of_another_viewer(run, pager, data):
+    box = viewers.through_time(*run, data.X_test, data.y_test, follow=pager)
     before = value(box, "curves")
-    find(others, "image").value = 17
+    find(pager, "image").value = 17
     assert "Image 17 " in find(box, "now").value and value(box, "curves") != before
-    assert value(box, "followed") == pictures.digit_png(X_test[17])
+    assert value(box, "followed") == pictures.digit_png(data.X_test[17])
     find(box, "image").value = 18
-    assert "Image 18: " in find(others, "digit-caption").value
+    assert "Image 18: " in find(pager, "digit-caption").value
 
 
-def test_a_film_of_one_picture_and_a_history_without_a_test_set(data):
-    network = random_network([784, 3, 1])
-    box = viewers.through_time([(0, network)], NO_HISTORY, data[2], data[3])
+def test_film_of_one_picture_and_a_history_without_a_test_set(data):
+    film = [(0, with_biases([784, 3, 1]))]
+    box = viewers.through_time(film, NO_HISTORY, data.X_test, data.y_test)
     assert "before the first update" in find(box, "now").value
 
 
-# ---- 3: training is a slider ---------------------------------------------------------
+# ---- training is a slider ------------------------------------------------------------
 
 async def ended(box):
     while not find(box, "Stop").disabled:
@@ -535,41 +505,41 @@ async def ended(box):
 
 
 async def trained(box, **settings):
-    """Move sliders, wait until the training has ended; return what is said of it."""
+    """Move sliders, wait until the training has ended; return the status line."""
     for label, chosen in settings.items():
         find(box, label.replace("_", " ")).value = chosen
     await ended(box)
     return find(box, "status").value
 
 
+SMALL = {"hidden_units": 10, "batch_size": 20, "epochs": 2, "seed": 3}
+
+
 @pytest.fixture
 def trainer(data):
     networks = {}
-    return viewers.train_yourself(*data, networks=networks), networks
-
-
-SMALL = {"hidden_units": 10, "batch_size": 20, "epochs": 2, "seed": 3}
+    return viewers.train_yourself(*vars(data).values(), networks=networks), networks
 
 
 def test_a_place_is_the_network_that_train_gives_with_its_settings(trainer, data):
     box, networks = trainer
-    said = asyncio.run(trained(box, **SMALL))
+    status = asyncio.run(trained(box, **SMALL))
     rng = np.random.default_rng(3)
     weights, biases, _ = train(
-        *data[:2], None, None, create_weight_matrices([784, 10, 1], rng),
+        data.X, data.y, None, None, create_weight_matrices([784, 10, 1], rng),
         create_bias_vectors([784, 10, 1]), ACTIVATIONS, batch_size=20, num_epochs=2,
         rng=rng)
     [(name, (W, b, _))] = networks.items()
     assert name == "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
     for one, other in zip(W + b, weights + biases):
         assert one.dtype == np.float32 and abs(one - other).max() < 1e-5
-    g, _ = forward_pass(data[2], weights, biases, ACTIVATIONS)
-    wrong = np.sum((g > 0.5) != data[3])
-    assert f"{name}: finished." in said and f": {wrong} of 120 digits" in said
+    g, _ = forward_pass(data.X_test, weights, biases, ACTIVATIONS)
+    wrong = np.sum((g > 0.5) != data.y_test)
+    assert f"{name}: finished." in status and f": {wrong} of 120 digits" in status
     assert f"{1 - wrong / 120:.2%}" in find(box, "runs").value
 
 
-def test_a_run_that_is_overtaken_ends_and_leaves_nothing(trainer):
+def test_a_new_run_ends_the_one_before_and_leaves_nothing_of_it(trainer):
     box, networks = trainer
 
     async def move():
@@ -584,7 +554,7 @@ def test_a_run_that_is_overtaken_ends_and_leaves_nothing(trainer):
     assert len(networks) == 1 and find(box, "runs").value.count("<tr>") == 2
 
 
-def test_stop_keeps_what_there_is(trainer):
+def test_stop_keeps_the_network_so_far(trainer):
     box, networks = trainer
 
     async def stop():
@@ -604,7 +574,7 @@ def test_another_trainer_ends_the_run_of_the_first(trainer, data):
     async def begin_again():
         find(box, "batch size").value = 1
         await asyncio.sleep(0.02)
-        other = viewers.train_yourself(*data)
+        other = viewers.train_yourself(*vars(data).values())
         await ended(box)
         return await trained(other, hidden_units=3)
 
@@ -612,15 +582,15 @@ def test_another_trainer_ends_the_run_of_the_first(trainer, data):
     assert "stopped at " in find(box, "status").value
 
 
-def test_typed_settings_are_taken_or_refused(trainer):
-    box, networks = trainer
+def test_typed_settings_are_taken_or_named_invalid(trainer):
+    box, _ = trainer
 
     async def typed():
         assert type_in(box, "step size", "0.25") == ("0.25", "")
         assert type_in(box, "hidden units", "7") == ("7", "")
-        for refused in ["0", "abc", "nan", "-1"]:
-            stands, note = type_in(box, "step size", refused)
-            assert stands == "0.25" and f"{refused} is not taken" in note
+        for invalid in ["0", "abc", "nan", "-1"]:
+            kept, note = type_in(box, "step size", invalid)
+            assert kept == "0.25" and f"{invalid} is not taken" in note
         assert "whole number" in type_in(box, "epochs", "2.5")[1]
         return await trained(box, epochs=1)
 
@@ -641,18 +611,19 @@ def test_six_runs_stay_and_each_place_of_a_step_size(trainer):
     assert "step size 0.2," in find(box, "runs").value.split("<tr>")[2]
 
 
-def test_a_training_that_breaks_down_says_why(data):
-    X_train, *others = data
-    X_train = X_train.copy()
-    X_train[50, 300] = np.nan
-    box = viewers.train_yourself(X_train, *others)
-    said = asyncio.run(trained(box, seed=1))
-    assert "broke down: " in said and "finite" in said
+def test_training_that_breaks_down_says_why(data):
+    X, *others = vars(data).values()
+    X = X.copy()
+    X[50, 300] = np.nan
+    box = viewers.train_yourself(X, *others)
+    status = asyncio.run(trained(box, seed=1))
+    assert "broke down: " in status and "finite" in status
     assert find(box, "Stop").disabled
 
 
-def test_a_first_network_and_what_is_opened_from_a_run(data, network, run):
-    box = viewers.train_yourself(*data, network=network, history=run[1])
+def test_first_network_and_what_is_opened_from_a_run(data, network, run):
+    box = viewers.train_yourself(
+        *vars(data).values(), network=network, history=run[1])
     assert "the run above" in find(box, "runs").value
     assert find(box, "Go through its training").disabled
     asyncio.run(trained(box, **SMALL))
@@ -663,32 +634,35 @@ def test_a_first_network_and_what_is_opened_from_a_run(data, network, run):
     assert "Timestep " in find(box, "now").value and value(box, "curves")
 
 
-# ---- 4: finite differences -----------------------------------------------------------
+# ---- finite differences --------------------------------------------------------------
 
-def test_each_step_size_shows_its_secant_and_its_error():
+def test_each_step_shows_its_secant_and_its_error():
     box = viewers.move_epsilon(np.sin, np.cos(1.0))
     seen = set()
     for index, eps in [(0, 1.0), (25, 1e-5), (75, 1e-15)]:
         find(box, "step").value = index
         words = find(box, "epsilon").value
-        assert f"Step {eps:.1e}" in words
         slope = (np.sin(1 + eps) - np.sin(1 - eps)) / ((1 + eps) - (1 - eps))
-        assert f"{slope:.12f}" in words
+        assert f"Step {eps:.1e}" in words and f"{slope:.12f}" in words
         seen.add(value(box, "secant"))
-    assert len(seen) == 3
-    assert "f is rounded" in words
+    assert len(seen) == 3 and "f is rounded" in words
 
 
-def test_the_error_is_blamed_on_the_right_cause():
+def test_error_is_blamed_on_the_right_cause():
     box = viewers.move_epsilon(np.exp, 1.0, a=0.0)
     for index, cause in [(5, "bends"), (26, "balance"), (60, "rounded")]:
         find(box, "step").value = index
         assert cause in find(box, "epsilon").value
 
 
-# ---- 5: draw a digit -----------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------
 
-def test_a_digit_of_mnist_drawn_ten_times_larger_comes_back_as_itself():
+def line(*points, width=22, erase=False):
+    """Return a stroke, as the sheet makes it."""
+    return {"points": [list(point) for point in points], "width": width, "erase": erase}
+
+
+def test_mnist_digit_drawn_ten_times_larger_comes_back_as_itself():
     _, (X_test, _) = get_mnist_threes_nines()
     for image in X_test[:200]:
         rows, columns = np.nonzero(image)
@@ -699,12 +673,7 @@ def test_a_digit_of_mnist_drawn_ten_times_larger_comes_back_as_itself():
         assert abs(viewers.as_mnist(sheet) - image).max() < 0.01
 
 
-def line(*points, width=22, erase=False):
-    """A stroke, as the sheet makes it."""
-    return {"points": [list(point) for point in points], "width": width, "erase": erase}
-
-
-def test_a_drawing_keeps_its_proportions_and_gets_grey_edges():
+def test_drawing_keeps_its_proportions_and_gets_grey_edges():
     wide = viewers.seen([line((20, 100), (260, 103))])
     rows, columns = np.nonzero(wide)
     assert np.ptp(columns) == 19 and np.ptp(rows) <= 2
@@ -721,24 +690,19 @@ def test_any_drawing_fits_the_field(strokes):
     assert image.shape == (28, 28) and image.min() >= 0 and image.max() <= 1
 
 
-def test_the_centre_of_mass_is_in_the_centre():
+def test_drawing_is_centred_by_mass_and_as_fine_when_small():
     for strokes in viewers.EXAMPLES.values():
-        image = viewers.seen(strokes)
+        large = viewers.seen(strokes)
         for axis in (0, 1):
-            mass = image.sum(axis=1 - axis)
+            mass = large.sum(axis=1 - axis)
             assert abs(mass @ np.arange(28) / mass.sum() - 14) <= 0.5
-
-
-def test_a_small_digit_in_a_corner_is_drawn_as_finely_as_a_large_one():
-    for strokes in viewers.EXAMPLES.values():
-        small = [line(*(np.array(s["points"]) / 14 + 3), width=s["width"] / 14)
-                 for s in strokes]
-        large, small = viewers.seen(strokes), viewers.seen(small)
+        small = viewers.seen([line(*(np.array(s["points"]) / 14 + 3),
+                                   width=s["width"] / 14) for s in strokes])
         moves = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]  # by rounding
         assert min(abs(np.roll(small, m, (0, 1)) - large).mean() for m in moves) < 0.01
 
 
-def test_erasing_takes_ink_away_and_later_strokes_lie_above_it():
+def test_eraser_takes_ink_away_and_later_strokes_lie_above_it():
     both = [line((60, 140), (220, 140)), line((140, 60), (140, 220))]
     gone = [both[0], line((140, 60), (140, 220), width=40, erase=True), both[1]]
     sheets = [viewers.ink(strokes) for strokes in (both, gone[:2], gone)]
@@ -746,8 +710,8 @@ def test_erasing_takes_ink_away_and_later_strokes_lie_above_it():
     assert [sheet[140, 160 - 5] for sheet in sheets] == [255, 0, 0]
 
 
-def test_a_digit_below_the_strokes_stays_in_its_frame(data):
-    digit = data[2][0]
+def test_digit_below_the_strokes_stays_in_its_place(data):
+    digit = data.X_test[0]
     levels = np.rint(255 * digit).astype(int).tolist()
     assert abs(viewers.seen([], levels).ravel() - digit).max() < 1e-12
     dot = viewers.seen([line((15, 25), width=10)], levels) - digit.reshape(28, 28)
@@ -756,8 +720,8 @@ def test_a_digit_below_the_strokes_stays_in_its_frame(data):
     assert not rubbed[10:18].any() and rubbed[18:].any()
 
 
-def test_the_answer_follows_the_pen(network, data):
-    box = viewers.draw_a_digit(network, *data[:2])
+def test_answer_follows_the_pen_and_the_examples(network, data):
+    box = viewers.draw_a_digit(network, data.X, data.y)
     assert "empty" in find(box, "hint").value
     empty = value(box, "digit")
     strokes = [line((60, 60), (200, 60))]
@@ -765,56 +729,49 @@ def test_the_answer_follows_the_pen(network, data):
     drawn = viewers.seen(strokes)
     assert value(box, "digit") == pictures.digit_png(drawn) != empty
     assert find(box, "hint").value == ""
-    g = forward_pass(drawn.reshape(1, -1), *network)[0][0]
+    g = g_of(network, drawn)
     assert f"{max(g, 1 - g):.3f}" in find(box, "digit-caption").value
     find(box, "sheet").set_state({"strokes": []})
     assert value(box, "digit") == empty and "empty" in find(box, "hint").value
-
-
-def test_examples(network, data):
-    box = viewers.draw_a_digit(network, *data[:2])
-    seen = {value(box, "digit")}
+    shown = {empty}
     for name in viewers.EXAMPLES:
         find(box, f"Draw {name} for me").click()
-        seen.add(value(box, "digit"))
-    assert len(seen) == 4
+        shown.add(value(box, "digit"))
+    assert len(shown) == 4
 
 
-# ---- what those see who only read ----------------------------------------------------
+# ---- figures for print ---------------------------------------------------------------
 
-def test_the_figure_of_reasons_has_a_column_for_each_digit(network, data):
-    fig = viewers.reasons_figure(network, data[2][:3], data[0], data[1])
+def test_figure_of_reasons_has_a_column_for_each_digit(network, data):
+    fig = viewers.reasons_figure(network, data.X_test[:3], data.X, data.y)
     [ax] = fig.axes
     assert len(ax.images) == 12
-    for k in range(3):
-        assert np.array_equal(ax.images[k].get_array().ravel(), data[2][k].ravel())
-        for images, (near, _) in zip(
-            (ax.images[6:9], ax.images[9:]),
-            reasons.nearest_finder(data[0], data[1])(data[2][k]),
-        ):
-            alike = images[k].get_array().ravel()
-            assert np.array_equal(alike, data[0][near].ravel())
-    pushed, _ = reasons.pushes(network, data[2][0])
+    for k, x in enumerate(data.X_test[:3]):
+        assert np.array_equal(ax.images[k].get_array().ravel(), x)
+        for row, (near, _) in enumerate(reasons.nearest_finder(data.X, data.y)(x), 2):
+            similar = ax.images[3 * row + k].get_array().ravel()
+            assert np.array_equal(similar, data.X[near])
+    pushed, _ = reasons.pushes(network, data.X_test[0])
     shown = ax.images[3].get_array()
     orange = shown[..., 0] > shown[..., 2].astype(int) + 20
     assert (pushed.reshape(28, 28)[orange] > 0).all() and orange.any()
 
 
-def test_the_figure_of_a_film_has_its_moments_and_fates(run, data):
+def test_figure_of_a_film_has_its_moments_and_fates(run, data):
     recorded, _ = run
-    fig = viewers.film_figure(recorded, [0, 3], data[2], data[3], [4, 5])
+    fig = viewers.film_figure(recorded, [0, 3], data.X_test, data.y_test, [4, 5])
     *moments, fates = fig.axes
     assert [ax.get_ylabel() for ax in moments] == ["timestep 0", "timestep 12"]
-    drawn = [line for line in fates.lines if len(line.get_xdata()) == len(recorded)]
-    for line, k in zip(drawn, [4, 5]):
-        g = np.array([reasons.probabilities(network, data[2][k:k + 1])[0]
+    drawn = [curve for curve in fates.lines if len(curve.get_xdata()) == len(recorded)]
+    for curve, k in zip(drawn, [4, 5]):
+        g = np.array([reasons.probabilities(network, data.X_test[k:k + 1])[0]
                       for _, network in recorded])
-        expected = g if data[3][k] else 1 - g
-        assert line.get_ydata() == pytest.approx(expected, abs=1e-5)
-        assert line.get_label().startswith(f"{k}, a ")
+        expected = g if data.y_test[k] else 1 - g
+        assert curve.get_ydata() == pytest.approx(expected, abs=1e-5)
+        assert curve.get_label().startswith(f"{k}, a ")
 
 
-def test_the_figure_of_drawings_has_two_pictures_for_each(network):
+def test_figure_of_drawings_has_two_pictures_for_each(network):
     fig = viewers.drawings_figure(network, viewers.EXAMPLES)
     [ax] = fig.axes
     titles = [text.get_text() for text in ax.texts]
@@ -825,5 +782,5 @@ def test_the_figure_of_drawings_has_two_pictures_for_each(network):
         assert np.array_equal(255 * drawn.get_array(), viewers.ink(strokes))
         image = viewers.seen(strokes)
         assert np.array_equal(shown.get_array(), image)
-        g = forward_pass(image.reshape(1, -1), *network)[0][0]
+        g = g_of(network, image)
         assert title == f"{'9' if g > 0.5 else '3'}, {max(g, 1 - g):.3f}"

@@ -8,8 +8,8 @@
     draw_a_digit     draw a 3 or a 9 and watch the network's answer
 
 Each shows its widgets and returns the box that holds them; find(box, label) gives one.
-A slider sends the kernel only its newest position, so a fast hand never waits for old
-pictures. The functions named figure draw the same for those who only read.
+A slider sends the kernel only its newest position, so that a fast drag never waits for
+old pictures. The functions named *_figure draw the same as a figure for print.
 """
 
 from .drawing import EXAMPLES, draw_a_digit, drawings_figure

@@ -1,4 +1,4 @@
-"""Draw a 3 or a 9, and watch what the network makes of it."""
+"""Draw a 3 or a 9, and watch the network's answer."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,7 +10,7 @@ from .mistakes import Explainer, name_of
 from .parts import row, text
 from .reasons import probabilities
 from .sheet import PEN, Sheet, Stroke, ink, seen
-from .stand_in import show
+from .static_fallback import show
 
 
 def _line(points: list, width: float = PEN, erase: bool = False) -> Stroke:
@@ -36,7 +36,12 @@ EXAMPLES = {
 
 
 def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:
-    """Return a figure of drawings, each as drawn, as MNIST has it, and with its answer.
+    """Return a figure of drawings: as drawn, as MNIST's digits are, and the answer.
+
+    Parameters
+    ----------
+    network : (weight_matrices, biases, activations)
+    drawings : the strokes of each drawing, by its name
     """
     shown, titles = [], []
     for name, strokes in drawings.items():
@@ -50,10 +55,17 @@ def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure
 def draw_a_digit(
     network: tuple, X_train: np.ndarray, y_train: np.ndarray
 ) -> widgets.Widget:
-    """Show a sheet to draw on, and the network's answer while one draws.
+    """Show a sheet to draw on, and the network's answer as the drawing grows.
 
-    network is (weight_matrices, biases, activations); the nearest digits come from
-    X_train, y_train.
+    Parameters
+    ----------
+    network : (weight_matrices, biases, activations)
+    X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
+    y_train : (N,), 0 for a 3 and 1 for a 9
+
+    Returns
+    -------
+    The viewer's box; find(box, label) gives one of its parts.
     """
     explainer = Explainer(network, X_train, y_train)
     explainer.resize(168)
@@ -73,7 +85,7 @@ def draw_a_digit(
         button.on_click(lambda _, example=example: sheet.put(example))
         buttons.append(button)
     viewer = widgets.VBox([row(*buttons), hint, row(sheet, *explainer.panels)])
-    sheet.put(EXAMPLES["a 9 with a curled tail"])  # for those who cannot draw
-    show(viewer, "Here one draws a digit and the network answers.")
+    sheet.put(EXAMPLES["a 9 with a curled tail"])  # for the static fallback
+    show(viewer, "Here you draw a digit, and the network answers.")
     sheet.put([])
     return viewer

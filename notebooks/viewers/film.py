@@ -24,17 +24,25 @@ from .parts import (
     text,
 )
 from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, rgb, strip
-from .stand_in import show
+from .static_fallback import show
 
 HIGH = 230  # the curves, in the browser's pixels
 ROW = 8  # hidden units on show for each digit
 
 
 def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, tuple]]:
-    """Run a training to its end; return [(timestep, network)] to look back at.
+    """Run a training to its end, and keep networks on the way for through_time.
 
-    steps is what sgd yields and network what it started from, which is timestep 0.
-    Kept are every so many timesteps and the last one, in float32 to halve the memory.
+    Parameters
+    ----------
+    steps : what sgd yields: (weight_matrices, biases, ...) after each update
+    network : what sgd started from, with activations; it is timestep 0
+    every : how many timesteps lie between two networks that are kept
+
+    Returns
+    -------
+    [(timestep, network), ...] with the first, every so many and the last network, in
+    float32 to halve the memory.
     """
     def compact(weight_matrices, biases, *_):
         return ([W.astype(np.float32) for W in weight_matrices],
@@ -59,15 +67,15 @@ def unit_tiles(
 ) -> tuple[Callable[[int], np.ndarray], float]:
     """Return (tiles, largest): tiles(index) is what hidden units look for at a moment.
 
-    That is (2 ROW, 784): a row of units that push towards 9, then one of those that
-    push towards 3, signed so that ink on a positive pixel raises the logit. Those with
-    the most say at the end are chosen, the strongest first, and keep their places;
-    largest is where their colours end.
+    That is (2 ROW, 784): a row of units that push towards 9, then one of units that
+    push towards 3, signed so that ink on a positive pixel raises the logit. The units
+    with the largest effect on the logit at the end are chosen, the strongest first, and
+    keep their places; largest is the weight at which the colours saturate.
     """
     first, *later = film[-1][1][0]
-    say = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
-    order = np.argsort(-abs(say) * np.linalg.norm(first, axis=0))
-    up, down = order[say[order] > 0][:ROW], order[say[order] <= 0][:ROW]
+    effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
+    order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
+    up, down = order[effect[order] > 0][:ROW], order[effect[order] <= 0][:ROW]
 
     def tiles(index: int) -> np.ndarray:
         first = film[index][1][0][0].T
@@ -80,10 +88,10 @@ def unit_tiles(
 
 
 def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:
-    """Return the probability that image's true digit gets at each moment, (n,).
+    """Return the probability that image's true digit gets at each moment, (moments,).
 
-    All moments at once, layer by layer. Blank pixels say nothing and are left out, with
-    their weights: six of seven.
+    All moments at once, layer by layer. Blank pixels, six of seven, add nothing to a
+    pre-activation, so they are left out with their weights.
     """
     networks = [network for _, network in film]
     x = image.ravel().astype(np.float32)
@@ -105,9 +113,17 @@ def film_figure(
     y: np.ndarray,
     numbers: Sequence[int],
 ) -> Figure:
-    """Return a figure of the hidden units at these moments (indices into film).
+    """Return a figure of the hidden units at some moments, and of some digits' fates.
 
-    Below are the fates of the images with these numbers, one line for each.
+    A digit's fate is the probability of its true class over the training.
+
+    Parameters
+    ----------
+    film : what record returns
+    moments : indices into film, a row of hidden units for each
+    images : (n, 28, 28) or (n, 784) in [0, 1]
+    y : (n,), their labels
+    numbers : indices into images, a curve for each
     """
     tiles, largest = unit_tiles(film)
     fig, axes = page.subplots(len(moments) + 1, height=1.3 * len(moments) + 1.8,
@@ -131,7 +147,7 @@ def film_figure(
 
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
-    """Say at which times (n,) a digit was right, (n,) True or False."""
+    """Return in words at which times (n,) a digit was right (n,), True or False."""
     padded = np.concatenate([[0], right, [0]])
     edges = np.flatnonzero(np.diff(padded))
     starts, ends = edges[::2], edges[1::2] - 1
@@ -149,9 +165,9 @@ def spells(right: np.ndarray, times: np.ndarray) -> str:
 
 
 class TimeLine(widgets.VBox):
-    """The viewer of through_time: what it shows, and where its controls stand.
+    """The viewer of through_time, which explains film, history, images and y.
 
-    The arguments are those of through_time; number is the box that chooses the digit.
+    number is the dial that chooses the digit; without one it has its own.
     """
 
     def __init__(
@@ -172,7 +188,7 @@ class TimeLine(widgets.VBox):
         self.digit = picture("followed", 84, 84)
         self.curves = picture("curves", WIDE, HIGH, pixels=False)
         self.weights = mosaic_picture("weights")
-        self.now = text("now", WIDE - 110, 2, said=True)
+        self.now = text("now", WIDE - 110, 2, announced=True)
         self.fate = text("fate", WIDE - 110, 2)
         heading = text("weights-heading", WIDE, 2, (
             f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
@@ -226,9 +242,18 @@ def through_time(
 ) -> widgets.Widget:
     """Show a slider over a training run: the curves, the weights, and one digit's fate.
 
-    film comes from record and history from train, of the same run; images (n, 28, 28)
-    or (n, 784) have labels y (n,). The box "image" chooses the digit. With follow, a
-    viewer made by look_into, it is that viewer's box: both show the same digit.
+    Parameters
+    ----------
+    film : what record returns
+    history : what train returns of the same run
+    images : (n, 28, 28) or (n, 784) in [0, 1]; the box "image" chooses one
+    y : (n,), their labels
+    follow : a viewer made by look_into whose box "image" is used, so that both viewers
+        show the same digit
+
+    Returns
+    -------
+    The viewer's box; find(box, label) gives one of its parts.
     """
     line = TimeLine(film, history, images, y, follow and find(follow, "image"))
     last = len(film) - 1

@@ -11,16 +11,16 @@ from .parts import LABEL, Dial, number_box, panel, player, row, swatch, text
 from .pictures import digit_png, rgb, signed_png
 from .reasons import nearest_finder, probabilities, pushes
 from .sheet import Sheet
-from .stand_in import show
+from .static_fallback import show
 
 
 def name_of(label: float) -> str:
-    """Return the digit that a label, or a probability of being a 9, stands for."""
+    """Return the digit of a label, or the likelier one for a probability of a 9."""
     return "9" if label > 0.5 else "3"
 
 
 def verdict(g: float, label: float | None = None) -> str:
-    """Say in words what the output g means, beside the true label if there is one."""
+    """Return in words what the output g means, with the true label if there is one."""
     answer = f"{name_of(g)} with probability {max(g, 1 - g):.3f}"
     if label is None:
         return f"The network says {answer}"
@@ -34,28 +34,28 @@ PARTS = ["upper left", "upper right", "lower left", "lower right"]
 class Explainer:
     """A row of pictures that explain what a network says of an image.
 
-    Beside the image stand the pixels' pushes, the mean digit of each class in X_train,
-    y_train, and the nearest one. While covered, the pushes are left to be guessed.
+    Next to the image are the pixels' pushes, and of each class in X_train, y_train the
+    mean digit and the nearest one. While covered is True, the pushes are not shown, so
+    that they can be guessed.
     """
 
     def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray):
         self.network, self.X_train = network, X_train
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
-        self.digit = panel("digit", "What it is shown", 224, 3, said=True)
+        self.digit = panel("digit", "What it is shown", 224, 3, announced=True)
         self.pushes = panel("pushes", "What pushed", 224, 4)
         means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
-        beside = widgets.VBox([row(*means), row(*self.neighbours)])
-        self.panels = [self.digit, self.pushes, beside]
+        others = widgets.VBox([row(*means), row(*self.neighbours)])
+        self.panels = [self.digit, self.pushes, others]
         for label, (name, one) in enumerate(zip("39", means)):
             of_class = X_train[y_train == label].reshape(-1, 784)
             mean = of_class.mean(axis=0) if len(of_class) else np.zeros(784)
             _fill(one, digit_png(mean), f"The mean of all training {name}s.", "")
 
     def resize(self, size: int) -> None:
-        """Give the digit and its pushes this width; beside a sheet there is less room.
-        """
+        """Give the digit and its pushes this width in the browser's pixels."""
         for one in (self.digit, self.pushes):
             for part in one.children:
                 part.layout.width = f"{size}px"
@@ -63,7 +63,7 @@ class Explainer:
     def explain(
         self, image: np.ndarray, before: str = "", label: float | None = None
     ) -> None:
-        """Show image (28, 28) or (784,); before is what its caption begins with."""
+        """Show image, (28, 28) or (784,), with a caption that begins with before."""
         x = image.ravel()
         g = probabilities(self.network, x[np.newaxis])[0]
         words = f"{before}{verdict(g, label)}."
@@ -105,9 +105,16 @@ def _fill(of_one: widgets.Box, png: bytes, alt: str, caption: str) -> None:
 def reasons_figure(
     network: tuple, images: np.ndarray, X_train: np.ndarray, y_train: np.ndarray
 ) -> Figure:
-    """Return a figure that explains images (n, 28, 28) or (n, 784), one in each column.
+    """Return a figure that explains each image in a column.
 
-    From above: the image, the pixels' pushes, the nearest training 3 and 9.
+    From the top: the image, the pixels' pushes, the nearest training 3 and 9.
+
+    Parameters
+    ----------
+    network : (weight_matrices, biases, activations)
+    images : (n, 28, 28) or (n, 784) in [0, 1]
+    X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
+    y_train : (N,), 0 for a 3 and 1 for a 9
     """
     nearest = nearest_finder(X_train, y_train)
     columns = []
@@ -125,10 +132,9 @@ NEARLY = 30  # how many of the digits that are only just right
 
 
 def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the indices of the digits to look into, by what happened to them.
+    """Return the indices of each group's digits, for outputs g (n,) and labels y (n,).
 
-    g (n,) holds the outputs and y (n,) the labels. Mistakes come surest first, and the
-    nearly wrong, which are right, least sure first.
+    Mistakes come surest first, digits that are right but nearly wrong least sure first.
     """
     wrong = (g > 0.5) != (y > 0.5)
     doubt = np.argsort(-abs(g - 0.5), kind="stable")
@@ -142,9 +148,7 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class Pager(widgets.VBox):
-    """The viewer of look_into: pages through groups of digits, explains, and edits.
-
-    The arguments are those of look_into.
+    """The viewer of look_into: pages through groups of digits, explains and edits them.
     """
 
     def __init__(self, network: tuple, images: np.ndarray, y: np.ndarray,
@@ -160,7 +164,7 @@ class Pager(widgets.VBox):
         self.play = player("the group", self.place, 1500)
         self.number = number_box("image", len(images) - 1)
         self.message = text("message", 720, 0)
-        self.judged = text("judged", 720, said=True)
+        self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
@@ -220,7 +224,7 @@ class Pager(widgets.VBox):
         self.explainer.explain(image, before, self.y[k])
 
     def judge(self, button: widgets.Button) -> None:
-        """Uncover the pushes, and say how good the guess was."""
+        """Uncover the pushes, and tell how good the guess was."""
         self.explainer.covered = False
         self.explain()
         shares = dict(zip(PARTS, self.explainer.shares.ravel()))
@@ -241,10 +245,20 @@ def look_into(
 ) -> widgets.Widget:
     """Show the digits that a network gets wrong, surest mistake first, and why.
 
-    network is (weight_matrices, biases, activations); images (n, 28, 28) or (n, 784)
-    with labels y (n,) are looked into, and the nearest digits come from X_train,
-    y_train. A menu chooses a group, a slider the digit in it, and the box "image"
-    takes any other index. One can guess before the reasons are shown, and edit a digit.
+    A menu chooses a group, a slider the digit in it, and the box "image" takes any
+    index. Buttons hide the reasons until a guess is made, and open a digit for editing.
+
+    Parameters
+    ----------
+    network : (weight_matrices, biases, activations)
+    images : (n, 28, 28) or (n, 784) in [0, 1], the digits to look into
+    y : (n,), their labels, 0 for a 3 and 1 for a 9
+    X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
+    y_train : (N,), the labels of X_train
+
+    Returns
+    -------
+    The viewer's box; find(box, label) gives one of its parts.
     """
     viewer = Pager(network, images, y, X_train, y_train)
     found = viewer.groups["all mistakes"].tolist()

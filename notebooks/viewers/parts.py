@@ -11,23 +11,23 @@ from traitlets import Any, Bool, Unicode
 
 HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
-HOW = "Drag the handle, or click on it and press the arrow keys"
+HOW_TO_USE = "Drag the handle, or click on it and press the arrow keys"
 
 
 class Picture(widgets.Image):
-    """An image with a text for those who cannot see it.
+    """An image with an alternative text, which is its tooltip.
 
-    The browser shows a widget's tooltip as its accessible name, but asks for the
-    description first, which an Image lacks.
+    ipywidgets makes the tooltip the accessible name, but asks for the description
+    first, which an Image lacks.
     """
 
     description = Unicode().tag(sync=True)
 
 
-class Names(anywidget.AnyWidget):
-    """What names a viewer's parts and tells of its changes: see names.js."""
+class Accessibility(anywidget.AnyWidget):
+    """Gives a viewer's parts names and announces its changes: see a11y.js."""
 
-    _esm = HERE / "names.js"
+    _esm = HERE / "a11y.js"
     _css = HERE / "viewers.css"
 
 
@@ -39,7 +39,7 @@ def walk(widget: widgets.Widget):
 
 
 def find(box: widgets.Widget, label: str) -> widgets.Widget:
-    """Return the widget in box that is labelled so, or has this class."""
+    """Return the widget in box that has this label or CSS class, or raise KeyError."""
     for widget in walk(box):
         if label in (getattr(widget, "description", ""), *widget._dom_classes):
             return widget
@@ -48,15 +48,19 @@ def find(box: widgets.Widget, label: str) -> widgets.Widget:
 
 # ---- controls ------------------------------------------------------------------------
 
-Place = tuple[str, object]  # what is read at a place of a slider, and its value
+Place = tuple[str, object]  # a place of a slider: its text, and its value
 
 
 class Dial(widgets.HBox):
-    """A slider, and beside it a box that tells its value and takes a typed one.
+    """A slider with a box that shows its value and takes a typed one.
 
-    value is what counts. places are the slider's, in order; without any there is only
-    the box. A typed text is looked up among the places; read makes a value of any
-    other, or refuses it with a ValueError, which is then shown.
+    Parameters
+    ----------
+    label : the slider's label, by which find finds the dial
+    places : the slider's places in order; without any there is only the box
+    value : where the dial is at first; the trait value holds it from then on
+    read : makes a value of a typed text that is not a place, or raises ValueError;
+        its message is then shown
     """
 
     value = Any()
@@ -70,7 +74,7 @@ class Dial(widgets.HBox):
     ):
         self.description, self.read = label, read
         self.slider = widgets.SelectionSlider(
-            options=[""], description=label, tooltip=HOW, style=LABEL,
+            options=[""], description=label, tooltip=HOW_TO_USE, style=LABEL,
             layout=widgets.Layout(width="400px"))
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
@@ -80,7 +84,7 @@ class Dial(widgets.HBox):
             self.box.description, self.box.layout.width = label, "170px"
         self.box.add_class("dial-value")
         self.note = widgets.HTML()
-        self.note.add_class("refusal")
+        self.note.add_class("input-error")
         super().__init__([self.slider, self.box, self.note])
         self.layout.flex_flow = "row wrap"
         self.lay_out(places, value)
@@ -91,16 +95,17 @@ class Dial(widgets.HBox):
     def lay_out(self, places: Sequence[Place], value: object) -> None:
         """Give the slider these places, and show value."""
         self.places = list(places)
+        self.slider.index = 0  # or the browser moves it if there are fewer places now
         self.slider.options = [text for text, _ in self.places] or ["–"]
         self.value = value
         self._show()
 
     def disable(self, disabled: bool) -> None:
-        """Take away, or give back, slider and box."""
+        """Disable, or enable, slider and box."""
         self.slider.disabled = self.box.disabled = disabled
 
     def _near(self) -> int:
-        """Return the slider's place for value; between two places it is the first."""
+        """Return the slider's index for value; between two places, the first one's."""
         values = [value for _, value in self.places]
         if self.value in values:
             return values.index(self.value)
@@ -109,7 +114,7 @@ class Dial(widgets.HBox):
         return max(0, sum(value <= self.value for value in values) - 1)
 
     def _show(self, _change: object = None) -> None:
-        """Put slider and box where value is; without a value the slider stays."""
+        """Move slider and box to value; without a value the slider keeps its place."""
         self.note.value = ""
         if self._near() >= 0:
             self.slider.index = self._near()
@@ -117,14 +122,14 @@ class Dial(widgets.HBox):
 
     @property
     def text(self) -> str:
-        """What stands in the box: a dash if there is no value."""
+        """The text in the box: a dash if there is no value."""
         if self.value is None:
             return "–"
         texts = [text for text, value in self.places if value == self.value]
         return texts[0] if texts else f"{self.value:g}"
 
     def _slid(self, _change: object) -> None:
-        if self.slider.index != self._near():  # else it has only followed
+        if self.places and self.slider.index != self._near():  # else it only followed
             self.value = self.places[self.slider.index][1]
 
     def _typed(self, _change: object) -> None:
@@ -138,7 +143,7 @@ class Dial(widgets.HBox):
         self.box.value = self.text
 
     def _read(self, typed: str) -> object:
-        """Return the value that a text stands for, among the places or beside them."""
+        """Return the value of a typed text: a place's, or what read makes of it."""
         for text, value in self.places:
             if typed == text or _number(typed) == _number(text):
                 return value
@@ -148,7 +153,7 @@ class Dial(widgets.HBox):
 
 
 def _number(typed: str) -> float:
-    """Return the number that is typed; what is none is equal to nothing."""
+    """Return the number that is typed, or nan, which equals no other number."""
     try:
         return float(typed)
     except ValueError:
@@ -156,7 +161,8 @@ def _number(typed: str) -> float:
 
 
 def reader(kind: type, low: float, high: float) -> Callable[[str], float]:
-    """Return a function that reads a number of this kind, int or float, in bounds."""
+    """Return a function that reads a number of this kind (int or float) within bounds.
+    """
     def read(typed: str) -> float:
         value = _number(typed)
         if not (low <= value <= high and value == kind(value)):
@@ -178,15 +184,15 @@ def number_box(label: str, largest: int) -> Dial:
 
 
 class Player(widgets.Play):
-    """Buttons that play in the window where they are pressed, not in others, too."""
+    """Play buttons that act only in the window in which they are pressed."""
 
     playing = Bool().tag(sync=True, echo_update=False)
 
 
 def player(label: str, dial: Dial, interval: int) -> Player:
-    """Return buttons that move dial from place to place, one each interval in ms.
+    """Return play buttons that move dial one place per interval, in milliseconds.
 
-    label says what it is that plays.
+    label names what is played, for the tooltip.
     """
     play = Player(interval=interval, min=0, max=max(0, len(dial.places) - 1))
     play.tooltip = f"Play {label}"
@@ -198,9 +204,9 @@ def player(label: str, dial: Dial, interval: int) -> Player:
 # ---- pictures and texts --------------------------------------------------------------
 
 def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
-    """Return an empty picture of fixed size, so that nothing jumps when it changes.
+    """Return an empty picture of a fixed size, so that the layout never jumps.
 
-    It becomes narrower where the page is. pixels are shown as squares.
+    It shrinks on a narrow page. With pixels, each of its pixels is shown as a square.
     """
     image = Picture(
         format="png", width=width, height=height,
@@ -211,33 +217,35 @@ def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
 
 
 def text(
-    name: str, width: int, lines: float = 1, value: str = "", said: bool = False
+    name: str, width: int, lines: float = 1, value: str = "", announced: bool = False
 ) -> widgets.HTML:
-    """Return a text with room for so many lines; said aloud as it changes."""
+    """Return a text with room for so many lines; screen readers announce its changes
+    if announced.
+    """
     words = widgets.HTML(value, layout=widgets.Layout(
         width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"))
-    for class_name in [name, *["said"] * said]:
+    for class_name in [name, *["announced"] * announced]:
         words.add_class(class_name)
     return words
 
 
 def panel(
-    name: str, heading: str, width: int, lines: int, said: bool = False
+    name: str, heading: str, width: int, lines: int, announced: bool = False
 ) -> widgets.VBox:
-    """Return a square picture between its heading and room for its caption."""
+    """Return a square picture with a heading above and a caption of lines below."""
     parts = [text(f"{name}-heading", width, value=f"<b>{heading}</b>"),
              picture(name, width, width),
-             text(f"{name}-caption", width, lines, said=said)]
+             text(f"{name}-caption", width, lines, announced=announced)]
     return widgets.VBox(parts, layout=widgets.Layout(margin="0 14px 0 0"))
 
 
 def row(*children: widgets.Widget) -> widgets.HBox:
-    """Return widgets side by side, or below each other where the page is narrow."""
+    """Return widgets in a row that wraps on a narrow page."""
     layout = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
     return widgets.HBox(children, layout=layout)
 
 
 def swatch(colour: str) -> str:
-    """Return a small square of a colour, framed so that it shows on any background."""
+    """Return HTML of a small square of a colour, framed to show on any background."""
     return (f'<span style="display:inline-block;width:.8em;height:.8em;'
             f'background:{colour};border:1px solid #999"></span>')

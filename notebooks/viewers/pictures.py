@@ -1,7 +1,7 @@
 """Pictures fast enough to follow a slider: arrays in, PNG files out.
 
-A picture of pixels has one for each, and the page shows them as squares; a figure that
-moves is drawn once, and then only what moves.
+A picture of pixels has one pixel for each, which the page shows as a square. A figure
+that moves is drawn once, and then only its moving parts.
 """
 
 import io
@@ -47,19 +47,19 @@ def indexed_png(indices: np.ndarray, palette: list[int]) -> bytes:
 
 
 def _encoded(picture: Image.Image, compress_level: int = 1, bits: int = 8) -> bytes:
-    """Return the picture as a PNG, with an eye to speed rather than to size."""
+    """Return the picture as a PNG; by default encoded for speed, not for size."""
     png = io.BytesIO()
     picture.save(png, format="png", compress_level=compress_level, bits=bits)
     return png.getvalue()
 
 
-# Of a figure on a page that holds many: paper, ink, and what the viewers draw with.
+# The colours of a small figure: paper, ink, and those that the viewers draw with.
 FEW = ["#ffffff", "#e6e6e6", "#bbbbbb", GREY, "#444444", "#000000", THREE, "#8da7c4",
        NINE, "#f3c38e", *RUNS]
 
 
 def small(png: bytes) -> bytes:
-    """Return a PNG in fewer bytes, with 16 colours: for a page that holds many."""
+    """Return a PNG in fewer bytes, with 16 colours, for a page with many of them."""
     picture: Image.Image = Image.open(io.BytesIO(png))
     if picture.mode == "P":  # every 18th ink, from low to high, and the gaps
         palette = np.array(picture.getpalette()).reshape(-1, 3)
@@ -124,8 +124,8 @@ def log_percents(ax: Axes) -> None:
 def painter(fig: Figure, moving: Sequence[Artist]) -> Callable[[], bytes]:
     """Return a function that draws fig as it is now and returns it as a PNG.
 
-    All but the artists in moving is drawn once, here. Each call then lays those, and
-    only those, over it: some milliseconds instead of fifty.
+    All but the artists in moving is drawn once, here. Each call then draws only those
+    on top: a few milliseconds instead of fifty.
     """
     canvas = FigureCanvasAgg(fig)
     for artist in moving:

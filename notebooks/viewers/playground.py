@@ -1,4 +1,4 @@
-"""Training as a slider: at each place a network that was trained from scratch."""
+"""Training as a slider: each place is a network, trained from scratch."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ from .mistakes import Pager
 from .parts import LABEL, Dial, picture, reader, row, swatch, text
 from .pictures import RUNS, WIDE, log_percents, mosaic_png, painter, strip
 from .reasons import probabilities
-from .stand_in import show
+from .static_fallback import show
 
 HIGH = 250  # the curves, in the browser's pixels
 
@@ -43,7 +43,7 @@ MOMENTS = 60  # of a run that are kept
 
 @dataclass(eq=False)
 class Run:
-    """What is told of one training."""
+    """One training: its settings, its outcome and what it went through."""
 
     settings: dict
     name: str
@@ -65,9 +65,9 @@ def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
 def curves(longest: int) -> Callable[..., bytes]:
     """Return paint(runs, places, chances), which draws the runs as a PNG.
 
-    longest is how many updates there is room for. places are (step size, share of test
-    digits wrong) of all runs; chances are the probabilities that the last run's network
-    gives to the true digits of the mistakes of the first.
+    longest is how many updates the axes have room for. places are (step size, share of
+    test digits wrong) of all runs; chances are the probabilities that the last run's
+    network gives to the true digits of the first network's mistakes.
     """
     fig = strip(HIGH)
     loss, ends, sure = fig.subplots(1, 3)
@@ -116,9 +116,6 @@ def setting_dials(N: int) -> dict[str, Dial]:
 
 class Trainer(widgets.VBox):
     """The viewer of train_yourself: its widgets, its runs, and the training under way.
-
-    The first arguments are those of train_yourself; networks collects the network of
-    each run on show under the run's name.
     """
 
     latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
@@ -148,8 +145,8 @@ class Trainer(widgets.VBox):
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
             layout=widgets.Layout(width="400px"))
-        self.status = text("status", WIDE, said=True, value=(
-            "Move a slider: the network is trained anew at each place."))
+        self.status = text("status", WIDE, announced=True, value=(
+            "Move a slider: a network is trained from scratch at each place."))
         self.table = text("runs", WIDE)
         self.view = picture("run-curves", WIDE, HIGH, pixels=False)
         self.weights = mosaic_picture("run-weights")
@@ -160,11 +157,11 @@ class Trainer(widgets.VBox):
         self.draw(np.array([]))
 
     def chosen(self) -> dict:
-        """Return the settings at which the sliders stand."""
+        """Return the settings that the sliders are at."""
         return {name: dial.value for name, dial in self.dials.items()}
 
     def start(self, _change: object = None) -> None:
-        """Train with the chosen settings; a run under way is overtaken."""
+        """Train with the chosen settings; a run under way ends."""
         chosen = self.chosen()
         batch, all_of_them = chosen["batch_size"], len(self.X_train)
         run = Trainer.latest = Run(chosen, (
@@ -180,7 +177,7 @@ class Trainer(widgets.VBox):
         Trainer.latest = None
 
     async def train(self, run: Run) -> None:
-        """Train in slices of time, until the end or until the run is overtaken."""
+        """Train in slices of time, until the end or until another run begins."""
         try:
             for share in self.slices(run):
                 self.bar.value = share
@@ -197,7 +194,7 @@ class Trainer(widgets.VBox):
             self.finish(run)
 
     def slices(self, run: Run) -> Iterator[float]:
-        """Train, and yield after each slice what share is done."""
+        """Train, and yield the share that is done after each slice of time."""
         options = dict(run.settings)  # what sgd does not take is popped
         rng = np.random.default_rng(options.pop("seed"))
         dims = [self.X_train.shape[1], options.pop("hidden"), 1]
@@ -218,7 +215,7 @@ class Trainer(widgets.VBox):
                 end = time.perf_counter() + SLICE
 
     def finish(self, run: Run) -> None:
-        """Show what has come of a run."""
+        """Show the outcome of a run."""
         Trainer.latest = None
         self.buttons[0].disabled = True
         self.status.value = f"{run.name}: {run.outcome}."
@@ -226,7 +223,7 @@ class Trainer(widgets.VBox):
             self.add(run)
 
     def add(self, run: Run) -> None:
-        """Show the network of a run, its place among the others, and keep it."""
+        """Add a run to those on show: its accuracy, its curve and its network."""
         g = probabilities(run.film[-1][1], self.X_test)
         wrong = (g > 0.5) != (self.y_test > 0.5)
         run.wrong = int(wrong.sum())
@@ -302,11 +299,21 @@ def train_yourself(
 ) -> widgets.Widget:
     """Show a slider for each setting of a training; every place trains from scratch.
 
-    X_train is (N, 784) and X_test (n, 784), with labels y_train and y_test. A network
-    that was trained with the settings at which the sliders stand, and its history from
-    train, are the first run. The networks of the runs on show are put into the
-    dictionary networks, each under the name of its run. The training itself happens
-    between the kernel's other work, in slices: see SLICE.
+    Parameters
+    ----------
+    X_train, X_test : (N, 784) and (n, 784) in [0, 1]
+    y_train, y_test : (N,) and (n,), 0 for a 3 and 1 for a 9
+    network : a network trained with the sliders' first settings, which is the first run
+    history : what train returned of that run
+    networks : filled with the networks of the runs on show, by the runs' names
+
+    Returns
+    -------
+    The viewer's box; find(box, label) gives one of its parts.
+
+    Notes
+    -----
+    The training happens in slices of time between the kernel's other work: see SLICE.
     """
     viewer = Trainer(
         X_train, y_train, X_test, y_test, {} if networks is None else networks)

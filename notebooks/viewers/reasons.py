@@ -1,4 +1,4 @@
-"""Why a network says what it says of an image: its pushes, and its like among others.
+"""Why a network gives its answer for an image: its pixels' pushes, and similar images.
 
 A network here is a tuple (weight_matrices, biases, activations), so that
 forward_pass(X, *network) runs it. Its last activation is the sigmoid, the ones before
@@ -13,11 +13,11 @@ from nn_helpers import forward_pass
 
 
 def pushes(network: tuple, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return what each pixel of x (784,) adds to the logit, (784,), and what is left.
+    """Return what each pixel of x (784,) adds to the logit, (784,), and the rest.
 
     The logit s is the number that the sigmoid turns into g: below 0 the network says
-    3, above it 9. A ReLU either passes its input on or blocks it, so around x the
-    network is a straight line (a plane, in 784 dimensions):
+    3, above it 9. A ReLU either passes its input on or blocks it, so around x the logit
+    is an affine function of the pixels:
 
         s = sum_p x_p ds/dx_p + rest
 

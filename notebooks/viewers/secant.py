@@ -10,7 +10,7 @@ from page import GREY, NINE, THREE
 
 from .parts import chooser, picture, text
 from .pictures import WIDE, painter, strip
-from .stand_in import show
+from .static_fallback import show
 
 HIGH = 250  # the figure, in the browser's pixels
 
@@ -18,9 +18,18 @@ HIGH = 250  # the figure, in the browser's pixels
 def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     """Show a slider for the step of the centred difference of f at a.
 
-    f takes numbers or arrays; slope is its true derivative at a. On the left is the
-    secant, in the middle the same under a microscope that magnifies every step to the
-    same width, and on the right the error.
+    On the left is the secant; in the middle the same, magnified so that every step has
+    the same width; on the right the error.
+
+    Parameters
+    ----------
+    f : a function of a number, or of an array element by element
+    slope : its true derivative at a
+    a : where the derivative is taken
+
+    Returns
+    -------
+    The viewer's box; find(box, label) gives one of its parts.
     """
     epsilons = 10.0 ** np.linspace(0, -15, 76)
     at = np.array(a)
@@ -29,7 +38,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     paint, place_at = _three_views(f, a, epsilons, found, errors)
     place = chooser("step", [f"{eps:.1e}" for eps in epsilons], index=1)
     view = picture("secant", WIDE, HIGH, pixels=False)
-    words = text("epsilon", WIDE, 2, said=True)
+    words = text("epsilon", WIDE, 2, announced=True)
 
     def look(change=None):
         k = place.value
@@ -50,7 +59,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
 
 
 def _blame(eps: float) -> str:
-    """Say which of the two errors is the larger one at this step."""
+    """Return in words which of the two errors is larger at this step."""
     best = np.finfo(float).eps ** (1 / 3)  # about 6e-6, for f of ordinary size
     if eps > 3 * best:
         return "the curve bends between the two points"
@@ -60,7 +69,7 @@ def _blame(eps: float) -> str:
 
 
 def _three_views(f, a, epsilons, found, errors):
-    """Return (paint, place_at) for a figure of the secant, the microscope, the error.
+    """Return (paint, place_at) for a figure: the secant, magnified, and the error.
 
     place_at(k) moves it to the k-th of the steps epsilons (n,), where the slopes found
     (n,) have these errors (n,).

@@ -1,11 +1,11 @@
 // A sheet to draw on with mouse, finger, pen or keyboard. Ink appears here at once;
-// the kernel is sent the newest state, and ipywidgets drops those that are overtaken.
+// the kernel is sent the newest state, and ipywidgets drops those that are outdated.
 //
 // strokes: [{points: [[x, y], ...], width, erase}, ...], on a sheet of 280 x 280
 // digit:   [] or 784 grey levels below the strokes, each of them 10 x 10
 
 const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
-const HOW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
+const HOW_TO_DRAW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
   "after the space key has put the pen down; space again lifts it";
 
 function stroke(context, { points, width, erase }) {
@@ -48,11 +48,11 @@ function render({ model, el }) {
     width: SHARP * SIDE, height: SHARP * SIDE, tabIndex: 0 });
   const cursor = add(paper, "div", { className: "cursor", hidden: true });
   const tools = add(el, "div", { className: "tools" });
-  const said = add(el, "div", { className: "unseen" });
+  const announcement = add(el, "div", { className: "visually-hidden" });
   el.classList.add("sheet");
   canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", HOW);
-  said.setAttribute("role", "status");
+  canvas.setAttribute("aria-label", HOW_TO_DRAW);
+  announcement.setAttribute("role", "status");
   const context = canvas.getContext("2d");
   context.lineCap = context.lineJoin = "round";
 
@@ -128,7 +128,7 @@ function render({ model, el }) {
     if (event.key === " ") {
       if (pen === null) down(...hand, "key");
       else if (pen === "key") pen = null;
-      said.textContent = pen === "key" ? "The pen is down." : "The pen is up.";
+      announcement.textContent = pen === "key" ? "The pen is down." : "The pen is up.";
     } else if (event.key in ARROWS) {
       hand = hand.map((part, k) =>
         Math.min(SIDE, Math.max(0, part + STEP * ARROWS[event.key][k])));
@@ -143,7 +143,7 @@ function render({ model, el }) {
     if (pen === "key") pen = null;
   });
 
-  // ---- the tools beside the sheet
+  // ---- the tools below the sheet
 
   function button(parent, text, label, press) {
     const one = add(parent, "button", { type: "button", textContent: text, title: label });

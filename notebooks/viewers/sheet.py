@@ -1,4 +1,4 @@
-"""A sheet to draw on, and what the network is shown of it."""
+"""A sheet to draw on, and the image that the network gets of it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .parts import HERE
 
 SIDE, CELL = 280, 10  # the sheet, and one of MNIST's pixels on it
 PEN = 22  # how wide a line is, unless one chooses
-FINE = 24  # a small drawing is enlarged until this many of its pixels make one
+FINE = 24  # a small drawing is enlarged until an MNIST pixel has this many of its own
 
 Stroke = dict  # points: [[x, y], ...], width, erase
 
@@ -22,9 +22,14 @@ def ink(
     zoom: float = 1,
     below: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return what lies in box (left, top, right, bottom), zoomed, in [0, 255].
+    """Return the part of a sheet inside box as grey levels from 0 to 255.
 
-    Later strokes lie over earlier ones, all of them over below (rows, columns).
+    Parameters
+    ----------
+    strokes : drawn in this order, each on top of the earlier ones
+    box : (left, top, right, bottom) on the sheet
+    zoom : how many pixels of the result a unit of the sheet has
+    below : (rows, columns), what the strokes are drawn on
     """
     left, top, right, bottom = box
     size = round((right - left) * zoom), round((bottom - top) * zoom)
@@ -41,11 +46,11 @@ def ink(
 
 
 def seen(strokes: list[Stroke], digit: list[int] | None = None) -> np.ndarray:
-    """Return the image (28, 28) in [0, 1] that strokes make.
+    """Return the image (28, 28) in [0, 1] that the network gets of a sheet.
 
-    They are scaled and centred as MNIST's digits were; the smaller the drawing, the
-    finer it is drawn first. With a digit below them, 784 grey levels up to 255, all
-    stays where it is.
+    Strokes alone are scaled and centred as MNIST's digits were; a smaller drawing is
+    drawn more finely first. With a digit below them, 784 grey levels from 0 to 255,
+    everything keeps its place.
     """
     if digit:
         levels = np.array(digit, np.uint8).reshape(28, 28)

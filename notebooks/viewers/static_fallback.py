@@ -1,4 +1,5 @@
-"""What stands in for a viewer where no kernel runs: its pictures, and a slider."""
+"""What replaces a viewer where no kernel runs: static HTML with pictures and a slider.
+"""
 
 import base64
 import html
@@ -8,19 +9,19 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from IPython.display import display
 
-from .parts import HERE, Dial, Names, Picture, walk
+from .parts import HERE, Accessibility, Dial, Picture, walk
 from .pictures import small
 
 PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"
 AGAIN = "In JupyterLab, run this cell again, and the whole viewer is here."
 
-# While the viewer is alive its stand-in is hidden; when it has died, the viewer is.
+# The fallback is hidden while its viewer is alive, and the viewer once it is dead.
 STYLE = """<style>
-.jp-OutputArea:has(.viewer:not(.jupyter-widgets-disconnected)) .stand-in,
-.jp-OutputArea:has(.stand-in) .viewer.jupyter-widgets-disconnected,
-.jp-OutputArea:has(.stand-in) [data-mime-type$="widget-view+json"]:not(:has(.viewer))
-{ display: none; }
-.stand-in .refusal { display: none; }
+.jp-OutputArea:has(.viewer:not(.jupyter-widgets-disconnected)) .static-fallback,
+.jp-OutputArea:has(.static-fallback) .viewer.jupyter-widgets-disconnected,
+.jp-OutputArea:has(.static-fallback)
+  .jp-OutputArea-output.jupyter-widgets:not(:has(.viewer)) { display: none; }
+.static-fallback .input-error { display: none; }
 </style>"""
 
 
@@ -30,40 +31,46 @@ def show(
     dial: Dial | None = None,
     places: Sequence = (),
 ) -> None:
-    """Display a viewer, and what stands in for it where there is no kernel.
+    """Display a viewer and its static fallback, for where no kernel runs.
 
-    That is HTML that needs nothing but itself: the sentence instead and the viewer as
-    it is now. With a dial, stand_in.js makes a slider of what the viewer shows as the
-    dial goes to each of places.
+    The fallback is self-contained HTML.
+
+    Parameters
+    ----------
+    widget : the viewer
+    instead : a sentence that tells what the viewer is for; on paper it is all there is
+    dial : the dial that the fallback has a slider for, if any; see static_fallback.js
+    places : the values of dial at which the fallback shows what the viewer shows
     """
-    page = stand_in(widget, instead, dial, places)  # while nobody sees the dial move
-    widget.children = (*widget.children, Names())
+    # First of all, so that the dial's moves are not seen.
+    page = fallback_html(widget, instead, dial, places)
+    widget.children = (*widget.children, Accessibility())
     widget.add_class("viewer")
     view = {**widget._repr_mimebundle_(), "text/plain": ""}
-    display(view, raw=True, metadata={"role": "view"})
+    display(view, raw=True, metadata={"role": "screen"})
     display({"text/html": page, "text/plain": instead}, raw=True,
             metadata={"role": "widget"})
 
 
-def stand_in(
+def fallback_html(
     box: widgets.Box, instead: str, dial: Dial | None, places: Sequence
 ) -> str:
-    """Return the HTML of what stands in for a viewer: see show."""
+    """Return a viewer's static fallback as HTML; the arguments are those of show."""
     leaves = [leaf for leaf in walk(box) if isinstance(leaf, (Picture, widgets.HTML))
-              and (leaf.value or dial) and "refusal" not in leaf._dom_classes]
+              and (leaf.value or dial) and "input-error" not in leaf._dom_classes]
     body = f"<p>{html.escape(instead)} {AGAIN}</p>{_tree(box, leaves)}"
     script = ""
     if dial is not None:
         frames = _frames(leaves, dial, places)
         data = json.dumps([dial.description, frames], separators=(",", ":"))
-        function = (HERE / "stand_in.js").read_text(encoding="utf-8")
+        function = (HERE / "static_fallback.js").read_text(encoding="utf-8")
         call = "(document.currentScript.parentElement, ..." + data.replace("</", "<\\/")
         script = f"<script>({function.strip().rstrip(';')}){call})</script>"
-    return f'{STYLE}<div class="stand-in">{body}{script}</div>'
+    return f'{STYLE}<div class="static-fallback">{body}{script}</div>'
 
 
 def _content(leaf: widgets.Widget) -> list[str]:
-    """Return what a leaf shows: a text, or a picture and what it says."""
+    """Return what a leaf shows: [text], or [picture, its alternative text]."""
     if isinstance(leaf, Picture):
         data = base64.b64encode(small(bytes(leaf.value))).decode()
         return [f"data:image/png;base64,{data}", leaf.tooltip or ""]
@@ -71,7 +78,7 @@ def _content(leaf: widgets.Widget) -> list[str]:
 
 
 def _frames(leaves: list, dial: Dial, places: Sequence) -> list:
-    """Return [place, {number of a leaf: content}] for each place; only what changes."""
+    """Return [place, {number of a leaf: content}, ...] of the leaves that change."""
     before, frames = dial.value, []
     for value in places:
         dial.value = value
@@ -85,7 +92,7 @@ def _frames(leaves: list, dial: Dial, places: Sequence) -> list:
 
 
 def _tree(widget: widgets.Widget, leaves: list) -> str:
-    """Return the HTML of what is seen in a widget, laid out alike."""
+    """Return the visible parts of a widget as HTML with the same layout."""
     if widget.layout.display == "none":
         return ""
     if isinstance(widget, widgets.Box):

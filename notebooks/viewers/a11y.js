@@ -1,9 +1,9 @@
-// Names for those who hear the page. ipywidgets gives none to a slider's handle and to
-// the buttons of Play: they are copied from the label beside it, or from the tooltip,
-// whenever something in the viewer changes. What has changed is said once the hand
-// rests, and not at each pixel. Without scripts the viewers work as well, unnamed.
+// Names and announcements for screen readers. ipywidgets gives no name to a slider's
+// handle and to the buttons of Play: they are copied from the label next to it, or from
+// the tooltip, whenever something in the viewer changes. What has changed is announced
+// once nothing has changed for a moment, not at each step of a drag.
 
-const REST = 700;  // ms
+const QUIET = 700;  // ms without a change, after which it is announced
 
 function finish(viewer) {
   const set = (element, name, value) => {
@@ -18,7 +18,7 @@ function finish(viewer) {
     set(box, "aria-label", `${label}, typed`);
     set(handle, "aria-valuetext", readout.textContent);
   }
-  for (const note of viewer.querySelectorAll(".refusal")) set(note, "role", "alert");
+  for (const note of viewer.querySelectorAll(".input-error")) set(note, "role", "alert");
   for (const play of viewer.querySelectorAll(".widget-play"))
     play.querySelectorAll("button").forEach((button, k) => set(button, "aria-label",
       play.title + ["", ": stop and go back", ": over and over"][k]));
@@ -28,15 +28,15 @@ function finish(viewer) {
   }
 }
 
-// Keep off Jupyter's shortcuts of one key, such as the arrows in Notebook 7, or d twice,
-// which deletes the cell. The attribute must be there before a key is pressed.
-function keep_keys({ target, ctrlKey, metaKey, shiftKey, altKey }) {
+// Suppress Jupyter's shortcuts of a single key, such as the arrows in Notebook 7, or d
+// twice, which deletes the cell. The attribute must be there before a key is pressed.
+function suppress_shortcuts({ target, ctrlKey, metaKey, shiftKey, altKey }) {
   target.toggleAttribute("data-lm-suppress-shortcuts",
     !(ctrlKey || metaKey || shiftKey || altKey));
 }
 
 function render({ el }) {
-  el.className += " unseen";
+  el.className += " visually-hidden";
   el.setAttribute("role", "status");
   const over = new AbortController();
   let observer, timer;
@@ -47,19 +47,19 @@ function render({ el }) {
       timer = requestAnimationFrame(begin);
       return;
     }
-    const say = () => {
-      const words = Array.from(viewer.querySelectorAll(".said"), one => one.textContent);
+    const announce = () => {
+      const words = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
       if (el.textContent !== words.join(" ")) el.textContent = words.join(" ");
     };
     observer = new MutationObserver(changes => {
       if (changes.every(({ target }) => el.contains(target))) return;
       finish(viewer);
       clearTimeout(timer);
-      timer = setTimeout(say, REST);
+      timer = setTimeout(announce, QUIET);
     });
     finish(viewer);
     for (const kind of ["focusin", "keydown", "keyup"])
-      viewer.addEventListener(kind, keep_keys, { signal: over.signal });
+      viewer.addEventListener(kind, suppress_shortcuts, { signal: over.signal });
     observer.observe(viewer, {
       subtree: true, childList: true, characterData: true,
       attributes: true, attributeFilter: ["aria-valuenow", "title"],
