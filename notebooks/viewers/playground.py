@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import ipywidgets as widgets
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from nn_helpers import (
     create_bias_vectors,
@@ -124,6 +125,7 @@ class Trainer(widgets.VBox):
                  y_test: np.ndarray, networks: dict[str, tuple]):
         self.X_train, self.y_train = X_train.astype(np.float32), y_train
         self.X_test, self.y_test, self.networks = X_test, y_test, networks
+        self.blas = ThreadpoolController()
         Trainer.latest = None  # a cell that is run again ends the run it began
         self.runs: list[Run] = []
         self.places: list[tuple[float, float]] = []  # (step size, wrong) of all runs
@@ -179,12 +181,13 @@ class Trainer(widgets.VBox):
     async def train(self, run: Run) -> None:
         """Train in slices of time, until the end or until another run begins."""
         try:
-            for share in self.slices(run):
+            slices, share = self.slices(run), 0.0
+            while share < 1 and Trainer.latest is run:
+                with self.blas.limit(limits=1, user_api="blas"):
+                    share = next(slices)  # more threads would only wait for each other
                 self.bar.value = share
                 self.status.value = f"Training: {share:.0%} of {run.name}."
                 await asyncio.sleep(PAUSE)
-                if Trainer.latest is not run:
-                    break
             run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
         except ValueError as error:  # a weight grew beyond all numbers
             run.outcome = f"broke down: {error}"
