@@ -518,8 +518,21 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
     expect(caption).to_contain_text(f"taken for a {'39'[int(g > 0.5)]} with")
     told = float(re.search(r"probability (0\.\d+)", caption.inner_text())[1])
     assert abs(told - max(g, 1 - g)) < 0.05 < abs(g - truth.g[k])
+
+    # Undo and Clear go no further than this digit, and the caption says what is shown.
+    other = int(truth.groups["3 taken for 9"][0])
+    type_in(viewer, "image", str(other))
+    explains(viewer, other, truth)
+    button(viewer, "Undo").click()
+    button(viewer, "Move down by a pixel").click()
+    expect(caption).to_contain_text(f"Image {other}, edited: a 3, ")
+    button(viewer, "Clear").click()
+    expect(caption).to_contain_text("An empty sheet. The network says")
+    for _ in range(3):  # Clear, the move, and nothing
+        button(viewer, "Undo").click()
+    explains(viewer, other, truth)
     button(viewer, "Edit this digit").click()
-    explains(viewer, k, truth)
+    explains(viewer, other, truth)
 
 
 def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
@@ -933,8 +946,14 @@ def test_viewers_survive_a_reload_and_follow_in_a_second_window(
     q, browser, lab, truth
 ):
     use_every_viewer(4, truth, q)
+    pager = q.viewer(MISTAKES)
+    button(pager, "Edit this digit").click()
+    button(pager, "Clear").click()
+    expect(pager.locator(".digit-caption")).to_contain_text("An empty sheet")
     q.save()
     q.page.reload()
+    button(pager, "Undo").click()  # which brings back the digit
+    button(pager, "Edit this digit").click()
     shows_place(q, 4, truth)
     second = Notebook(browser, lab, "lab/workspaces/second/tree/q.ipynb")
     shows_place(second, 4, truth)

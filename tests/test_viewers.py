@@ -11,6 +11,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 from matplotlib.figure import Figure
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import viewers
 from nn_helpers import (
@@ -23,7 +24,7 @@ from nn_helpers import (
     sigmoid_activation,
     train,
 )
-from viewers import find, pictures, reasons, static_fallback
+from viewers import find, pictures, playground, reasons, static_fallback
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
@@ -308,8 +309,15 @@ def test_digit_is_edited_and_its_reasons_follow(pager, network, data):
     assert not image[13:].any() and (image[:11] == x.reshape(28, 28)[:11]).all()
     assert value(pager, "digit") == pictures.digit_png(image)
     g = g_of(network, image)
-    assert f"{max(g, 1 - g):.3f}" in find(pager, "digit-caption").value
+    caption = find(pager, "digit-caption")
+    assert f"{max(g, 1 - g):.3f}" in caption.value
+    assert caption.value.startswith(f"Image {k}, edited: a {'39'[data.y_test[k]]}, ")
+    sheet.set_state({"strokes": strokes, "digit": []})
+    assert caption.value.startswith("An empty sheet. The network says ")
+    sheet.set_state({"strokes": [line((60, 60), (200, 60))]})
+    assert caption.value.startswith("A drawing of your own. The network says ")
     go_to(pager, 2)
+    assert caption.value.startswith(f"Image {find(pager, 'image').value}: ")
     assert sheet.strokes == [] and find(pager, "image").value != k
     now = data.X_test[find(pager, "image").value]
     assert value(pager, "digit") == pictures.digit_png(now)
@@ -552,6 +560,26 @@ def test_a_new_run_ends_the_one_before_and_leaves_nothing_of_it(trainer):
 
     assert "step size 0.7, hidden 200, batch 1, epochs 1" in asyncio.run(move())
     assert len(networks) == 1 and find(box, "runs").value.count("<tr>") == 2
+
+
+def test_training_uses_one_blas_thread_and_gives_the_others_back(
+    trainer, monkeypatch
+):
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info()
+                if pool["user_api"] == "blas"}
+
+    def watched(*arguments, **options):
+        for step in sgd(*arguments, **options):
+            seen.append(threads())
+            yield step
+
+    seen = []
+    monkeypatch.setattr(playground, "sgd", watched)
+    with threadpool_limits(2, "blas"):
+        asyncio.run(trained(trainer[0], **SMALL))
+        assert threads() == {2}
+    assert len(seen) >= 10 and all(one == {1} for one in seen)
 
 
 def test_stop_keeps_the_network_so_far(trainer):

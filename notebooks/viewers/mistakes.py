@@ -43,6 +43,7 @@ class Explainer:
         self.network, self.X_train = network, X_train
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
+        self.shown: tuple | None = None  # what explain was last called for
         self.digit = panel("digit", "What it is shown", 224, 3, announced=True)
         self.pushes = panel("pushes", "What pushed", 224, 4)
         means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
@@ -65,6 +66,10 @@ class Explainer:
     ) -> None:
         """Show image, (28, 28) or (784,), with a caption that begins with before."""
         x = image.ravel()
+        shown = x.tobytes(), before, label, self.covered
+        if shown == self.shown:
+            return
+        self.shown = shown
         g = probabilities(self.network, x[np.newaxis])[0]
         words = f"{before}{verdict(g, label)}."
         _fill(self.digit, digit_png(x), f"The digit. {words}", words)
@@ -218,10 +223,14 @@ class Pager(widgets.VBox):
 
     def explain(self, _change: object = None) -> None:
         """Explain the digit as it is, or as it has been edited."""
-        k, edited = self.number.value, self.edit.value
-        image = self.sheet.image if edited else self.images[k]
-        before = f"Image {k}, as it is on the sheet: " if edited else f"Image {k}: "
-        self.explainer.explain(image, before, self.y[k])
+        k = self.number.value
+        image, before, label = self.images[k], f"Image {k}: ", self.y[k]
+        if self.edit.value and self.sheet.edited:
+            image, before = self.sheet.image, f"Image {k}, edited: "
+            if not (self.sheet.digit and image.any()):
+                kind = "A drawing of your own. " if image.any() else "An empty sheet. "
+                before, label = kind, None
+        self.explainer.explain(image, before, label)
 
     def judge(self, button: widgets.Button) -> None:
         """Uncover the pushes, and tell how good the guess was."""

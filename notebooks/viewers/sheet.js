@@ -3,6 +3,7 @@
 //
 // strokes: [{points: [[x, y], ...], width, erase}, ...], on a sheet of 280 x 280
 // digit:   [] or 784 grey levels below the strokes, each of them 10 x 10
+// original: the digit as the kernel put it, before any edit
 
 const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
 const HOW_TO_DRAW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
@@ -39,7 +40,7 @@ function shifted({ strokes, digit }, dx, dy) {
 function render({ model, el }) {
   const past = [];
   const read = () => ({ strokes: model.get("strokes"), digit: model.get("digit") });
-  let now = read(), pen = null, hand = [SIDE / 2, SIDE / 2];
+  let now = read(), original = model.get("original"), pen = null, hand = [SIDE / 2, SIDE / 2];
 
   const add = (parent, kind, more) =>
     parent.appendChild(Object.assign(document.createElement(kind), more));
@@ -156,7 +157,9 @@ function render({ model, el }) {
   button(tools, "Undo", "Undo", () => {
     pen = null;
     const { strokes } = now;
-    become(past.pop() ?? { ...now, strokes: strokes.slice(0, -1) });
+    become(past.pop() ?? (strokes.length  // after a reload the past is not known
+      ? { ...now, strokes: strokes.slice(0, -1) }
+      : { strokes, digit: model.get("original") }));
   });
   button(tools, "Clear", "Clear", () => change({ strokes: [], digit: [] }));
   const eraser = button(tools, "Erase", "Erase", () =>
@@ -176,7 +179,9 @@ function render({ model, el }) {
     const next = read();
     if (next.strokes === now.strokes && next.digit === now.digit) return;
     const more = next.strokes.length !== now.strokes.length || next.digit !== now.digit;
-    if (more) past.push(now);
+    if (model.get("original") !== original) past.length = 0;  // another digit
+    else if (more) past.push(now);
+    original = model.get("original");
     now = next;
     pen = null;
     paint();

@@ -106,12 +106,19 @@ class Sheet(anywidget.AnyWidget):
     _css = HERE / "viewers.css"
     strokes: Any = List().tag(sync=True)
     digit: Any = List().tag(sync=True)
+    original: Any = List().tag(sync=True)  # the digit that was put; Undo ends there
 
     def put(self, strokes: list[Stroke], digit: np.ndarray | None = None) -> None:
         """Show these strokes, and a digit (784,) in [0, 1], in place of all else."""
         levels = [] if digit is None else np.rint(255 * digit.ravel()).astype(int)
-        with self.hold_trait_notifications():
+        with self.hold_sync(), self.hold_trait_notifications():
             self.strokes, self.digit = strokes, [int(level) for level in levels]
+            self.original = self.digit
+
+    @property
+    def edited(self) -> bool:
+        """Whether anything is there that was not put there."""
+        return bool(self.strokes) or self.digit != self.original
 
     @property
     def image(self) -> np.ndarray:
