@@ -1,0 +1,142 @@
+"""nbtypst/compile.py: fonts for each character, a way around what Typst refuses."""
+
+import re
+import sys
+
+import pytest
+
+import nbtypst.compile
+from nbtypst import ExportError
+from nbtypst.compile import compile_document, run_typst
+from nbtypst_samples import code, figure, pdf_of, raw
+
+pytestmark = pytest.mark.export
+NOT_A_LETTER = "\u0378"  # nor will it be one soon: no font has it
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[bool]:
+    """Whether the system's fonts were asked, in each try."""
+    found = []
+
+    def spied(*arguments, system_fonts: bool = False, **options):
+        found.append(system_fonts)
+        return run_typst(*arguments, system_fonts=system_fonts, **options)
+
+    monkeypatch.setattr(nbtypst.compile, "run_typst", spied)
+    return found
+
+
+def test_a_character_that_no_font_has_becomes_a_box_and_is_named(asked):
+    many = "".join(map(chr, [0x378, 0x379, 0x380, 0x381, 0x382, 0x383, 0x38B]))
+    printed, warnings = pdf_of(f"a {many}\ufe0f b", code(f"x = '{NOT_A_LETTER}'"))
+    assert warnings == [
+        f"cell 1: no font on this computer has {', '.join(many[:5])} and 2 more, shown "
+        "as □",
+        f"cell 2: no font on this computer has {NOT_A_LETTER}, shown as □",
+    ]
+    assert printed.text(1) == "a" + "□" * 7 + "bx='□'1of1" and printed.is_pdf_ua
+    assert asked[:2] == [False, True]  # before a character is given up
+
+
+def test_the_systems_fonts_are_asked_only_for_what_the_others_lack(asked):
+    assert pdf_of("a white square is a letter like any: \u25a1")[1] == []
+    assert asked == [False]
+
+
+def test_characters_that_take_no_room_are_not_named():
+    printed, warnings = pdf_of("a\u2060b\u200bc\U000f0000d\ufe0f")
+    assert warnings == [] and re.sub("[^a-z]", "", printed.text(1)) == "abcdof"
+
+
+def test_a_control_character_is_shown_by_its_symbol():
+    printed, warnings = pdf_of(code("x = '\x1c'\ny = '\x00\x7f'  # –"), "words\x1b")
+    lacking = {char for line in warnings for char in "␜␀␡␛" if char in line}
+    shown = [char for char in printed.text(1) if char in "␜␀␡␛□"]
+    assert len(shown) == 4 and shown.count("□") == len(lacking)
+    assert "–" in printed.text(1) and all("no font" in line for line in warnings)
+
+
+def test_a_character_without_a_font_is_named_in_what_is_not_pdf_ua_as_well():
+    """There Typst does not name it: of a table within a table it says that alone."""
+    rule = "#show table.where(columns: (auto,)): it => table(columns: 2, [a], [b])"
+    cells = code(f"x = '{NOT_A_LETTER}'"), raw(rule + "\n#table(columns: 1, [x])"), "z"
+    printed, warnings = pdf_of(*cells)
+    assert warnings == [
+        "cell 2: PDF/UA-1 error: invalid table (Table) structure",
+        f"cell 1: no font on this computer has {NOT_A_LETTER}, shown as □",
+    ]
+    assert "x='□'" in printed.text(1)
+
+
+def test_a_character_that_is_not_in_the_source_is_said_and_stops_nothing():
+    _, [warning] = pdf_of("before", raw(r'#"\u{378}"'), "after")
+    assert warning.startswith("cell 2: PDF/UA-1 error: the text")
+
+
+def test_a_mistake_in_typst_is_said_and_the_rest_is_set():
+    bad = raw("#panic(1)"), raw("#nothing"), raw("$ unclosed")
+    printed, warnings = pdf_of("before", bad[0], "after", *bad[1:], code("x", figure()))
+    assert printed.text(1) == "before#panic(1)after#nothing$unclosedx1of1"
+    assert sorted(line[:13] for line in warnings) == [
+        f"cell {number}: typst" for number in (2, 4, 5)]  # fmt: skip
+    assert "panicked" in warnings[0] + warnings[1] + warnings[2]
+
+
+@pytest.mark.parametrize("before", [0, 1, 4])
+def test_what_typst_refuses_without_a_place_is_found(before):
+    cells = ["text"] * before + [">" * 500 + " deep", "after"]
+    printed, [line] = pdf_of(*cells)
+    assert line.startswith(f"cell {before + 1}: typst: maximum show rule depth")
+    assert printed.text(1).startswith("text" * before + "#quote(block:true)[#quote")
+    assert "after" in printed.text(len(printed.pages))
+
+
+def test_what_typst_refuses_outside_of_cells_is_an_error():
+    with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
+        compile_document("#nothing", {})
+    beyond = "// Cell: n, cell 1\nfine\n// Cell: \n#nothing\n"
+    with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
+        compile_document(beyond, {})
+    deep = "// Cell: n, cell 1\nfine\n// Cell: \n" + "#quote[" * 500 + "]" * 500
+    with pytest.raises(ExportError, match="^typst: "):
+        compile_document(deep, {})
+
+
+def test_what_cannot_even_be_shown_as_its_source_is_an_error():
+    """Here the function that shows it is missing."""
+    with pytest.raises(ExportError, match="^typst: unknown variable: unset$"):
+        compile_document("// Cell: n, cell 1\n#panic()\n// Cell: \n", {})
+
+
+@pytest.fixture
+def typst(monkeypatch, tmp_path):
+    """Let a shell script be the process that runs Typst."""
+    def become(*lines: str) -> None:
+        script = tmp_path / "python"
+        script.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+        script.chmod(0o755)
+        monkeypatch.setattr("sys.executable", str(script))
+
+    return become
+
+
+@pytest.mark.parametrize("line, words", [
+    ("kill -ABRT $$", r"it crashed, .*: +\(status -6\)$"),
+    ("echo 'panicked at x\nboom' >&2; exit 101",
+     r"it crashed, .*: panicked at x boom \(status 101\)$"),
+    ("exec sleep 60", r"still at work after 0.5 s$"),
+])  # fmt: skip
+def test_a_crash_of_typst_is_one_line(typst, monkeypatch, line, words):
+    typst(line)
+    monkeypatch.setattr("nbtypst.compile.TIMEOUT_S", 0.5)
+    with pytest.raises(ExportError, match=f"^typst: {words}"):
+        run_typst("x", {})
+
+
+def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(typst):
+    real = sys.executable
+    typst('grep -q ^CRASH "$3/main.typ" && exit 101', f"exec '{real}' \"$@\"")
+    printed, [line] = pdf_of("before", raw("CRASH"), "after")
+    assert line.startswith("cell 2: typst: it crashed, over something nested or too")
+    assert printed.text(1) == "beforeCRASHafter1of1"

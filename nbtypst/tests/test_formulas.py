@@ -1,0 +1,251 @@
+"""nbtypst/tex: a formula is found, and set right or shown as TeX with a warning."""
+
+import re
+from pathlib import Path
+
+import pypandoc
+import pytest
+
+from nbtypst_samples import Samples, html, notebook, pdf_of, raw
+from pdf_pages import squeezed
+
+pytestmark = pytest.mark.export
+samples = Samples()
+
+# ---- How formulas look -----------------------------------------------------------
+
+LINES = Path(__file__).with_name("formulas.txt").read_text(encoding="utf-8")
+CORPUS = [line.split(" ⟶ ") for line in LINES.splitlines() if line[0] != "#"]
+SHEET = "#set page(width: auto, height: auto, margin: 6pt, header: none, footer: none)"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, tuple]:
+    """Of each formula of the corpus its picture, and that of what it must look like."""
+    alone = [tex for tex, *typst in CORPUS if not typst]
+    done = pypandoc.convert_text("\n\nNEXT\n\n".join(alone), "typst", "markdown")
+    as_pandoc = dict(zip(alone, done.split("NEXT")))
+    wanted = [typst[0] if typst else as_pandoc[tex].strip() for tex, *typst in CORPUS]
+    pages = [raw(SHEET)]
+    cells = notebook(*(tex for tex, *_ in CORPUS), *map(raw, wanted)).cells
+    for number, cell in enumerate(cells):  # each in a notebook of its own
+        cell.metadata["where"] = f"formula {number}, cell 1"
+        pages += [cell, raw("#pagebreak()")]
+    printed, warnings = pdf_of(*pages[:-1])
+    assert warnings == []
+    found = printed.pictures()
+    assert len(found) == 2 * len(CORPUS)
+    pairs = zip(found, found[len(CORPUS) :])
+    return {tex: pair for (tex, *_), pair in zip(CORPUS, pairs)}
+
+
+def test_formulas_look_as_they_did_when_compared_with_latex(pictures):
+    assert [tex for tex, (ours, wanted) in pictures.items() if ours != wanted] == []
+
+
+def test_no_formula_leaves_its_page_empty(pictures):
+    assert [tex for tex, ((*_, ours), _) in pictures.items() if len(set(ours)) < 9] == []
+
+
+TEXTS = {
+    r"\text{with 50%} x": "with50%𝑥",
+    r"\text{with 50\%} % a comment": "with50%",
+    r'\mathrm{tf}("is")': 'tf("𝑖𝑠")',
+    r"\left( a + \\ b \right)": "(𝑎+𝑏)",
+    r"\left( a + \\[2pt] b \right)": "(𝑎+𝑏)",
+    r"\fbox{50% {a}} \textbf{1%}": "50%a𝟏%",
+    r"\require{cancel} \Bbb{R} \class{a}{x} \fbox{so}": "ℝ𝑥so",
+} | {
+    f"\\begin{{{kind}matrix}}a\\\\b\\end{{{kind}matrix}}": ends
+    for kind, ends in zip(["", *"pbBvV"], ["", "()", "[]", "{}", "||", "‖‖"])
+} | {f"a \\{name}[c]{{d}} b": "𝑎𝑏𝑐𝑑" for name in (
+    "xrightarrow", "xLeftrightarrow", "xhookrightarrow", "xlongequal"
+)}  # fmt: skip
+SET = {tex: samples.add(f"${tex}$") for tex in TEXTS}
+
+
+@pytest.mark.parametrize("tex", TEXTS)
+def test_what_is_set_on_the_screen_is_on_the_page(tex):
+    shown = SET[tex]
+    assert shown.warnings == []
+    if "matrix" in tex or "\\x" in tex:  # whose parts are in any order
+        assert set(TEXTS[tex]) <= set(shown.text)
+    else:
+        assert shown.text == TEXTS[tex]
+
+
+EMPTY = re.findall(r"\S+", r"""
+\frac{}{} \sqrt{} \overset{}{x} \overset{a}{} \underset{}{x} \xrightarrow{} \mathrm{}
+\xrightarrow[]{a} \xrightarrow[a]{} \xrightarrow[]{} \mathbf{} \mathbb{} \mathrel{}
+\color{red}{} \color{red} \textcolor{red}{} \href{}{} \href{}{x} \overline{} \hat{}
+\underbrace{}_{} \binom{}{} \cancel{} \dfrac{}{} \displaystyle \textstyle{} \rm \bf{}
+\large \boldsymbol{} \stackrel{}{} \substack{} \text{} \hphantom{} \boxed{}
+\begin{matrix}\end{matrix} \begin{cases}\end{cases} \begin{aligned}\end{aligned}
+\operatorname{} \mathop{} {\over} {a\over} \pmod{} {} x^{}_{} {}_a^b \vec{}'
+\left.\right.
+""")
+
+
+@samples.of(*(f"${tex}$" for tex in EMPTY), *(f"$$a {tex}$$" for tex in EMPTY))
+def test_what_is_empty_is_set_as_nothing(shown):
+    assert shown.warnings == []
+
+
+SPACES = {
+    r"\,": 3 / 18, r"\:": 4 / 18, r"\;": 5 / 18, r"\!": -3 / 18, r"\quad": 1,
+    r"\qquad": 2, r"\hspace{0.5em}": 0.5, "{}": 0,
+}  # fmt: skip
+
+
+@samples.of(*(f"$a{space} b$" for space in SPACES))
+def test_spaces_are_as_wide_as_in_tex(shown):
+    # Two letters close together are one word.
+    begins = [mark for mark in shown.marks if mark.text.startswith("𝑎")]
+    ends = [mark for mark in shown.marks if mark.text.endswith("𝑏")]
+    widths = [b.right - a.left for a, b in zip(begins, ends)]
+    none = widths[[*SPACES].index("{}")]
+    for (space, em), width in zip(SPACES.items(), widths):
+        assert (width - none) / 10 == pytest.approx(em, abs=0.003), space
+
+
+@samples.of(r"$n\text{th}$", r"$\text{ReLU}(x)$")
+def test_words_in_a_formula_have_no_space_but_their_own(shown):
+    nth, relu = shown.marks[0], shown.marks[1:]
+    assert nth.text == "𝑛th" and "".join(mark.text for mark in relu) == "ReLU(𝑥)"
+    assert all(b.left - a.right < 0.8 for a, b in zip(relu, relu[1:]))
+
+
+LENGTHS = range(6, 18)
+SHORT = "$a = b + c - d = e + f$ "
+
+
+@samples.of(*("word " * n + SHORT + "word " * 9 for n in LENGTHS))
+def test_a_short_formula_is_not_broken_across_lines(shown):
+    letters = [round(m.bottom) for m in shown.marks if m.text in "𝑎𝑏𝑐𝑑𝑒𝑓"]
+    assert len(letters) == 6 * len(LENGTHS)
+    assert len(set(letters)) == len(LENGTHS)
+
+
+@samples.of("# A\n", " and ".join([r"$\frac{1}{\frac{2}{q}}$, $\frac{1}{2}$"] * 600))
+def test_a_denominator_in_the_last_line_of_a_page_is_within_it(shown):
+    assert len(shown.pages) > 1  # and nothing is below the margin
+    assert min(mark.bottom for mark in shown.marks) < 57
+
+
+# ---- Where they are found --------------------------------------------------------
+
+FOUND = {  # the formulas in some Markdown, those on lines of their own with a second $
+    "$x$ and $ y $": ["x", "y"],
+    "$$\nx\n$$": ["$x"],
+    r"\begin{align} a \end{align}": [r"$\begin{align} a \end{align}"],
+    r"\\(x\\) \\[y\\]": ["x", "$y"],
+    r"`$x$` ``a ` $y$`` \$5 and \$6": [],
+    "```\n$x$\n```\n$y$": ["y"],
+    "~~~ python\n$x$\n~~~": [],
+    "one $ here\n\nand one $ there": [],
+    r"$\text{a $b$ c}$": [r"\text{a $b$ c}"],
+    "> $$\n> a +\n> b\n> $$": ["$a + b"],
+    "| $|x|$ | $\\frac{a}{b}$ |": ["|x|", r"\frac{a}{b}"],
+    r"$a \$ b$": [r"a \$ b"],
+    "It costs $5:\n```bash\necho $HOME\n```\nThe end.": [],
+    "It costs $5; run `echo $HOME` now.": [],
+    "$5:\n~~~\n$\n~~~\n\n$x$": ["x"],
+}
+FOUND_IN = {text: samples.add(text) for text in FOUND}
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_formulas_are_found_where_jupyter_finds_them(text):
+    shown = FOUND_IN[text]
+    assert shown.alternatives == [tex.removeprefix("$") for tex in FOUND[text]]
+    displayed = sum(tex.startswith("$") for tex in FOUND[text])
+    in_the_middle = {round(m.bottom) for m in shown.marks if 200 < m.left < 400}
+    assert bool(in_the_middle) == bool(displayed)
+    if not FOUND[text]:
+        assert shown.text.count("$") == text.count("$")
+
+
+CELL = "<tr><td>$5 and $6</td></tr>"
+
+
+@samples.of(*(html(f"<table class='dataframe{name}'>{CELL}</table>")
+              for name in ("", " tex2jax_ignore")))  # fmt: skip
+def test_no_formula_is_found_where_mathjax_ignores_them(shown):
+    assert shown.alternatives == ["5 and"] and shown.text.endswith("$5and$6")
+
+
+@samples.of(r'$$\frac{a}{b} \text{ "so" é}$$ and $c$')
+def test_formulas_are_read_out_as_their_tex(shown):
+    assert shown.alternatives == [r'\frac{a}{b} \text{ "so" é}', "c"]
+
+
+# ---- What they know of each other ------------------------------------------------
+
+
+@samples.of(
+    r"see \eqref{late} $$x \label{a}$$ $$y \tag{T}\label{t}$$ $$z \tag*{S}$$",
+    r"$$\begin{align} a &= b \label{one} \\ c &= d \tag{X} \label{two} \\ e &= f"
+    r"\end{align}$$ $\eqref{one}, \eqref{two}, \ref{t}$, \ref{a}",
+    "`\\eqref{a}`",
+    r"$$w \label{late}$$ $v \label{late}$",
+)
+def test_formulas_are_numbered_by_labels_and_tags_and_linked(shown):
+    assert shown.text.startswith("see(3)𝑥(1)𝑦(T)𝑧S𝑎=𝑏(2)𝑐=𝑑(X)𝑒=𝑓(2),(X),T,1")
+    assert shown.text.endswith("\\eqref{a}𝑤(3)𝑣(3)")
+    assert shown.warnings == []
+    printed, _, starts = shown.samples.document
+    sheet = printed.reader.pages[starts[shown.number - 1] - 1]
+    links = [link.get_object() for link in sheet["/Annots"]]
+    heights = {mark.text[-1]: mark.bottom for mark in reversed(shown.marks)}
+    for link, letter in zip(links, "𝑤𝑎𝑎𝑦𝑥", strict=True):
+        top = float(link["/Dest"][3])
+        assert heights[letter] < top < heights[letter] + 20, letter
+
+
+WITHOUT = samples.add(r"$\q$")
+
+
+@samples.of(r"$\def\q{x^2}\q$", r"$\q$")
+def test_macros_hold_from_their_definition_and_in_their_notebook_only(shown):
+    assert (shown.text, shown.warnings) == ("𝑥2𝑥2", [])
+    assert len(WITHOUT.warnings) == 1
+
+
+# ---- What is shown as its source -------------------------------------------------
+
+REFUSED = {
+    r"\argmin_x f": r"\argmin",
+    r"\eqref{loss}": "no formula has the label loss",
+    r"\begin{tikzpicture} x \end{tikzpicture}": "tikzpicture",
+    r"\left\uparrow\right\frown": r"\frown",
+    r"\left( x": r"\right",
+    r"\hspace{2parsec}": "2parsec is no",
+    r"\kern x": "x is no",
+    r"a & b": "'&'",
+    r"x^": "missing",
+    r"\def\m#1{#1} \m": "missing",
+    r"\text{a \alpha b}": r"\alpha",
+    r"\text{a $x}": "without its $",
+    r"\operatorname{\frac12}": r"\frac",
+    "x}": "} without",
+    r"\frac{5%}{2}": "{ without",
+    "a_b_c": "second _",
+    "x^2'": "second ^",
+    r"\def\x{\x} \x": r"\x stands for itself",
+    r"\def\a{\b}\def\b{\a} \a": "more than 20,000 parts",
+    r"\def\a#1{#1#1#1#1#1#1#1#1} \a{\a{\a{\a{\a{\a{\a{x}}}}}}}": "20,000 parts",
+    "{" * 5000 + "x" + "}" * 5000: "its groups are more than 18 deep",
+    r"\newcommand{\b}[x]{y}": "ValueError",
+    r"\genfrac a\text{b}": "a construct where Typst has no room for it",
+}
+SOURCES = {tex: samples.add("fine $x$", f"${tex}$") for tex in REFUSED}
+
+
+@pytest.mark.parametrize("tex", REFUSED)
+def test_what_cannot_be_set_is_shown_as_its_source_and_named(tex):
+    shown = SOURCES[tex]
+    [warning] = shown.warnings
+    assert warning.startswith("cell 2: the formula $")
+    assert tex[:100] in warning
+    assert REFUSED[tex] in warning.rsplit("is shown as its source: ", 1)[1]
+    assert shown.text == "fine𝑥" + squeezed(f"${tex}$")

@@ -1,0 +1,181 @@
+"""nbtypst/read.py, widgets.py: a damaged notebook is named; what it lacks is empty."""
+
+import functools
+import io
+import json
+import operator
+import re
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from nbtypst import ExportError, TypstExporter
+from nbtypst.read import notebook_bytes, parsed, read_notebook, valid
+from nbtypst.widgets import STATE, unfold
+from nbtypst_samples import WIDGET, code, display, notebook, pdf_of, raw, stdout
+
+pytestmark = pytest.mark.export
+
+
+@pytest.mark.parametrize("content, reason", [
+    (b"", "not a Jupyter notebook"),
+    (b"PK\x03\x04\xff\xfe", "not a Jupyter notebook"),
+    (b"[1, 2]", "not a Jupyter notebook"),
+    (b"{}", "not a Jupyter notebook"),
+    (b'{"cells": [], "nbformat": 5}', "not a Jupyter notebook"),
+    (b'{"cells": [{"cell_type": "raw"}, {"cell_type": "sql"}], "nbformat": 4}',
+     "not a Jupyter notebook: cell 2: "),
+    (None, "No such file or directory"),
+])  # fmt: skip
+def test_a_damaged_notebook_is_named(tmp_path, content, reason):
+    path = tmp_path / "a.ipynb"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ExportError) as raised:
+        read_notebook(path)
+    assert str(raised.value).startswith(f"{path}: {reason}")
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+
+
+def parts_of(content, place=()):
+    """The places of all parts of some JSON."""
+    inside = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in inside:
+        yield (*place, key)
+        if isinstance(value, dict | list):
+            yield from parts_of(value, (*place, key))
+
+
+def with_every_part() -> bytes:
+    """The JSON of a notebook with each kind of cell and output."""
+    picture = display("image/png", "aGk=", **{"image/png": {"width": 3}}, tags=["t"])
+    result = new_output("execute_result", {"text/plain": "3", WIDGET: {}})
+    error = new_output("error", ename="E", evalue="v", traceback=["e"])
+    made = notebook(
+        "# Words", raw("raw"),
+        code("1", stdout("shown"), picture, result, error, tags=("a",)),
+    )  # fmt: skip
+    made.cells[0].attachments = {"a.png": {"image/png": "aGk="}}
+    made.metadata |= {"title": "T", "authors": [{"name": "A"}]}
+    return notebook_bytes(made)
+
+
+def test_whatever_part_is_wrong_it_is_shown_or_refused_in_one_line(monkeypatch):
+    monkeypatch.setattr("nbtypst.typeset.convert", lambda pieces, labels: None)
+    exporter, whole = TypstExporter(), with_every_part()
+    ends = set()
+    for *place, last in parts_of(json.loads(whole)):
+        for value in (None, 5, "", ["a"], {"a": 1}):
+            content = json.loads(whole)
+            functools.reduce(operator.getitem, place, content)[last] = value
+            try:
+                exporter.from_file(io.StringIO(json.dumps(content)))
+                ends.add("shown")
+            except ExportError as error:
+                assert re.fullmatch("not a Jupyter notebook: .+", str(error))
+                ends.add("refused")
+    assert ends == {"shown", "refused"}
+
+
+@pytest.mark.parametrize("absent", ["missing", "null"])
+def test_what_a_notebook_lacks_is_empty(absent):
+    """As programs write it, and as JupyterLab opens it."""
+    must = ["metadata", "source", "outputs", "execution_count", "name", "text", "data"]
+    whole = with_every_part()
+    for *place, last in parts_of(json.loads(whole)):
+        if last in must and place[-1:] != ["authors"]:
+            content = json.loads(whole)
+            part = functools.reduce(operator.getitem, place, content)
+            part[last] = None
+            if absent == "missing":
+                del part[last]
+            completed = valid(parsed(json.dumps(content)))
+            nbformat.validate(completed)
+            assert len(completed.cells) == 3
+            outputs = completed.cells[2].outputs
+            assert outputs == [] if last == "outputs" else len(outputs) == 4
+            if last == "name":
+                assert outputs[0] == stdout("shown")
+
+
+def test_what_does_not_belong_to_a_notebook_does_no_harm(tmp_path):
+    content = json.loads(with_every_part())
+    content["cells"][2]["prompt"] = 3
+    content["cells"][0]["id"] = "the first one"
+    content["metadata"]["kernelspec"] = {"name": "python3"}
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(content).encode())  # with its mark
+    found = read_notebook(path)
+    assert found.cells[0].source == "# Words" and "kernelspec" not in found.metadata
+    source, _ = TypstExporter().from_notebook_node(found)
+    assert "Words" in source
+
+
+def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
+    cell = new_code_cell(
+        "'HALF'  # a \\ud83d in words stays", execution_count=1,
+        outputs=[new_output("stream", text="HALF and WHOLE")],
+    )  # fmt: skip
+    made = new_notebook(cells=[new_markdown_cell("# A HALF"), cell])
+    content = notebook_bytes(made).replace(b"HALF", rb"\ud83d")
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(content.replace(b"WHOLE", rb"\ud83d\ude00"))
+    read = read_notebook(path)
+    assert read.cells[0].source == "# A \ufffd"
+    assert read.cells[1].source == "'\ufffd'  # a \\ud83d in words stays"
+    assert read.cells[1].outputs[0].text == "\ufffd and \U0001f600"
+    read.cells[0].source = "# A \ud83d"  # as JupyterLab's server hands it on
+    source, _ = TypstExporter().from_notebook_node(read)
+    assert "A \ufffd" in source
+
+
+def test_a_cell_without_an_id_is_read_without_a_warning(tmp_path, recwarn):
+    path = tmp_path / "a.ipynb"
+    made = new_notebook(cells=[new_markdown_cell("words")])
+    cell_id = made.cells[0].id.encode()
+    content = notebook_bytes(made).replace(b'"id": "' + cell_id + b'",', b"")
+    assert b'"id"' not in content
+    path.write_bytes(content)
+    assert read_notebook(path).cells[0].source == "words" and not recwarn.list
+
+
+# ---- Outputs that widgets show inside of them ------------------------------------
+
+
+def view(name: str) -> NotebookNode:
+    return display(WIDGET, {"model_id": name})
+
+
+def with_models(*outputs: NotebookNode, **models: dict) -> NotebookNode:
+    made = notebook("# Words", code("1", *outputs))
+    kept = {name: {"state": state} for name, state in models.items()}
+    made.metadata.widgets = {STATE: {"state": kept}}
+    return made
+
+
+def test_they_come_behind_the_widget_once_and_in_their_order():
+    boxes = {"children": ["IPY_MODEL_slider", "IPY_MODEL_out", "IPY_MODEL_box"]}
+    made = with_models(
+        view("box"), stdout("between"), view("box"), view("other"), view("gone"),
+        box=boxes, slider={"value": 3},
+        out={"outputs": [stdout("one"), view("inner")]},
+        inner={"outputs": [stdout("two")]}, other={"outputs": [stdout("three")]},
+    )  # fmt: skip
+    unfold(made)
+    found = [output.get("text", "view") for output in made.cells[1].outputs]
+    assert found == [
+        "view", "one", "view", "two", "between", "view", "view", "three", "view"
+    ]  # fmt: skip
+    assert "widgets" not in made.metadata
+
+
+def test_the_state_as_colab_keeps_it_and_a_broken_one():
+    made = with_models(view("out"), out={"outputs": [stdout("shown")]})
+    made.metadata.widgets[STATE] = made.metadata.widgets[STATE]["state"]
+    assert "shown" in pdf_of(*valid(made).cells)[0].text(1)
+    for broken in ("", [], {"out": 3}, {"out": {"state": {"outputs": [3]}}}):
+        made = with_models(view("out"), stdout("shown"))
+        made.metadata.widgets[STATE] = {"state": broken}
+        assert valid(made).cells[1].outputs[-1].text == "shown"

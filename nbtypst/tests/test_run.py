@@ -1,0 +1,279 @@
+"""nbtypst/run.py: fresh kernels of this interpreter, and every way to fail."""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from concurrent.futures import wait
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+from nbformat.v4 import new_output
+
+import nbtypst.run
+from nbtypst import ExportError
+from nbtypst.run import clean, execute_notebooks
+from nbtypst_samples import WIDGET, code, figure, notebook, pdf_of, save, stdout
+
+pytestmark = pytest.mark.export
+
+
+def kernels() -> list[psutil.Process]:
+    """The kernels that this process has started and that still run."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE
+        and any("ipykernel" in part for part in child.cmdline())
+    ]
+
+
+# ---- What runs -------------------------------------------------------------------
+
+SETTINGS = """
+import os, sys, warnings
+import matplotlib.pyplot as plt
+print([what for what, *_ in warnings.filters])
+print(__debug__, open(os.devnull).encoding, plt.rcParams["lines.linewidth"])
+print([os.environ[name] for name in (
+    "SOURCE_DATE_EPOCH", "TQDM_DISABLE", "PYTHONHASHSEED", "MPLBACKEND", "EXTRA")])
+plt.plot([0, 1], [1, 0]);
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Notebooks, and their outputs after a first run and one with all set otherwise."""
+    folder = tmp_path_factory.mktemp("ran")
+    elsewhere = folder / "modules"
+    elsewhere.mkdir()
+    (elsewhere / "imported.py").write_text("FROM = 'elsewhere'\n")
+    paths = {
+        name: folder / path for name, path in {
+            "a": "a.ipynb", "b": "b.ipynb", "same": "x/same.ipynb",
+            "long": "y/" + "n" * 120 + ".ipynb",  # a socket's path has some 100 letters
+        }.items()
+    }  # fmt: skip
+    for path in paths.values():
+        path.parent.mkdir(exist_ok=True)
+    save(
+        paths["a"], "# A",
+        code("import sys, os\nx = 1\nprint(sys.executable)\nprint(os.getcwd())"),
+        code(SETTINGS),
+        code("import ipywidgets as w\n"
+             "w.interact(lambda x: print('x is', x), x=(0, 10));"),
+        code("out = w.Output()\nwith out:\n    print('caught')\n    display(3)\nout"),
+        code("display(w.IntSlider(description='x'))\nprint({'a', 'b', 'c'})"),
+        code("import matplotlib_inline.backend_inline as inline\n"
+             "inline.set_matplotlib_formats('retina', 'pdf')\n"
+             "plt.plot([1, 2])\nplt.show()"),
+    )  # fmt: skip
+    save(paths["b"], code("'x' in globals()"), code("import imported; imported.FROM"))
+    for name in ("same", "long"):
+        save(paths[name], code("import os; print(os.getcwd())"))
+    contents = {name: path.read_bytes() for name, path in paths.items()}
+    done: list[tuple] = []
+    options: dict = {"settings": {"EXTRA": "1"}, "import_from": [elsewhere]}
+    first = execute_notebooks(
+        [*paths.values()], on_done=lambda *it: done.append(it), **options)  # fmt: skip
+    assert not kernels()
+    with pytest.MonkeyPatch.context() as patch:
+        _set_all_otherwise(patch, folder)
+        [second] = execute_notebooks([paths["a"]], **options)
+        assert not kernels() and not any((folder / ("d" * 90)).iterdir())
+    assert {name: path.read_bytes() for name, path in paths.items()} == contents
+    return paths, dict(zip(paths, first)), second, done
+
+
+def _set_all_otherwise(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A user whose home is a file and who has set all that can be set."""
+    (folder / "home").write_text("not a folder")
+    settings, deep = folder / "settings", folder / ("d" * 90)  # too long for a socket
+    kernel = settings / "kernels" / "python3"
+    for made in (kernel, deep):
+        made.mkdir(parents=True)
+    spec = {"argv": ["/bin/false", "{connection_file}"], "display_name": "Not me"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    (settings / "matplotlibrc").write_text("lines.linewidth: 9\naxes.grid: True\n")
+    (settings / "startup.py").write_text("print('good morning')\n")
+    for name, value in {
+        "HOME": folder / "home", "MATPLOTLIBRC": settings / "matplotlibrc",
+        "PYTHONSTARTUP": settings / "startup.py", "PYTHONOPTIMIZE": "2",
+        "PYTHONWARNINGS": "error", "LC_ALL": "C", "PYTHONUTF8": "0",
+        "TMPDIR": folder / "nowhere", "MPLBACKEND": "svg", "OMP_NUM_THREADS": "7",
+        "JUPYTER_PATH": settings,
+    }.items():  # fmt: skip
+        patch.setenv(name, str(value))
+    patch.delenv("MPLCONFIGDIR", raising=False)
+    patch.setattr("tempfile.tempdir", str(deep))
+
+
+def test_notebooks_run_in_fresh_kernels_of_this_python(ran):
+    paths, notebooks, _, done = ran
+    one, two = notebooks["a"], notebooks["b"]
+    where = [sys.executable, str(paths["a"].parent)]
+    assert one.cells[1].outputs[0].text.split() == where
+    assert [cell.outputs[0].data["text/plain"] for cell in two.cells] == [
+        "False", "'elsewhere'"]  # fmt: skip
+    assert [cell.execution_count for cell in two.cells] == [1, 2]
+    assert {path for path, _ in done} == {*paths.values()}
+    assert all(seconds > 0 for _, seconds in done)
+    for name in ("same", "long"):
+        text = notebooks[name].cells[0].outputs[0].text
+        assert text == f"{paths[name].parent}\n"
+
+
+def test_two_runs_are_the_same_whatever_the_user_has_set(ran):
+    _, notebooks, second, _ = ran
+    first = notebooks["a"]
+    assert first == second and sys.executable not in str(first.metadata)
+    said = first.cells[2].outputs[0].text.splitlines()
+    assert said[1] == "True utf-8 1.5"
+    backend = "module://matplotlib_inline.backend_inline"
+    assert said[2] == str(["0", "1", "0", backend, "1"])
+
+
+def test_what_interact_and_an_output_show_is_run_and_kept(ran):
+    """In time: a reply that comes while the widget is sent its text is heard."""
+    cells = ran[1]["a"].cells
+    interactive, caught = cells[3].outputs, cells[4].outputs
+    assert interactive[0].metadata.role == caught[0].metadata.role == "widget"
+    assert interactive[1].text == "x is 5\n"
+    assert [caught[1].text, caught[2].data["text/plain"]] == ["caught\n", "3"]
+    assert "aninteractivewidget" in pdf_of(*cells[3:5])[0].text(1)
+
+
+def test_cleaning_takes_away_what_differs_from_run_to_run():
+    slider = new_output(
+        "display_data", data={WIDGET: {"model_id": "0f"}, "text/plain": "A slider."}
+    )
+    screen = new_output("display_data", data={WIDGET: {"model_id": "0f"}},
+                        metadata={"role": "screen"})
+    anchor = new_output("display_data", data={"text/markdown": "<a id='x'></a>"},
+                        metadata={"role": "screen"})
+    fallback = new_output("display_data", data={"text/html": "<b>", "text/plain": "A."},
+                          metadata={"role": "widget"})
+    warning = stdout("/tmp/ipykernel_15/42.py:1: UserWarning: careful", "stderr")
+    shown = slider, screen, anchor, fallback, figure("alt"), stdout("kept"), warning
+    made = notebook(code("x", *shown))
+    made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+    made.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
+    made.cells[0].metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
+    identity = made.cells[0].id
+    clean(made)
+    text = json.dumps(made)
+    for word in ("model_id", "widget-state", "3.11.7", "2026-01-01"):
+        assert word not in text
+    assert made.cells[0].id == identity
+    first, second, third, fourth, fifth, sixth = made.cells[0].outputs
+    assert first.data == {"text/plain": "A slider."}
+    assert first.metadata == {"role": "widget"}
+    assert (second, third) == (anchor, fallback)
+    assert fourth.data.keys() == {"image/png", "application/pdf", "image/svg+xml"}
+    assert fifth.text == "kept" and sixth.text == "cell:1: UserWarning: careful"
+    assert clean(made) == made
+    nbformat.validate(made)
+
+
+# ---- What fails ------------------------------------------------------------------
+
+
+def failure(*paths: Path, **options) -> str:
+    with pytest.raises(ExportError) as raised:
+        execute_notebooks(paths, **options)
+    assert not kernels()
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_failing_cell_is_named_and_ends_the_other_kernels(tmp_path):
+    endless = save(tmp_path / "z.ipynb", code("while True: pass"))
+    bad = save(tmp_path / "a.ipynb", "text", code("x = 1"),
+               code("x\nraise ValueError('one\\ntwo')  # here"))
+    assert failure(bad, endless) == (
+        f"{bad}, cell 3: ValueError: one two "
+        r"(line 2: raise ValueError('one\ntwo')  # here)"
+    )
+
+
+@pytest.mark.parametrize("source, message", [
+    ("def", "SyntaxError: invalid syntax"),
+    ("while True: pass", "still running after 1 s, given up"),
+    ("import os; os._exit(3)", "the kernel died"),
+])  # fmt: skip
+def test_a_cell_that_is_not_run_to_its_end_is_named(tmp_path, source, message):
+    path = save(tmp_path / "a.ipynb", code("1"), code(source))
+    assert failure(path, timeout=1).startswith(f"{path}, cell 2: {message}")
+
+
+def test_a_kernel_that_does_not_start_is_said(tmp_path):
+    path = save(tmp_path / "a.ipynb", code("1"))
+    # Python looks here first.
+    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(1)")
+    assert failure(path).startswith(f"{path}: its kernel did not start: ")
+
+
+def test_any_other_trouble_is_one_line_too(tmp_path, monkeypatch):
+    def breaks(*arguments):
+        raise RuntimeError("one\ntwo")
+
+    monkeypatch.setattr("nbclient.NotebookClient.process_message", breaks)
+    path = save(tmp_path / "a.ipynb", code("print(1)"))
+    assert failure(path) == f"{path}, cell 1: RuntimeError: one two"
+
+
+def test_a_notebook_in_another_language_is_refused(tmp_path):
+    made = notebook(code("x <- 1"))
+    made.metadata["kernelspec"]["language"] = "R"
+    nbformat.write(made, tmp_path / "a.ipynb")
+    assert "written for R, not for Python" in failure(tmp_path / "a.ipynb")
+
+
+def test_a_run_that_is_stopped_before_its_kernel_begins_runs_no_cell(
+    tmp_path, monkeypatch
+):
+    """The kernel of b begins when a has failed already, on a system with one core."""
+    failed, stopped = threading.Event(), threading.Event()
+
+    class Late(AsyncKernelManager):
+        async def start_kernel(self, **options):
+            if not failed.is_set():
+                failed.set()
+                raise RuntimeError("no kernel")
+            await asyncio.to_thread(stopped.wait)
+            await super().start_kernel(**options)
+
+    def waiting(futures, **options):
+        done = wait(futures, timeout=60, return_when=options["return_when"])
+        threading.Timer(0.2, stopped.set).start()
+        return done
+
+    monkeypatch.setattr("nbtypst.run.AsyncKernelManager", Late)
+    monkeypatch.setattr("nbtypst.run.wait", waiting)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    mark = tmp_path / "ran"
+    source = code(f"open({str(mark)!r}, 'w')")
+    message = failure(*(save(tmp_path / f"{name}.ipynb", source) for name in "ab"))
+    assert "its kernel did not start: RuntimeError: no kernel" in message
+    assert not mark.exists()
+
+
+def test_a_ctrl_c_is_heard_between_two_waits(tmp_path, monkeypatch):
+    """On Windows a wait without an end would not be interrupted."""
+    waits = []
+
+    def waiting(futures, timeout, return_when):
+        waits.append(timeout)
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        return wait(futures, timeout, return_when)
+
+    monkeypatch.setattr(nbtypst.run, "wait", waiting)
+    with pytest.raises(KeyboardInterrupt):
+        execute_notebooks([save(tmp_path / "a.ipynb", code("while True: pass"))])
+    assert all(0 < timeout <= 1 for timeout in waits) and not kernels()

@@ -1,0 +1,429 @@
+"""nbtypst/typeset.py and style.typ: cells and outputs of every kind on the page."""
+
+import re
+
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
+
+from nbtypst.plaintext import printable, truncate
+from nbtypst_samples import (
+    CELL,
+    WIDGET,
+    Samples,
+    code,
+    display,
+    figure,
+    html,
+    markdown,
+    pdf_of,
+    raw,
+    space_left,
+    stdout,
+)
+from pdf_pages import squeezed
+
+pytestmark = pytest.mark.export
+samples = Samples()
+
+
+# ---- Outputs ---------------------------------------------------------------------
+
+
+@samples.of(
+    code("shown()", stdout("gone1"), tags=("remove_output",)),
+    code("gone2()", stdout("kept"), tags=("remove-input",)),
+    code("gone3()", stdout("gone4"), tags=("remove_cell",)), "between",
+    new_markdown_cell("gone5", metadata={"tags": ["remove-cell"]}),
+)
+def test_tags_leave_out_what_they_say(shown):
+    assert shown.text == "shown()keptbetween"
+
+
+ERROR = new_output("error", ename="ValueError", evalue="boom", traceback=[
+    "\x1b[31mValueError\x1b[0m  Traceback", "ValueError: \x1b[1mboom"])  # fmt: skip
+LINK = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
+
+
+@samples.of(code("x", stdout("careful", "stderr"), ERROR, stdout(LINK), new_output(
+    "error", ename="KeyError", evalue="'k'", traceback=[])))  # fmt: skip
+def test_errors_and_warnings_are_shown_without_escape_codes(shown):
+    assert shown.text == (
+        "xStandarderrorcarefulErrorValueErrorTracebackValueError:boomhereandred"
+        "ErrorKeyError:'k'"
+    )
+
+
+@samples.of(code(
+    "x",
+    display("text/html", "<table><tr><td>cell</td></tr></table>"),
+    display("text/latex", r"$\displaystyle \frac{p}{q}$"),
+    display("text/latex", r"\begin{align} u &= v \\ &= w \end{align}"),
+    new_output("execute_result", data={"text/plain": "array([1])"}),
+    new_output("display_data", {"text/html": "<script>", "text/plain": "plot"}),
+    display("application/json", {}),
+    stdout("50%\r100%\na\tb\x07")), new_raw_cell("left as it is"))  # fmt: skip
+def test_every_kind_of_output_leaves_a_trace(shown):
+    assert shown.text.startswith("xcell𝑝𝑞𝑢=𝑣=𝑤array([1])plot")
+    assert shown.text.endswith("100%ab\\x07leftasitis")
+    assert shown.text.count("aninteractivewidget") == 1
+    assert not any(word in shown.text for word in ("50%", "alert", "script"))
+
+
+BOTH = display("text/latex", r"$\frac{p}{q}$")
+BOTH.data["image/png"] = figure().data["image/png"]
+CAPTIONS = [markdown(words, role="caption") for words in ("first", "second")]
+
+
+@samples.of(code("x", BOTH, figure(), *CAPTIONS))
+def test_latex_goes_before_a_bitmap_and_a_second_caption_is_text(shown):
+    assert sorted(re.findall("𝑝|Figure1.first|second", shown.text)) == [
+        "Figure1.first", "second", "𝑝"]  # fmt: skip
+    assert shown.words.count("") == 1
+
+
+def widget(plain: str) -> NotebookNode:
+    data = {WIDGET: {"model_id": "1"}, "text/plain": plain}
+    return new_output("display_data", data=data)
+
+
+INSTEAD = display("text/plain", "Here one draws.", role="widget")
+INSTEAD.data["text/html"] = "<p>for the screen</p>"
+PLAIN = ["IntSlider(value=0)", "VBox(children=(\n))", "",
+         "interactive(value=0, x=(VBox,…"]  # fmt: skip
+
+
+@samples.of(code("x", *map(widget, PLAIN), widget("  0%|    | 0/3 [00:00<?, ?it/s]"),
+                 display("text/plain", "a view", role="screen"), INSTEAD,
+                 display("text/plain", "A slider.", role="widget")))  # fmt: skip
+def test_a_widget_becomes_its_sentence_or_gets_one(shown):
+    unknown = "Inthenotebook:aninteractivewidget,forwhichpaperhasnoroom."
+    assert shown.text == (
+        f"x{unknown * len(PLAIN)}Inthenotebook:aprogressbar."
+        "Inthenotebook,onedraws.Inthenotebook:Aslider."
+    )
+
+
+def bundle(**data) -> NotebookNode:
+    names = {key.replace("_", "/", 1): value for key, value in data.items()}
+    described = {"alt": "A chart."}
+    return code("", new_output("display_data", data=names, metadata=described))
+
+
+PLOTLY = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
+SCRIPT = {"text_html": "<script>1</script>", "text_plain": "<Chart at 0x1>"}
+PICTURE = {"image_png": figure().data["image/png"]}
+STYLE = {"text_html": "<style>p {}</style>", "text_plain": "<HTML object>"}
+
+
+@samples.of(bundle(**PLOTLY), bundle(**SCRIPT), bundle(**PLOTLY, **PICTURE),
+            bundle(**SCRIPT, **PICTURE), bundle(**STYLE))  # fmt: skip
+def test_outputs_for_a_browser_leave_a_sentence_or_their_picture(shown):
+    assert shown.text.count("interactivewidget") == 2 and shown.words.count("") == 2
+    assert shown.warnings == [
+        "cell 1: application/vnd.plotly.v1+json is not shown: give the output a "
+        "picture as well",
+        "cell 2: <Chart at 0x1> needs a browser: not shown",
+    ]
+
+
+UNFOLDS = "<div class='sk-text-repr-fallback'><pre>Ridge()</pre></div>"
+UNFOLDED = [display("text/html", f"{UNFOLDS}<div hidden><a>About it</a></div>{more}")
+            for more in ("", "<p>and more</p>")]  # fmt: skip
+for _output, _words in zip(UNFOLDED, ("Ridge()", "<IPython.core.display.HTML object>")):
+    _output.data["text/plain"] = _words
+
+
+@samples.of(code("x", *UNFOLDED))
+def test_of_what_unfolds_in_a_browser_its_words_are_set(shown):
+    """As scikit-learn and xarray have it."""
+    assert shown.text == "xRidge()Ridge()andmore"
+
+
+@samples.of(html("<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr>"))
+def test_a_table_may_bring_its_own_caption(shown):
+    assert (shown.warnings, shown.text) == ([], "Oftwo12")
+
+
+def test_a_blank_output_leaves_no_box():
+    pictures = [pdf_of(code("x", *outputs, markdown("between")))[0].pictures()
+                for outputs in ([], [stdout(" \n\n")])]  # fmt: skip
+    assert pictures[0] == pictures[1]
+
+
+@samples.of(
+    raw("#strong[typst]"), raw("<b>web</b>", "text/html"), raw("*rest*", "text/x-rst"),
+    raw("#plain", ""), raw("  "),
+    raw(r"\begin{equation} e = m \end{equation}", "text/latex"),
+)
+def test_raw_cells_reach_the_format_that_they_are_for(shown):
+    assert shown.text == "typstweb#plain𝑒=𝑚"
+    assert shown.warnings == ["cell 3: a raw cell for text/x-rst is left out"]
+
+
+@samples.of(code("def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'a\u200bb'; a = 1"))
+def test_tabs_and_odd_line_ends_keep_the_lines_and_the_indentation(shown):
+    marks = {mark.text: mark for mark in shown.marks}
+    assert marks["return"].left > marks["def"].left + 10
+    assert [line.split()[0] for line in shown.lines] == ["def", "return", "y", "z"]
+
+
+def test_progress_bars_are_shown_as_a_terminal_shows_them_in_the_end():
+    bar = "\r  0%|   |\r 50%|#  |\r100%|###|\nab\b\bc\n\b12345\r67"
+    assert printable(bar) == "100%|###|\ncb\n67345"
+
+
+def test_what_is_endless_is_cut_and_says_so():
+    outputs = stdout("1\n" * 30_000 + "z" * 50_000), stdout("a" * 20_001, "stderr")
+    _, warnings = pdf_of(code("x", *outputs, markdown("word " * 500_000)))
+    assert warnings == [
+        "cell 1: 10,001 more lines and 30,000 more characters left out: print less",
+        "cell 1: 1 more characters left out: print less",
+        "cell 1: 2,500,000 characters of text/markdown: too many to set",
+    ]
+    assert truncate("b" * 20_001 + "\nc")[0].endswith("b … 1 more characters\nc")
+    assert truncate("1\n" * 20_001)[0].endswith("1\n… 2 more lines")
+    assert truncate(("c" * 999 + "\n") * 2001)[1] == "2 more lines"
+
+
+# ---- Figures, tables and links to them --------------------------------------------
+
+
+def labelled(name: str, words: str) -> list[NotebookNode]:
+    """A figure and a table with captions and labels."""
+    picture = figure(words or "A line.")
+    picture.metadata["label"] = name
+    table = markdown("| a | b |\n|:--|--:|\n| one | 1 |", label=f"table-{name}")
+    return [
+        code("draw()", markdown(f'<a id="{name}"></a>', role="screen"), picture,
+             markdown(f"*{words}*", role="caption")),
+        code("tell()", table, markdown(f"*The table {words}*", role="caption")),
+        code("more()", markdown("| c |\n|:--|\n| 2 |")),  # without a number
+    ]  # fmt: skip
+
+
+def test_links_to_figures_and_tables_become_their_numbers():
+    see = ("# Part {0}\n\nSee [this](#{0}), [that](#table-{0}) and [there](#Part-x), "
+           "[here](#below): <a id='below'></a>it.")  # fmt: skip
+    answer = code("say()", markdown("> **Answer.** As [the curve](#x) shows."))
+    printed, warnings = pdf_of(
+        see.format("x"), *labelled("x", "falls"), raw("#pagebreak()"),
+        see.format("y-2"), *labelled("y-2", "climbs"), answer,
+    )  # fmt: skip
+    assert warnings == []
+    for number, words in ((1, "falls"), (2, "climbs")):
+        text = printed.text(number)
+        assert f"SeeFigure{number},Table{number}andthere,here:it." in text
+        assert f"Figure{number}.{words}" in text  # upright, though it was in stars
+        assert text.index(f"Table{number}.Thetable{words}") < text.index("one1")
+        links = [a.get_object() for a in printed.reader.pages[number - 1]["/Annots"]]
+        assert [a["/Subtype"] for a in links] == ["/Link"] * (2 + (number == 2))
+    assert "Answer.AsFigure1shows." in printed.text(2) and "Table3" not in text
+
+
+@pytest.mark.parametrize("cells, warnings", [
+    (["[it](#gone)", *labelled("x", "")], ["cell 1: nothing has the label 'gone'"]),
+    (["## The part\n\n[it](#the-part)", *labelled("x", "")],
+     ["cell 1: nothing has the label 'the-part'"]),
+    ([*labelled("x", ""), *labelled("x", "")],
+     ["cell 4: the label 'x' is that of Notebook, cell 1",
+      "cell 5: the label 'table-x' is that of Notebook, cell 2"]),
+    (["[it](#x)", code("x", *labelled("x", "")[0].outputs[:-1]), labelled("x", "")[1]],
+     ["cell 1: nothing has the label 'x'"]),
+])  # fmt: skip
+def test_a_label_that_nothing_or_too_much_has_is_named(cells, warnings):
+    assert pdf_of(*cells)[1] == warnings
+
+
+@samples.of(code("", figure("A line"), markdown("Short.", role="caption")))
+def test_a_short_caption_is_centred(shown):
+    assert min(m.left for m in shown.marks if m.text == "Figure") > 250
+
+
+@samples.of(code("", figure("A"), markdown("A long one, " * 20, role="caption")))
+def test_a_long_caption_begins_at_the_left(shown):
+    assert min(m.left for m in shown.marks if m.text == "Figure") < 100
+
+
+def frame(columns: int, above: str = "") -> NotebookNode:
+    """A table as pandas shows it."""
+    names = "".join(f"<th>column_{k}</th>" for k in range(columns))
+    numbers = "".join(f"<td>{k}.123456</td>" for k in range(columns))
+    return html(
+        "<div>\n<style scoped>\n    .dataframe tbody {\n top: 1 }\n</style>\n"
+        f"<table border='1'>\n<thead><tr><th></th>{names}</tr></thead>\n"
+        f"<tbody>{above}<tr><th>0</th>{numbers}</tr></tbody>\n</table>\n</div>",
+    )
+
+
+@samples.of(frame(4), frame(16))
+def test_a_table_with_many_columns_is_set_smaller(shown):
+    few, many, last = (mark.top - mark.bottom for mark in shown.marks
+                       if mark.text in ("column_3", "column_15"))  # fmt: skip
+    assert 0.45 * few < many < few and last == pytest.approx(many, abs=0.1)
+
+
+@samples.of(frame(52))
+def test_a_table_with_very_many_columns_becomes_several(shown):
+    columns = [word for word in shown.words if word.startswith("column_")]
+    assert columns == [f"column_{k}" for k in range(52)]
+    assert shown.words.count("0") > 3  # the first column is in each of them
+    assert shown.warnings == []
+
+
+@samples.of(frame(40, above='<tr><td colspan="41">wide</td></tr>'))
+def test_a_table_with_very_many_columns_and_a_wide_cell_is_within_the_margins(shown):
+    assert "wide" in shown.text and "column_39" in shown.text
+
+
+LONG = ["x" * 300, f"https://example.org/{'abc/def-ghi_jkl/' * 12}", "π·" * 99]
+
+
+@samples.of(*(f"| a | b |\n|--|--|\n| {quote}{word}{quote} | two words |\n"
+              for word in LONG for quote in ("", "`")))  # fmt: skip
+def test_a_long_word_in_a_table_is_broken(shown):
+    assert [shown.text.count(word) for word in LONG] == [2, 2, 2]
+    assert shown.text.count("twowords") == 6
+
+
+# ---- Lines -----------------------------------------------------------------------
+
+DIGITS = "".join(f"{n:03d}" for n in range(100))
+EIGHTS = "x = '" + "8" * 82 + "'"  # 88 columns
+NUMBERS = str([round(0.1 * k, 3) for k in range(3000)])
+LINES = "x = '" + "abc" * 400 + "'\n" + "y = 1\n" * 1200
+
+
+@samples.of(code(f"x = '{DIGITS}'  # and words", stdout("=" * 88 + f"\n{DIGITS}")))
+def test_long_lines_are_wrapped_and_not_clipped(shown):
+    assert shown.text.count(DIGITS) == 2
+
+
+@samples.of(code(EIGHTS, stdout(EIGHTS)))
+def test_88_columns_fit_on_a_line(shown):
+    assert [line.count("8") for line in shown.lines] == [82, 82]
+
+
+@samples.of(code(LINES, stdout(NUMBERS)))
+def test_a_long_line_of_any_length_wraps_within_the_margins(shown):
+    assert squeezed(NUMBERS) in shown.text and "abc" * 400 in shown.text
+    assert shown.text.count("y=1") == 1200
+
+
+WORD = "a1b2c3d4" * 25
+
+
+@samples.of(f"# A {WORD}\n\nA {WORD} and **{WORD}** "
+            f"[{WORD}](https://a.org/{'path/' * 40})\n\n- {WORD}\n\n> {WORD}\n\n`{WORD}` $x$ {WORD}$y$")  # fmt: skip
+def test_a_word_that_is_longer_than_a_line_is_broken(shown):
+    assert shown.text.count(WORD) == 8
+
+
+WORDS = "Words, " * 40
+
+
+@samples.of(WORDS + "end", WORDS + "end:\n\n- one")
+def test_a_lead_in_reaches_the_right_margin_as_any_paragraph(shown):
+    ends = [k for k, mark in enumerate(shown.marks) if mark.text.startswith("end")]
+    plain, leads = shown.marks[: ends[0]], shown.marks[ends[0] + 1 : ends[1]]
+    assert max(m.right for m in leads) == pytest.approx(
+        max(m.right for m in plain), abs=0.5)  # fmt: skip
+
+
+# ---- What stays on one page ------------------------------------------------------
+
+
+def numbered(name: str, lines: int) -> str:
+    return "\n".join(f"{name}{k}" for k in range(lines))
+
+
+HIDDEN = {"tags": ("remove_input",)}
+SOURCE = markdown("`f.py`, lines 1 to 4:\n\n```python\n" + numbered("s", 4) + "\n```")
+TABLE = markdown("| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(5)))
+BITMAP = display("image/png", figure().data["image/png"], alt="A line.")
+TOGETHER = [  # inches left on a page; cells; words that part, and words that do not
+    (0.4, ["## Head\n\nwords"], "", "Head words"),
+    (0.3, ["a list:\n\n- one\n- two"], "", "list: one"),
+    (0.3, ["code:\n\n```\nf\n```"], "", "code: f"),
+    (0.4, ["leads:", code("x", stdout("p0\np1"), **HIDDEN)], "", "leads: p0 p1"),
+    (0.4, ["tells.", code("f0\nf1\nf2")], "tells. f0", "f0 f2"),
+    (0.4, [code("few", stdout(numbered("p", 4)))], "", "few p0 p3"),
+    (0.9, [code(numbered("c", 6), stdout(numbered("p", 6)))], "c0 p0", "c0 c5"),
+    (0.9, [code(numbered("c", 8))], "x c0", "c0 c7"),
+    (0.9, [code(numbered("c", 12))], "c0 c11", "c0 c2"),
+    (0.9, [code(numbered("c", 12))], "c2 c9", "c9 c11"),
+    (1.4, [code(numbered("c", 12), stdout("p"))], "c0 p", "c9 c11 p"),
+    (0.9, [code("few", stdout(numbered("p", 8)))], "", "few p0 p7"),
+    (0.9, [code("x", stdout(numbered("p", 12)), **HIDDEN)], "p0 p11", "p0 p1"),
+    (0.5, ["shows:", code("x", SOURCE, **HIDDEN)], "shows: s0", "f.py s0 s3"),
+    (1, [code("first()", TABLE)], "", "first() row0 row4"),
+]  # fmt: skip
+PAGED = [samples.add("# A", space_left(72 * inches), *cells, code("end"))
+         for inches, cells, *_ in TOGETHER]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(TOGETHER)))
+def test_what_stays_on_one_page_and_what_may_part(number):
+    pages = [[mark.text for mark in page] for page in PAGED[number].pages]
+
+    def page_of(word: str) -> int:
+        [found] = [k for k, words in enumerate(pages) if word in words]
+        return found
+
+    *_, apart, together = TOGETHER[number]
+    assert len({page_of(word) for word in together.split()}) == 1
+    if apart:
+        one, other = apart.split()
+        assert page_of(one) < page_of(other)
+
+
+@samples.of("# A", space_left(72), code("second()", BITMAP))
+def test_a_picture_is_on_the_page_of_its_code(shown):
+    assert [mark.text for mark in shown.pages[-1]] == ["second()", ""]
+
+
+@samples.of("# A", "| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(70)))
+def test_a_table_longer_than_a_page_is_broken(shown):
+    words = [[mark.text for mark in page] for page in shown.pages]
+    assert len(words) == 2 and "row0" in words[0] and "row69" in words[1]
+
+
+FILL = "Word word. " * 20
+DRAWN = [code("draw()", figure("A line", width), markdown("Is it?", role="caption"))
+         for width in (2, 6, 2, 1.5)]  # fmt: skip
+
+
+def test_figures_come_in_order_below_the_titles():
+    cells = ["# A", DRAWN[0], "## Part", FILL * 4, *DRAWN[1:], FILL]
+    printed, _ = pdf_of(*cells)
+    order = [
+        mark.text
+        for number in range(1, len(printed.pages) + 1)
+        for mark in sorted(printed.body(number), key=lambda mark: -mark.top)
+        if mark.text in ("1.", "2.", "3.", "4.") and mark.right < 320
+    ]
+    assert order == ["1.", "2.", "3.", "4."] and printed.faults() == []
+
+
+@samples.of("before", *(f"# Part {k}\n\nwords" for k in range(3)), code(CELL))
+def test_a_heading_begins_no_page(shown):
+    assert len(shown.pages) == 1 and squeezed(CELL) in shown.text
+
+
+# ---- From which run --------------------------------------------------------------
+
+
+def test_stale_outputs_are_named_in_one_line(caplog):
+    cells = [
+        code("a = 1", ran=2), code("b = 1", ran=1), code("", ran=None), "text",
+        *(code("c = 1", ran=None) for _ in range(10)),
+    ]  # fmt: skip
+    _, warnings = pdf_of(*cells)
+    above = "it ran before a cell above: run the notebook from top to bottom"
+    never = "it never ran: run the notebook from top to bottom"
+    each = [f"cell {k}: {never}" for k in range(5, 15)]
+    assert warnings == [f"cell 2: {above}", *each]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Notebook, cell 2: {above}",
+        f"Notebook, cell 5 (and 6, 7, 8, 9, 10, 11, 12, 13 and 1 more): {never}",
+    ]
