@@ -209,7 +209,7 @@ class _Compilation:
             return False
 
         first, last = 0, len(marks) - 1  # below the last mark is what is in no cell
-        if last < 1 or not is_refused(first, last):
+        if last < 1 or is_refused(0, 0) or not is_refused(first, last):
             raise error
         while last - first > 1:
             half = (first + last) // 2
