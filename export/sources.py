@@ -119,6 +119,10 @@ def local_modules(
                 folder = file.parents[name.count(".") + is_package]
                 for part in sorted(file.parent.rglob("*.py")) if is_package else [file]:
                     found.setdefault(part, folder)
+        for name in finder.badmodules:  # code that is broken is printed, too
+            files = (place / f"{name}.py" for place in places)
+            if file := next((file for file in files if file.is_file()), None):
+                found.setdefault(file, file.parent)
     return found
 
 
