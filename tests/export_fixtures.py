@@ -4,15 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from export.check import Checked
-from export.write_up import WriteUp
 from export_samples import (
-    CELL,
     NAMES,
     OLD,
-    build,
+    Built,
     code,
-    display,
     figure,
     markdown,
     save,
@@ -30,7 +26,7 @@ def homework(tmp_path_factory) -> Path:
         folder / "a_first.ipynb",
         "# (a) The first *question*\n\nWhat is asked.",
         code("import helper\nimport json\nimport numpy", ran=1),
-        code(CELL, stdout("2.0\n"), ran=2),
+        code("def mean(values):\n\n    return sum(values)", stdout("2.0\n"), ran=2),
         "## A table\n\n| name | value |\n|:--|--:|\n| one | 1 |\n| two | **2** |",
         code(
             "draw(secret_colour)",
@@ -43,28 +39,24 @@ def homework(tmp_path_factory) -> Path:
     )
     save(
         folder / "b_second.ipynb",
-        "# (b) Second\n\nText.",
-        code(
-            "slide()",
-            display("text/plain", "A slider pages through the digits.", role="widget"),
-            tags=("remove-input",),
-        ),
+        "# (b) Second Σ\n\nText.",
         code("1", stdout("careful\n", "stderr"), ran=2),
         code("hidden = True", stdout("never seen"), tags=("remove_cell",), ran=3),
-        code("shown = True", stdout("not shown"), tags=("remove_output",), ran=4),
     )
     return folder
 
 
 @pytest.fixture(scope="session")
-def built(homework) -> tuple[WriteUp, bytes, Checked]:
-    return build(*sorted(homework.glob("*.ipynb")))
+def built(homework) -> Built:
+    return Built(*sorted(homework.glob("*.ipynb")))
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Two notebooks with old outputs, and an old PDF."""
+    """Two notebooks with old outputs, a cover that is filled in, and an old PDF."""
     for name, title in zip(NAMES, "AB"):
         save(tmp_path / name, f"# {title}", code("print(6 * 7)", stdout("old"), ran=9))
     (tmp_path / "w.pdf").write_bytes(OLD)
+    signed = 'title = "T"\nname = "Ada"\nworked_alone = true\ndate = "today"\n'
+    (tmp_path / "cover.toml").write_text(signed)
     return tmp_path

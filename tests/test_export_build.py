@@ -1,112 +1,164 @@
-"""python -m export: what it prints, writes and leaves alone, whatever goes wrong."""
+"""export/build.py and __main__.py: python -m export, whatever goes wrong."""
 
-import hashlib
-import io
+import contextlib
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
-from pypdf import PdfReader
 
+import export.__main__
 from export.__main__ import main
-from export.pages import read_text
-from export_samples import NAMES, OLD, code, command, contents, refused, save
+from export.write_up import APPENDIX
+from export_samples import (
+    NAMES,
+    OLD,
+    ROOT,
+    code,
+    command,
+    contents,
+    refused,
+    save,
+)
+from pdf_pages import Printed
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
 
-ROOT = Path(__file__).resolve().parent.parent
-COVER = 'name = "Ada"\nworked_alone = true\ndate = "today"\n'
+ASK = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'), 6 * 7)"
 
 
-@pytest.fixture
-def signed(folder) -> Path:
-    """The same, with a cover that is filled in."""
-    (folder / "cover.toml").write_text(COVER)
-    return folder
+def text_of(path: Path) -> str:
+    printed = Printed(path.read_bytes())
+    return "".join(printed.text(k + 1) for k in range(len(printed.pages)))
 
 
-def test_two_builds_give_the_same_bytes(built, homework, tmp_path):
-    command = [sys.executable, "-m", "export", "--no-execute", "-o"]
-    digests = set()
-    for name, seed in (("one", "1"), ("two", "2")):
-        output = tmp_path / name / "w.pdf"
-        output.parent.mkdir()
-        subprocess.run(
-            [*command, output, *sorted(homework.glob("*.ipynb"))],
-            check=True,
-            capture_output=True,
-            env={"PATH": "", "PYTHONHASHSEED": seed, "TZ": f"UTC{seed}"},
-        )
-        digests.add(hashlib.sha256(output.read_bytes()).hexdigest())
-    assert len(digests) == 1
+# ---- What it does ----------------------------------------------------------------
 
 
-def test_the_repositorys_pdf_is_what_its_notebooks_give(capsys, tmp_path):
-    output = tmp_path / "write-up.pdf"
-    assert main(["--no-execute", "--output", str(output)]) == 0
+def test_it_runs_the_notebooks_and_leaves_them_alone(folder, capsys, monkeypatch):
+    for name in ("fchmod", "sched_getaffinity"):  # which Windows lacks
+        monkeypatch.delattr(os, name, raising=False)
+    save(folder / "a.ipynb", "# A\n\n" + "Word word. " * 900, code(ASK))
+    before = contents(folder)
+    assert main(command(folder, "--keep-typst")) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["Question", "Pages"]
-    for letter in "abcdef":
-        assert sum(f"({letter})" in line for line in lines) == 1
-    # After a plain make the folder has what this processor gives, which may differ from
-    # the notebooks' outputs in a last digit: then the PDF that is committed counts.
-    made, there = output.read_bytes(), (ROOT / "export" / "write-up.pdf").read_bytes()
-    committed = b""
-    if git := shutil.which("git"):
-        show = [git, "show", "HEAD:export/write-up.pdf"]
-        committed = subprocess.run(show, cwd=ROOT, capture_output=True).stdout
-    fresh = made in (there, committed)
-    if not committed:  # for this is no repository, but a copy of its files
-        fresh = words_of(made) == words_of(there)
-    assert fresh, "write-up.pdf is older than notebooks or code: run make notebooks"
+    assert lines[0] == "Running 2 notebooks"
+    assert sorted(line.split()[0] for line in lines[1:3]) == ["a.ipynb", "b.ipynb"]
+    assert [line.split() for line in lines[3:7]] == [
+        ["Question", "Pages"], ["A", "3-5"], ["B", "6"],
+        ["Appendix:", "all", "Python", "code", "7"],
+    ]  # fmt: skip
+    assert "w.pdf: 7 pages in " in lines[7] and len(lines) == 8
+    # Of page.py's three formats the PDF takes one; the others take more time.
+    assert "drawnaresvg42" in text_of(folder / "w.pdf")
+    assert "#show: document" in (folder / "w.typ").read_text()
+    after = contents(folder)
+    assert {name for name in after if after[name] != before.get(name)} == {
+        "w.pdf", "w.typ"}  # fmt: skip
 
 
-def words_of(pdf: bytes) -> tuple[str, dict[str, list[bytes]]]:
-    """All of the text but numbers, and the attached files."""
-    attached = PdfReader(io.BytesIO(pdf)).attachments
-    return re.sub(r"[\d.e+-]+", "", read_text(pdf)), dict(attached.items())
+def test_refresh_keeps_the_new_outputs_and_who_may_read_them(folder):
+    save(folder / "a.ipynb", "# A", code(ASK))
+    (folder / "a.ipynb").chmod(0o600)
+    assert main(command(folder, "--refresh")) == 0
+    for name in NAMES:
+        notebook = nbformat.read(folder / name, 4)
+        nbformat.validate(notebook)
+        assert notebook.cells[1].outputs[0].text.endswith("42\n")
+        assert notebook.cells[1].execution_count == 1
+    assert "drawnareall42" in text_of(folder / "w.pdf")
+    assert (folder / "a.ipynb").stat().st_mode & 0o777 == 0o600
+    once = (folder / "a.ipynb").read_bytes()
+    assert once.endswith(b"}\n")
+    assert main(command(folder, "--refresh")) == 0
+    assert (folder / "a.ipynb").read_bytes() == once
 
 
-def test_damaged_data_are_named(folder, capsys):
-    """A copy of the project, in which a file of the data is cut off."""
-    project = folder / "project"
-    shutil.copytree(ROOT / "data", project / "data")
-    for name in ("nn_helpers.py", "test_batch_weights_biases.pkl"):
-        shutil.copy(ROOT / name, project)
-    for source in ROOT.glob("nn_*.py"):  # what nn_helpers may be made of
-        shutil.copy(source, project)
-    images = project / "data" / "train-images-idx3-ubyte.gz"
-    images.write_bytes(images.read_bytes()[:100_000])
-    load = "import nn_helpers\nnn_helpers.get_mnist_threes_nines()"
-    # The copy, wherever else nn_helpers is installed: it lies beside the notebook.
-    save(project / "c.ipynb", "# C", code("1"), code(load))
-    before = contents(folder / "project" / "data"), (folder / "w.pdf").read_bytes()
-    notebook = str(project / "c.ipynb")
-    line = refused(capsys, notebook, "--refresh", "-o", str(folder / "w.pdf"))
-    assert line.startswith(f"error: {notebook}, cell 3: ")
-    assert "train-images-idx3-ubyte.gz" in line
-    assert (contents(project / "data"), (folder / "w.pdf").read_bytes()) == before
+def test_what_is_saved_while_it_runs_is_left_so(folder, capsys):
+    """The last notebook saves and removes others, as somebody in JupyterLab would."""
+    first, second = folder / "a.ipynb", folder / "b.ipynb"
+    edits = (f"from pathlib import Path; Path({str(first)!r}).write_text('edited')\n"
+             f"Path({str(second)!r}).unlink()")  # fmt: skip
+    save(folder / "c.ipynb", "# C", code(edits), code("print(6 * 7)"))
+    names = (*NAMES, "c.ipynb")
+    assert main(command(folder, "--refresh", notebooks=names)) == 0
+    assert first.read_text() == "edited" and not second.exists()
+    assert "42" in (folder / "c.ipynb").read_text()
+    said = capsys.readouterr().out
+    for path in (first, second):
+        assert f"{path} was saved while it ran, and is left so: run this again" in said
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("raise RuntimeError('so it is')", "cell 1: RuntimeError: so it is (line 1"),
-        ("while True: pass", "cell 1: still running after 1 s, given up"),
-        ("import os; os.kill(os.getpid(), 9)", "cell 1: the kernel died"),
-        (None, "b.ipynb: not a Jupyter notebook"),
-    ],
-    ids=["raises", "hangs", "dies", "half-saved"],
-)
+def test_an_unsigned_write_up_is_said_to_be_so(folder, capsys):
+    (folder / "cover.toml").write_text('title = "T"\nworked_with = ["B"]\n')
+    assert main(command(folder, "--no-execute")) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == (
+        f"The write-up is unsigned: fill in name, date in {folder / 'cover.toml'}."
+    )
+
+
+def test_what_is_not_as_meant_is_said_and_an_error_when_strict(folder, capsys):
+    path = save(folder / "a.ipynb", "# A", *(f"![](gone{k}.png)" for k in range(9)))
+    options = command(folder, "--no-execute", notebooks=("a.ipynb",))
+    assert main(options) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 9
+    line = f"{path}, cell 2: the image gone0.png: there is no such file"
+    assert lines[0] == f"warning: {line}"
+    (folder / "w.pdf").write_bytes(OLD)
+    error = refused(capsys, *options, "--strict")
+    assert error.startswith(f"error: {line}; ") and error.endswith(" (and 1 more)")
+    assert (folder / "w.pdf").read_bytes() == OLD
+
+
+def test_hidden_notebooks_are_left_out_and_copies_by_name(
+    tmp_path, monkeypatch, capsys
+):
+    names = ("a", "a-Copy1", "a (2)", "b copy", "b_copy", "._a", ".~a", "c (1)")
+    for name in names:
+        save(tmp_path / f"{name}.ipynb", "# A")
+    (tmp_path / "._a.ipynb").write_bytes(b"not a notebook")
+    seen = []
+    monkeypatch.setattr(export.__main__, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr("export.build.build", lambda paths, options: seen.extend(paths))
+    assert main([]) == 0
+    # Without an original, it is nobody's copy.
+    assert [path.stem for path in seen] == ["a", "b copy", "b_copy", "c (1)"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"Leaving out {name}.ipynb: it looks like a copy of a.ipynb"
+        for name in ("a (2)", "a-Copy1")
+    ]
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    for option in ("--output", "--no-execute", "--refresh", "--keep-typst", "--cover"):
+        assert option in said
+
+
+# ---- What goes wrong -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source, words", [
+    ("1\nraise RuntimeError('so it is')", "cell 2: RuntimeError: so it is (line 2: "),
+    ("while True: pass", "cell 2: still running after 1 s, given up"),
+    (None, "not a Jupyter notebook"),
+], ids=["raises", "hangs", "half-saved"])  # fmt: skip
 def test_a_bad_notebook_leaves_all_as_it_was(folder, capsys, source, words):
     if source:
-        save(folder / "b.ipynb", code(source))
+        save(folder / "b.ipynb", "# B", code(source))
     else:
         whole = (folder / "b.ipynb").read_bytes()
         (folder / "b.ipynb").write_bytes(whole[: len(whole) // 2])
@@ -116,148 +168,193 @@ def test_a_bad_notebook_leaves_all_as_it_was(folder, capsys, source, words):
     assert contents(folder) == before
 
 
-def test_what_is_refreshed_can_be_read_again(folder):
-    assert main(command(folder, "--refresh")) == 0
-    for name in NAMES:
-        notebook = nbformat.read(folder / name, 4)
-        nbformat.validate(notebook)
-        assert notebook.cells[1].outputs[0].text == "42\n"
+def test_mistakes_are_one_line(folder, capsys, monkeypatch):
+    arguments = command(folder, "--no-execute")
+    assert "none.ipynb: No such file" in refused(capsys, "none.ipynb", *arguments[2:])
+    for name in ("a.ipynb", "./b.ipynb", "cover.toml"):
+        before = (folder / name).read_bytes()
+        line = refused(capsys, *arguments, "--output", str(folder / name))
+        assert "it is read from" in line and (folder / name).read_bytes() == before
+    (folder / "cover.toml").write_text("name = \n")
+    assert "cover.toml, line 1: " in refused(capsys, *arguments)
+    (folder / "empty").mkdir()
+    monkeypatch.setattr("export.__main__.NOTEBOOKS", folder / "empty")
+    assert "no notebook in" in refused(capsys, "--no-execute")
+    assert (folder / "w.pdf").read_bytes() == OLD
 
 
-def test_it_runs_the_notebooks_and_leaves_them_alone(signed, capsys):
-    before = (signed / "a.ipynb").read_bytes()
-    assert main(command(signed)) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Running 2 notebooks"
-    assert sorted(line.split()[0] for line in lines[1:3]) == ["a.ipynb", "b.ipynb"]
-    assert [line.split() for line in lines[3:7]] == [
-        ["Question", "Pages"], ["A", "3"], ["B", "4"],
-        ["Appendix:", "all", "Python", "code", "5"],
-    ]  # fmt: skip
-    assert "w.pdf: 5 pages in " in lines[7] and len(lines) == 8
-    assert (signed / "w.pdf").read_bytes().startswith(b"%PDF")
-    assert (signed / "a.ipynb").read_bytes() == before
-    assert {path.name for path in signed.iterdir()} == {
-        "a.ipynb", "b.ipynb", "cover.toml", "w.pdf",
-    }  # fmt: skip
+# ---- Killed ----------------------------------------------------------------------
 
 
-def test_an_unsigned_write_up_is_said_to_be_so(signed, capsys):
-    (signed / "cover.toml").write_text('worked_with = ["B"]\n')
-    assert main(command(signed, "--no-execute")) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == (
-        f"The write-up is unsigned: fill in name, date in {signed / 'cover.toml'}."
+def start(folder: Path) -> subprocess.Popen:
+    """The command, which hears of a lost terminal even if the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "export", *command(folder, "--refresh")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def wait_for(condition, seconds: float = 60):
+    """What the condition returns as soon as it is true."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.traced
+def test_stopping_it_ends_the_kernels_and_keeps_every_file(tmp_path):
+    signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL
+    started, before, kernels = {}, {}, {}
+    for sent in signals:
+        folder = tmp_path / sent.name
+        folder.mkdir()
+        save(folder / "a.ipynb", "# A")
+        (folder / "w.pdf").write_bytes(OLD)
+        hangs = f"open({str(folder / 'reached')!r}, 'w').close()\nwhile True: pass"
+        save(folder / "b.ipynb", code(hangs))
+        before[sent], started[sent] = contents(folder), start(folder)
+    try:
+        for sent, process in started.items():
+            wait_for((tmp_path / sent.name / "reached").exists)
+            kernels[sent] = psutil.Process(process.pid).children(recursive=True)
+            os.kill(process.pid, sent)
+        for sent, process in started.items():
+            _, said = process.communicate(timeout=60)
+            if sent != signal.SIGKILL:
+                assert process.returncode == 130
+                assert said.strip() == "interrupted: no file is half written"
+            assert kernels[sent] and not psutil.wait_procs(kernels[sent], 60)[1]
+            left = contents(tmp_path / sent.name)
+            assert left == before[sent] | {"reached": b""}
+    finally:
+        for process in started.values():
+            for child in kernels.get(process, []):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            process.kill()
+
+
+@pytest.mark.traced
+def test_what_is_ignored_stays_so(folder):
+    """As under nohup: the terminal may go."""
+    words = " ".join(f"'{word}'" for word in command(folder, "--no-execute"))
+    line = f"trap '' HUP; '{sys.executable}' -m export {words} & kill -HUP $!; wait $!"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "w.pdf").read_bytes() != OLD
+
+
+# ---- Who listens, and where ------------------------------------------------------
+
+
+def run_command(arguments, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "export", *arguments],
+        stderr=subprocess.PIPE, text=True, encoding="utf-8", **options,
+    )  # fmt: skip
+
+
+def test_two_builds_in_other_surroundings_give_the_same_bytes(homework, tmp_path):
+    """One to a terminal that cannot write the Σ of a title."""
+    arguments = ["--no-execute", *map(str, sorted(homework.glob("*.ipynb"))), "-o"]
+    surroundings = [
+        {"PYTHONHASHSEED": "1", "TZ": "UTC1", "PYTHONUTF8": "1"},
+        {"PYTHONHASHSEED": "2", "TZ": "UTC2", "PYTHONIOENCODING": "cp1252"},
+    ]
+    outputs = [tmp_path / "one.pdf", tmp_path / "two" / "one.pdf"]
+    outputs[1].parent.mkdir()
+    for output, environment, title in zip(outputs, surroundings, "Σ?"):
+        done = run_command([*arguments, str(output)], stdout=subprocess.PIPE,
+                           env={"PATH": ""} | environment)  # fmt: skip
+        assert done.returncode == 0 and f"Second {title}" in done.stdout, done.stderr
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_terminal_that_takes_nothing_is_an_error_too(folder):
+    with open("/dev/full", "w") as full:
+        done = run_command(command(folder), stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "error: [Errno 28] No space left on device\n"
+    assert (folder / "w.pdf").read_bytes() == OLD
+
+
+@pytest.mark.traced
+def test_nobody_who_reads_is_no_error(folder):
+    """A pipe whose reader has gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run_command(command(folder, "--no-execute"), stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "w.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.traced
+def test_closed_streams_are_no_error(folder):
+    """With no output at all, the first file that is opened would become number 1."""
+    save(folder / "a.ipynb", "# A", code("import os; os.write(1, b'into a file?')"))
+    words = [sys.executable, "-m", "export", *command(folder, notebooks=NAMES[:1])]
+    line = " ".join(f"'{word}'" for word in words)
+    done = subprocess.run(["sh", "-c", f"exec {line} <&- >&- 2>&-"])
+    assert done.returncode == 0
+    pdf = (folder / "w.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF")
+
+
+@pytest.mark.traced
+def test_a_missing_package_is_named_with_the_line_that_installs_it():
+    script = (
+        "import sys; sys.modules['typst'] = None; "
+        "from export.__main__ import main; sys.exit(main(['--no-execute']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: the package typst is missing: run `pip install -r requirements.txt`\n"
     )
 
 
-def test_refresh_puts_the_new_outputs_into_the_notebooks(signed):
-    assert main(command(signed, "--refresh")) == 0
-    fresh = nbformat.read(signed / "a.ipynb", 4)
-    assert fresh.cells[1].outputs[0].text == "42\n"
-    assert fresh.cells[1].execution_count == 1
-    assert (signed / "w.pdf").read_bytes().startswith(b"%PDF")
-    once = (signed / "a.ipynb").read_bytes()
-    assert once.endswith(b"}\n")
-    assert main(command(signed, "--refresh")) == 0
-    assert (signed / "a.ipynb").read_bytes() == once
+def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
+    """As a student would: export/ next to other notebooks, and another cover.toml.
 
-
-def test_a_failing_notebook_leaves_everything_as_it_was(signed, capsys):
-    save(signed / "bad.ipynb", code("1"), code("oops"))
-    before = {path.name: path.read_bytes() for path in signed.iterdir()}
-    arguments = command(signed, "--refresh", notebooks=("a.ipynb", "bad.ipynb"))
-    said = refused(capsys, *arguments)
-    assert "bad.ipynb, cell 2: NameError: name 'oops' is not defined" in said
-    assert {path.name: path.read_bytes() for path in signed.iterdir()} == before
-
-
-def test_keeping_the_typst(signed):
-    assert main(command(signed, "--no-execute", "--keep-typst")) == 0
-    assert "#show: document" in (signed / "w.typ").read_text()
-
-
-def test_mistakes_are_one_line(signed, capsys, monkeypatch):
-    arguments = command(signed, "--no-execute")
-    (signed / "cover.toml").write_text("name = \n")
-    assert "cover.toml, line 1: " in refused(capsys, *arguments)
-    (signed / "cover.toml").write_text(COVER)
-    assert "none.ipynb: No such file" in refused(capsys, "none.ipynb", *arguments[2:])
-    (signed / "a.ipynb").write_text("{")
-    assert "a.ipynb: not a Jupyter notebook" in refused(capsys, *arguments)
-    (signed / "empty").mkdir()
-    monkeypatch.setattr("export.__main__.NOTEBOOKS", signed / "empty")
-    assert "no notebook in" in refused(capsys, "--no-execute")
-    assert (signed / "w.pdf").read_bytes() == OLD
-
-
-@pytest.mark.parametrize("place", ["nowhere/w.pdf", "a.ipynb/w.pdf", "."])
-def test_an_output_that_cannot_be_written_is_known_at_once(signed, capsys, place):
-    start = time.monotonic()
-    said = refused(capsys, *command(signed)[:2], "--output", str(signed / place))
-    assert "cannot write" in said
-    assert time.monotonic() - start < 2  # no notebook was run for it
-
-
-@pytest.mark.parametrize("name", ["a.ipynb", "./b.ipynb", "cover.toml"])
-def test_what_is_read_is_not_written_over(signed, capsys, name):
-    before = (signed / name).read_bytes()
-    arguments = command(signed, "--no-execute", "--output", str(signed / name))
-    assert "it is read from" in refused(capsys, *arguments)
-    assert (signed / name).read_bytes() == before
-
-
-def test_a_question_of_several_pages_is_a_range(signed, capsys):
-    save(signed / "a.ipynb", "# A\n\n" + "Word word. " * 900)
-    assert main(command(signed, "--no-execute")) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["A", "3-5"] in rows and ["B", "6"] in rows
-
-
-def test_figures_are_drawn_for_the_pdf_alone_unless_outputs_are_kept(folder):
-    """The PDF takes one of page.py's three formats; the two others take more time."""
-    ask = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'))"
-    save(folder / "a.ipynb", "# A", code(ask))
-    for option, drawn in (("--refresh", "all"), ("--keep-typst", "svg")):
-        assert main(command(folder, option, notebooks=("a.ipynb",))) == 0
-        pages = PdfReader(folder / "w.pdf").pages
-        assert any(f"drawn are {drawn}" in page.extract_text() for page in pages)
-
-
-def test_refreshing_keeps_who_may_read_a_notebook(signed):
-    (signed / "a.ipynb").chmod(0o600)
-    assert main(command(signed, "--refresh")) == 0
-    assert (signed / "a.ipynb").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("change", ["write_text('edited')", "unlink()"])
-def test_what_is_saved_while_it_runs_is_left_so(signed, capsys, change):
-    """The second notebook saves the first one, as somebody in JupyterLab would."""
-    folder = signed
-    first, second = folder / "a.ipynb", folder / "b.ipynb"
-    edited = f"from pathlib import Path; Path({str(first)!r}).{change}"
-    save(second, "# B", code(edited), code("print(6 * 7)"))
-    assert main(command(folder, "--refresh")) == 0
-    assert not first.exists() if change == "unlink()" else first.read_text() == "edited"
-    assert "42" in second.read_text()
-    said = capsys.readouterr().out
-    assert f"{first} was saved while it ran, and is left so: run this again" in said
-
-
-def test_a_copied_project_runs_and_prints_its_own_modules(tmp_path):
-    """Wherever else modules of these names are installed."""
+    Its modules are its own, wherever else some of these names are installed.
+    """
     copy = tmp_path / "copy of it"
-    shutil.copytree(ROOT / "export", copy / "export", ignore=shutil.ignore_patterns(
-        "*.pdf", "*.png", "__pycache__"))
+    ignore = shutil.ignore_patterns("__pycache__", "*.pdf", "*.png")
+    shutil.copytree(ROOT / "export", copy / "export", ignore=ignore)
+    (copy / "export" / "cover.toml").write_text(
+        'course = "Stat 20"\nhomework = "Homework 9"\ntitle = "Dice"\nname = "Ada"\n'
+        'worked_alone = true\ndate = "today"\nstatement = "I rolled them myself."\n'
+    )
     (copy / "nn_helpers.py").write_text("WHO = 'this is the copy'\n")
     (copy / "notebooks").mkdir()
-    save(copy / "notebooks" / "a.ipynb", "# A",
-         code("import nn_helpers\nprint(nn_helpers.WHO.upper())"))
-    done = subprocess.run(
-        [sys.executable, "-m", "export", "-o", "w.pdf"], cwd=copy, text=True,
-        capture_output=True,
-    )  # fmt: skip
+    (copy / "notebooks" / "dice.py").write_text("FACES = 6\n")
+    for name, title in (("1_one", "# Question 1"), ("2_two", "# Question 2")):
+        source = "import dice, nn_helpers\nprint(nn_helpers.WHO.upper(), dice.FACES)"
+        save(copy / "notebooks" / f"{name}.ipynb", title, code(source))
+    done = run_command(["--strict"], cwd=copy, env={"PATH": "", "HOME": str(tmp_path)},
+                       stdout=subprocess.DEVNULL)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    pages = PdfReader(copy / "w.pdf").pages
-    text = "".join(page.extract_text() for page in pages)
-    assert "THIS IS THE COPY" in text and "'this is the copy'" in text
+    printed = Printed((copy / "export" / "write-up.pdf").read_bytes())
+    first, last = printed.text(1), printed.text(len(printed.pages))
+    for words in ("Stat20", "Homework9", "Dice", "Ada", "Irolledthemmyself."):
+        assert words in first
+    assert "certify" not in first
+    assert printed.titles == ["Question 1", "Question 2", APPENDIX]
+    assert printed.reader.metadata.title == "Stat 20 – Homework 9 – Dice"
+    assert "THISISTHECOPY6" in printed.text(3)
+    assert "'thisisthecopy'" in last and "FACES=6" in last

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from export import ExportError
 from export.cover import Cover, read_cover
+from nbtypst import ExportError
 
 pytestmark = pytest.mark.export
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from export import ExportError
-from export.sources import local_modules
+from export.sources import all_sources, local_modules
 from export_samples import code, save
+from nbtypst import ExportError
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
@@ -64,7 +64,7 @@ def test_a_module_in_no_encoding_is_named(tmp_path):
     (tmp_path / "mine.py").write_bytes(b"x = '\xff'\n")
     path = save(tmp_path / "a.ipynb", code("import mine"))
     with pytest.raises(ExportError, match="mine.py: .*encoding"):
-        local_modules([path], [nbformat.read(path, 4)])
+        all_sources([path], [nbformat.read(path, 4)])
 
 
 def test_what_is_no_module_of_ones_own_is_left_out(tmp_path):

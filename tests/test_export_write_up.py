@@ -1,44 +1,41 @@
-"""The document: cover, contents, questions and appendix."""
+"""export/write_up.py, check.py and the template: cover, questions, appendix."""
 
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
 
-from export.__main__ import main
-from export.check import ON_ITS_SIDE, Checked
+from export.check import faults, read_back
 from export.cover import Cover
 from export.write_up import APPENDIX, make_write_up
 from export_samples import (
-    CELL,
+    ROOT,
     SIGNED,
     STATEMENT,
-    build,
+    Built,
     code,
+    missing,
+    raw,
     save,
     squeezed,
     stdout,
-    text_marks,
 )
+from nbtypst.compile import compile_document, run_typst
+from pdf_pages import Printed
 
 pytestmark = pytest.mark.export
 pytest_plugins = ["export_fixtures"]
-ROOT = Path(__file__).resolve().parent.parent
+
+# ---- The cover -------------------------------------------------------------------
 
 
 def test_page_one_is_the_cover_alone(built):
-    _, _, checked = built
-    page = squeezed(checked.reader.pages[0].extract_text())
+    page = built.printed.text(1)
     assert squeezed(STATEMENT) in page.replace("’", "'")
     assert page.count("AdaLovelace") == 2  # the name, and the signature
-    assert "workedonthishomeworkalone" in page
-    assert "10December2025" in page
-    assert "Contents" not in page and "1of" not in page
+    assert "workedonthishomeworkalone" in page and "10December2025" in page
+    assert not any(words in page for words in ("Contents", "1of", "Sources"))
 
 
 def test_the_sentence_is_the_courses_word_for_word():
@@ -47,6 +44,221 @@ def test_the_sentence_is_the_courses_word_for_word():
         "not looked at another student's solutions. I have given credit to all "
         "external sources I consulted."
     )
+
+
+def cover_page(tmp_path, **settings) -> Printed:
+    built = Built(save(tmp_path / "a.ipynb", "# A"), cover=Cover(**settings))
+    assert built.sections[0].first == 3
+    return built.printed
+
+
+def test_a_cover_to_fill_in_by_hand_has_lines_for_it_and_room_for_sources(tmp_path):
+    sources = "#1: *MNIST*, $x$", *["A book, " + "read from end to end, " * 6] * 4
+    printed = cover_page(tmp_path, statement=STATEMENT, sources=sources, course="CS 1",
+                         homework="Homework 2", title="3 or 9?")  # fmt: skip
+    page = printed.text(1)
+    assert "student’ssolutions" in page and "nobody,ifyouworkedalone" in page
+    assert "Sources#1:*MNIST*,$x$Abook" in page
+    assert page.count(squeezed(sources[1])) == 4
+    assert printed.reader.metadata.title == "CS 1 – Homework 2 – 3 or 9?"
+
+
+HOSTILE = (
+    'Ada "The #1" *Love* $lace$ \\ _x_ `y` <z> @w', "Zoë Ångström-Đorđević",
+    "Σοφία Καρβέλη", "Софья Ковалевская", "#set page(fill: red)", "]) #panic() \\",
+    "First\nSecond", "a  b // c /* d */ ~ -- ... 'q'",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [HOSTILE[0], "#set page(fill: red)", "First\nSecond"])
+def test_hostile_names_are_set_as_they_are(name, tmp_path):
+    page = cover_page(tmp_path, name=name, worked_with=HOSTILE).text(1)
+    assert page.count(squeezed(name)) == 3  # name, signature, and among the others
+    assert all(squeezed(other) in page for other in HOSTILE)
+
+
+# ---- Questions -------------------------------------------------------------------
+
+
+def test_contents_bookmarks_and_page_numbers(built):
+    contents, pages = built.printed.text(2), len(built.printed.pages)
+    titles = ["(a) The first question", "(b) Second Σ", APPENDIX]
+    assert [(it.title, it.first) for it in built.sections] == [*zip(titles, (3, 4, 5))]
+    for section in built.sections:
+        line = re.escape(squeezed(section.title)) + rf"\D*{section.first}"
+        assert re.search(line, contents)
+    for number in range(2, pages + 1):
+        assert f"{number}of{pages}" in built.printed.text(number)
+    assert "Atable" not in contents  # it is of one level
+
+
+def test_a_question_keeps_its_answers_figures_and_outputs(built):
+    page = built.printed.text(3)
+    for words in ("Answer(a.i).", "2.0", "Figure1.Thelinefallswith", "one", "defmean"):
+        assert words in page
+    assert "secret_colour" not in page and "neverseen" not in built.printed.text(4)
+
+
+def sections_of(*paths) -> list[tuple[str, int]]:
+    *sections, last = Built(*paths).sections
+    return [(section.title, section.first) for section in [*sections, last]
+            if section.title != APPENDIX]  # fmt: skip
+
+
+def test_each_question_begins_a_page_whatever_its_heading_is(tmp_path):
+    removed = new_markdown_cell("# Not shown", metadata={"tags": ["remove_cell"]})
+    notebooks = {
+        "a_one": (["Hello."], ["a one"]),
+        "b": (["# One\n\ntext\n\n# Two", "# Three"], ["One", "Two", "Three"]),
+        "c": ([removed, "## Part", "#\n\n## Other"], ["c"]),
+        "d": (["# ![logo](x.png)", "## Part"], ["d"]),
+        "e": (["<h1><img src='x.png'></h1>", "## Part"], ["e"]),
+        "f": (["# <!-- c -->"], ["f"]),
+        "g": (["# <center>A<br>B</center>", "w"], ["A B"]),
+        "h": (["<h1 align='center'>C</h1>"], ["C"]),
+        "i": ([code("# no heading\nx = 1"), "# D"], ["i", "D"]),
+        "j": (["E\n==\n\n" + "Word word. " * 900], ["E"]),
+        "k": (["# $\\sigma(s)$ of `f_x` -- \"it's\" $\\frac12$"], [None]),
+    }
+    paths = [save(tmp_path / f"{name}.ipynb", *cells)
+             for name, (cells, _) in notebooks.items()]  # fmt: skip
+    found = sections_of(*paths)
+    wanted = [title for _, titles in notebooks.values() for title in titles]
+    assert [title for title, _ in found][:-1] == wanted[:-1] and wanted[-1] is None
+    pages = [page for _, page in found]
+    assert pages[:-1] == [*range(3, 3 + len(pages) - 1)] and pages[-1] > pages[-2] + 1
+
+
+def test_the_running_header_names_the_question(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# (a) Long\n\n" + "Word word. " * 900)
+    built = Built(path)
+    assert built.sections[0].last > 3
+    for number in range(4, built.sections[0].last + 1):
+        page = built.printed.pages[number - 1]
+        highest = max(mark.bottom for mark in page)
+        assert [m.text for m in page if m.bottom == highest] == ["(a)", "Long"]
+
+
+PLANTED = {  # what is changed in the Typst, and what the check says of it
+    ("pagebreak(weak: true)", ""): r"\(b\) Second Σ' (shares|does not begin) page",
+    ("#contents\n", "= Odd\n"): "the PDF has the sections .* not 3 of them",
+    ("#contents\n", ""): "page 1 of the PDF is not the cover alone",
+    ("#cover(", "#let cover(..) = none\n#cover("): "page 1 of the PDF is not the cover",
+}
+
+
+@pytest.mark.parametrize("change", PLANTED)
+def test_a_planted_fault_is_found_in_the_pdf(built, change):
+    source, files = built.write_up.source, built.write_up.files
+    assert change[0] in source
+    planted = run_typst(source.replace(*change), files)
+    sections, _ = read_back(planted)
+    assert re.search(PLANTED[change], "; ".join(faults(sections, 3)))
+
+
+# ---- The appendix ----------------------------------------------------------------
+
+
+def test_a_line_or_a_file_that_is_missing_is_found(built, homework):
+    """By the tests themselves, as they look for it in every write-up."""
+    from export.sources import all_sources
+
+    paths = sorted(homework.glob("*.ipynb"))
+    sources = all_sources(paths, [nbformat.read(path, 4) for path in paths])
+    (homework / "deeper.py").write_text("TWO = 2\nTHREE = 3\n")
+    changed = all_sources(paths, [nbformat.read(path, 4) for path in paths])
+    (homework / "deeper.py").write_text("TWO = 2\n")
+    assert missing(built.printed, built.sections, sources) == []
+    assert missing(built.printed, built.sections, changed) == [
+        "deeper.py  lacks line 2", "deeper.py is not attached as it is"]  # fmt: skip
+
+
+def test_the_appendix_has_all_code_with_numbers_apart_from_it(built):
+    page = built.printed.pages[built.sections[-1].first - 1]
+    text = built.printed.text(built.sections[-1].first)
+    for words in ("draw(secret_colour)", "hidden=True", "TWO=2", "Cell5[3]", "Cell3[3]"):
+        assert words in text
+    start = next(mark for mark in page if mark.text.strip() == "def")
+    numbers = [m for m in page if m.right < start.left and m.text.strip().isdigit()]
+    assert len(numbers) == 11
+    assert max(m.right for m in numbers) < start.left - 3
+
+
+def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypatch):
+    """In the appendix, in its list of files, in the headers, among the attachments."""
+    project = tmp_path / "project"
+    (project / "books").mkdir(parents=True)
+    long = "def f():\n    import quicker\n" + "# x\n" * 199
+    (project / "network.py").write_text(long)
+    (project / "quicker.py").write_text("import network\r\nx = '\tü'")
+    (project / "books" / "drawing.py").write_text("import network\n")
+    monkeypatch.syspath_prepend(project)
+    cell = code("import drawing\nimport network", stdout("9"), ran=4)
+    built = Built(save(project / "books" / "a.ipynb", "# A", cell))
+    names = ["network.py", "quicker.py", "books/a.ipynb", "books/drawing.py"]
+    attached = built.printed.reader.attachments
+    assert sorted(attached) == sorted(names)
+    bare = nbformat.reads(attached["books/a.ipynb"][0].decode(), 4)
+    assert bare.cells[1].source == cell.source
+    assert bare.cells[1].outputs == [] and bare.cells[1].execution_count is None
+    first = built.sections[-1].first
+    listed = built.printed.text(first)
+    assert re.search(rf"network\.py\.*{first}.*quicker\.py\.*{first + 1}", listed)
+    *_, top = built.printed.edges(first + 1)
+    header = [m.text for m in built.printed.pages[first] if m.bottom > top]
+    assert " ".join(header) == f"{APPENDIX} network.py"
+    starts = [it for it in built.printed.reader.outline if isinstance(it, list)]
+    assert [entry.title for entry in starts[-1]] == names
+
+
+DIGITS = "".join(f"{n:03d}" for n in range(100))
+ODD = "def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'a\u200bb'; a = 1"
+
+
+def test_lines_of_any_kind_are_whole_in_the_appendix(tmp_path):
+    """And their places: tabs, odd ends of lines, 88 columns, longer than a page."""
+    lines = ["x = '" + "8" * 82 + "'", f"x = '{DIGITS}'  # and words after it",
+             f"values = {[*range(2500)]}"]  # fmt: skip
+    cells = map(code, [*lines, ODD.replace("\u200b", "")])
+    built = Built(save(tmp_path / "a.ipynb", "# A", *cells))
+    pages = range(built.sections[-1].first, built.sections[-1].last + 1)
+    marks = [mark for page in pages for mark in built.printed.body(page)]
+    assert len(pages) > 1 and "'" + "8" * 82 + "'" in {mark.text for mark in marks}
+    places = {mark.text: mark for mark in marks}
+    assert places["return"].left > places["def"].left + 10
+
+
+def test_no_column_of_the_appendix_has_a_heading_or_a_line_alone(tmp_path):
+    cells = [
+        code("\n".join(f"c{k}l{n}" for n in range(1 + 3 * (k % 7)))) for k in range(60)
+    ]
+    built = Built(save(tmp_path / "a.ipynb", "# A", *cells, code("z = 1\n" * 300)))
+    columns = []
+    for page in range(built.sections[-1].first, built.sections[-1].last + 1):
+        body = built.printed.body(page)
+        columns.append([m for m in body if m.right < 792 / 2])
+        columns.append([m for m in body if m.left > 792 / 2])
+    assert len([column for column in columns if column]) > 6
+    for body in filter(None, columns):
+        heads = [round(m.bottom) for m in body if m.text == "Cell"]
+        assert min(round(m.bottom) for m in body) not in heads
+        for k in range(60):
+            listing = [m for m in body if m.text.startswith(f"c{k}l")]
+            assert len(listing) in (0, 1 + 3 * (k % 7)) or len(listing) >= 3
+
+
+def test_a_cell_that_is_refused_leaves_the_appendix_as_it_is(tmp_path):
+    path = save(tmp_path / "a.ipynb", "# A", ">" * 500 + " deep", raw("#panic()"),
+                code("x = '\u0378'"))  # fmt: skip
+    notebooks = [nbformat.read(path, 4)]
+    write_up = make_write_up([path], notebooks, SIGNED, "w")
+    compiled = compile_document(write_up.source, write_up.files)
+    said = {line.removeprefix(f"{path}, ")[:14] for line in compiled.warnings}
+    assert said >= {"cell 2: typst:", "cell 3: typst:", "cell 4: no fon",
+                    "the appendix: "}  # fmt: skip
+    sections, _ = read_back(compiled.pdf)
+    assert [*faults(sections, write_up.sections)] == []
+    assert "x='□'" in Printed(compiled.pdf).text(sections[-1].first)
 
 
 def test_our_notebooks_are_the_same_whether_figures_are_drawn_for_the_pdf_alone():
@@ -64,270 +276,3 @@ def test_our_notebooks_are_the_same_whether_figures_are_drawn_for_the_pdf_alone(
     drawn = make_write_up(paths, notebooks, SIGNED, "w")
     assert (drawn.source, drawn.warnings) == (kept.source, [])
     assert drawn.files == kept.files and kept.warnings == []
-
-
-def test_contents_bookmarks_header_and_page_numbers(built):
-    _, _, checked = built
-    pages = [squeezed(page.extract_text()) for page in checked.reader.pages]
-    for section in checked.sections:
-        line = re.escape(squeezed(section.title)) + rf"\D*{section.first}"
-        assert re.search(line, pages[1])
-    titles = ["(a) The first question", "(b) Second", APPENDIX]
-    assert [section.title for section in checked.sections] == titles
-    assert [section.first for section in checked.sections] == [3, 4, 5]
-    for number, page in enumerate(pages[1:], 2):
-        assert f"{number}of{len(pages)}" in page
-    assert "Atable" not in pages[1]  # it is of one level
-
-
-def test_the_running_header_names_the_question(tmp_path):
-    path = save(tmp_path / "a.ipynb", "# (a) Long\n\n" + "Word word. " * 900)
-    _, _, checked = build(path)
-    assert checked.sections[0].last > 3
-    for number in range(4, checked.sections[0].last + 1):
-        marks = checked.pages[number - 1].marks
-        highest = max(mark.bottom for mark in marks)
-        header = [mark.text for mark in marks if mark.bottom == highest]
-        assert header == ["(a)", "Long"]
-
-
-def test_each_notebook_begins_a_page_even_without_a_heading(tmp_path):
-    paths = [save(tmp_path / f"{name}.ipynb", "Hello.") for name in ("a_one", "b_two")]
-    _, _, checked = build(*paths)
-    found = [(section.title, section.first) for section in checked.sections]
-    assert found == [("a one", 3), ("b two", 4)]
-    removed = new_markdown_cell("# Not shown", metadata={"tags": ["remove_cell"]})
-    path = save(tmp_path / "c.ipynb", removed, "## Part", "#\n\n## Other")
-    write_up, _, checked = build(path)
-    assert [section.title for section in checked.sections] == ["c"]
-    assert checked.faults(write_up.expected) == []
-    for first in ("# ![logo](x.png)", "<h1><img src='x.png'></h1>", "# <!-- c -->"):
-        path = save(tmp_path / "d.ipynb", first, "## Part")
-        _, _, checked = build(paths[0], path)
-        assert [section.title for section in checked.sections] == ["a one", "d"]
-
-
-def test_titles_may_hold_formulas_code_and_quotes(tmp_path):
-    path = save(tmp_path / "a.ipynb", "# $\\sigma(s)$ of `f_x` -- \"it's\" $\\frac12$")
-    _, _, checked = build(path)
-    assert len(checked.sections) == 1
-
-
-def test_each_first_heading_begins_a_question(tmp_path):
-    path = save(tmp_path / "all.ipynb", "# One\n\ntext\n\n# Two", "# Three")
-    _, _, checked = build(path)
-    assert [s.title for s in checked.sections] == ["One", "Two", "Three"]
-    assert [s.first for s in checked.sections] == [3, 4, 5]
-
-
-def test_sections_keep_their_answers_figures_and_printouts(built):
-    _, _, checked = built
-    page = squeezed(checked.reader.pages[2].extract_text())
-    for words in (
-        "Answer(a.i).", "2.0", "Figure1.", "Thelinefallswith", "one", "defmean",
-    ):  # fmt: skip
-        assert words in page
-    assert "secret_colour" not in page  # left to the appendix
-
-
-def test_the_title_of_the_file_is_the_course_and_what_it_is(tmp_path):
-    cover = Cover(course="CS 1", homework="Homework 2", title="3 or 9?")
-    _, _, checked = build(save(tmp_path / "a.ipynb", "# A"), cover=cover)
-    assert checked.reader.metadata.title == "CS 1 – Homework 2 – 3 or 9?"
-
-
-def test_a_cover_to_fill_in_by_hand_has_lines_for_it(tmp_path):
-    path = save(tmp_path / "a.ipynb", "# A")
-    text = squeezed(build(path, cover=Cover(statement=STATEMENT))[2].text(1))
-    assert "student’ssolutions" in text and "nobody,ifyouworkedalone" in text
-    text = squeezed(build(path)[2].text(1))
-    assert "ifyouworkedalone" not in text
-
-
-def test_the_cover_credits_the_sources_on_one_page(tmp_path):
-    path = save(tmp_path / "a.ipynb", "# A")
-    sources = ("#1: *MNIST*, $x$", *["A book, " + "read from end to end, " * 6] * 4)
-    _, _, checked = build(path, cover=Cover(sources=sources))
-    page = squeezed(checked.text(1))
-    assert page.count(squeezed(sources[1])) == 4
-    assert "Sources#1:*MNIST*,$x$Abook" in page
-    assert "Sources" not in build(path)[2].text(1)
-    assert checked.sections[0].first == 3
-
-
-@pytest.mark.parametrize("words", range(6, 18))
-def test_a_short_formula_is_not_broken_across_lines(words):
-    found = text_marks("word " * words + "$a = b + c - d = e + f$ " + "word " * 9)
-    assert len({round(m.bottom) for m in found if m.text in "𝑎𝑏𝑐𝑑𝑒𝑓"}) == 1
-
-
-def test_no_column_of_the_appendix_has_a_heading_or_a_line_alone(tmp_path):
-    cells = [
-        code("\n".join(f"c{k}l{n}" for n in range(1 + 3 * (k % 7)))) for k in range(60)
-    ]
-    path = save(tmp_path / "a.ipynb", "# A", *cells, code("z = 1\n" * 300))
-    _, _, checked = build(path)
-    columns = []
-    *_, bottom, top = ON_ITS_SIDE
-    for page in checked.pages[checked.sections[-1].first - 1 :]:
-        body = [m for m in page.marks if bottom < m.bottom < top]
-        columns.append([m for m in body if m.right < 792 / 2])
-        columns.append([m for m in body if m.left > 792 / 2])
-    assert len([column for column in columns if column]) > 6
-    for body in filter(None, columns):
-        lines = sorted({round(m.bottom) for m in body})
-        heads = [round(m.bottom) for m in body if m.text == "Cell"]
-        assert lines[0] not in heads
-        for k in range(60):
-            listing = [m for m in body if m.text.startswith(f"c{k}l")]
-            assert len(listing) in (0, 1 + 3 * (k % 7)) or len(listing) >= 3
-
-
-def test_every_line_of_code_is_in_the_appendix(built, homework):
-    write_up, _, checked = built
-    page = checked.reader.pages[checked.sections[-1].first - 1]
-    printed = squeezed(page.extract_text())
-    headers = [header.removeprefix(APPENDIX) for header in write_up.expected.headers]
-    wanted = ["a_first.ipynb", "b_second.ipynb", "helper.py", "deeper.py"]
-    assert [name for name in headers if name] == wanted
-    for line in [*CELL.splitlines(), "draw(secret_colour)", "hidden = True", "TWO = 2"]:
-        assert squeezed(line) in printed
-    assert "Cell5[3]" in printed and "Cell3[2]" in printed
-
-
-def test_line_numbers_and_code_are_apart_so_that_code_can_be_copied(built):
-    _, _, checked = built
-    page = checked.pages[checked.sections[-1].first - 1].marks
-    [start] = [m for m in page if m.text.strip() == "def"]
-    numbers = [m for m in page if m.right < start.left and m.text.strip().isdigit()]
-    lines = [x for _, source in built[0].expected.code for x in source.splitlines()]
-    assert len(numbers) == sum(line != "" for line in lines)
-    assert max(m.right for m in numbers) < start.left - 3
-
-
-def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypatch):
-    """In the appendix, in its list of files, in the headers, among the attachments."""
-    project, beside = tmp_path / "project", tmp_path / "project" / "books"
-    beside.mkdir(parents=True)
-    source = "def f():\n    import quicker\n" + "# x\n" * 199
-    (project / "network.py").write_text(source)
-    (project / "quicker.py").write_text("import network\r\nx = '\tü'")
-    (beside / "drawing.py").write_text("import network\n")
-    monkeypatch.syspath_prepend(project)
-    source = "import drawing\nimport network"
-    path = save(beside / "a.ipynb", "# A", code(source, stdout("9"), ran=4))
-    write_up, _, checked = build(path)
-    wanted = ["network.py", "quicker.py", "books/a.ipynb", "books/drawing.py"]
-    assert write_up.expected.headers == [APPENDIX + name for name in wanted]
-    attached = {name: data for name, [data] in checked.reader.attachments.items()}
-    assert sorted(attached) == sorted(wanted)
-    for name in wanted:
-        if name != "books/a.ipynb":
-            assert attached[name] == (project / name).read_bytes()
-    bare = nbformat.reads(attached["books/a.ipynb"].decode(), 4)
-    assert bare.cells[1].source == source
-    assert bare.cells[1].outputs == [] and bare.cells[1].execution_count is None
-    first = checked.sections[-1].first
-    listed = squeezed(checked.text(first))
-    assert re.search(rf"network\.py\.*{first}.*quicker\.py\.*{first + 1}", listed)
-    top = ON_ITS_SIDE[-1]
-    header = [m.text for m in checked.pages[first].marks if m.bottom > top]
-    assert " ".join(header) == f"{APPENDIX} network.py"
-    starts = [entry for entry in checked.reader.outline if isinstance(entry, list)]
-    assert [entry.title for entry in starts[-1]] == wanted
-
-
-def test_long_lines_are_wrapped_not_clipped(tmp_path):
-    digits = "".join(f"{n:03d}" for n in range(100))
-    path = save(
-        tmp_path / "a.ipynb",
-        "# A",
-        code(f"x = '{digits}'  # and words after it", stdout("=" * 88 + "\n" + digits)),
-    )
-    _, _, checked = build(path)  # which also finds that nothing is in the margin
-    for page in (2, len(checked.pages) - 1):
-        assert digits in squeezed(checked.reader.pages[page].extract_text())
-
-
-def test_a_line_longer_than_a_page_is_found_whole(tmp_path):
-    line = f"values = {[*range(2500)]}"
-    write_up, _, checked = build(save(tmp_path / "a.ipynb", "# A", code(line)))
-    assert len(checked.pages) > 4 and checked.faults(write_up.expected) == []
-
-
-def test_88_columns_fit_on_a_line(tmp_path):
-    line = "x = '" + "8" * 82 + "'"
-    assert len(line) == 88
-    path = save(tmp_path / "a.ipynb", "# A", code(line, stdout(line)))
-    _, _, checked = build(path)
-    places = [
-        m for page in checked.pages for m in page.marks if set(m.text) <= {"'", "8"}
-    ]
-    assert len(places) == 3
-    assert all(len(m.text.strip("'")) == 82 for m in places)
-
-
-HOSTILE = [
-    'Ada "The #1" *Love* $lace$ \\ _x_ `y` <z> @w',
-    "Zoë Ångström-Đorđević",
-    "Σοφία Καρβέλη",
-    "Софья Ковалевская",
-    "#set page(fill: red)",
-    "]) #panic() \\",
-    "First\nSecond",
-    "a  b // c /* d */ ~ -- ... 'q'",
-]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_typeset_as_they_are(name, tmp_path):
-    path = save(tmp_path / "a.ipynb", "# A")
-    _, _, checked = build(path, cover=Cover(name=name, worked_with=(name, "B")))
-    page = squeezed(checked.text(1))
-    assert page.count(squeezed(name)) == 3
-
-
-def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
-    """As a student would: export/ beside other notebooks, and another cover.toml."""
-    here = Path(__file__).parent.parent / "export"
-    ignore = shutil.ignore_patterns("__pycache__", "*.pdf", "*.png")
-    shutil.copytree(here, tmp_path / "export", ignore=ignore)
-    cover = tmp_path / "export" / "cover.toml"
-    cover.write_text(
-        'course = "Stat 20"\nhomework = "Homework 9"\ntitle = "Dice"\nname = "Ada"\n'
-        'worked_alone = true\ndate = "today"\nstatement = "I rolled them myself."\n'
-    )
-    (tmp_path / "dice.py").write_text("FACES = 6\n")
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "dice.py").rename(tmp_path / "notebooks" / "dice.py")
-    for name, title in (("1_one", "# Question 1"), ("2_two", "# Question 2")):
-        save(tmp_path / "notebooks" / f"{name}.ipynb", title, code("import dice"))
-    subprocess.run(
-        [sys.executable, "-m", "export", "--no-execute", "--strict"],
-        cwd=tmp_path, check=True, capture_output=True, env={"PATH": ""},
-    )  # fmt: skip
-    checked = Checked((tmp_path / "export" / "write-up.pdf").read_bytes())
-    first = checked.text(1)
-    for words in ("Stat 20", "Homework 9", "Dice", "Ada", "I rolled them myself."):
-        assert words in first
-    assert "certify" not in first
-    titles = [section.title for section in checked.sections]
-    assert titles == ["Question 1", "Question 2", APPENDIX]
-    assert checked.reader.metadata.title == "Stat 20 – Homework 9 – Dice"
-    assert "FACES = 6" in checked.text(len(checked.pages))
-
-
-def test_what_is_not_as_meant_is_said_and_an_error_when_strict(tmp_path, capsys):
-    lost = [f"![](gone{k}.png)" for k in range(9)]
-    path = save(tmp_path / "a.ipynb", "# A", *lost)
-    options = [str(path), "--no-execute", "-o", str(tmp_path / "a.pdf")]
-    assert main(options) == 0
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 9
-    line = f"{path}, cell 2: the image gone0.png: there is no such file"
-    assert lines[0] == f"warning: {line}"
-    (tmp_path / "a.pdf").unlink()
-    assert main([*options, "--strict"]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {line}; ") and error.endswith(" (and 1 more)\n")
-    assert not (tmp_path / "a.pdf").exists()
