@@ -231,7 +231,7 @@ REFUSED = {
     r"\frac{5%}{2}": "{ without",
     "a_b_c": "second _",
     "x^2'": "second ^",
-    r"\def\x{\x} \x": r"\x stands for itself",
+    r"\def\x{\x} \x": r"\x is defined by itself",
     r"\def\a{\b}\def\b{\a} \a": "more than 20,000 parts",
     r"\def\a#1{#1#1#1#1#1#1#1#1} \a{\a{\a{\a{\a{\a{\a{x}}}}}}}": "20,000 parts",
     "{" * 5000 + "x" + "}" * 5000: "its groups are more than 18 deep",
