@@ -144,6 +144,8 @@ def test_a_wide_formula_is_broken_and_keeps_its_size():
     terms = " + ".join(f"{n}x^{{{n}}}" for n in range(10, 71))
     [page] = pages_of(f"$${terms}$$")
     assert min(size for _, _, size in marks_of(page)) >= 5
+    [page] = pages_of(rf"$${terms} \tag{{7}}$$")
+    assert "(7)" in page.extract_text()
 
 
 def test_a_tall_formula_has_its_height_in_a_table():

@@ -125,15 +125,18 @@ def _number(numbered: Tag) -> None:
     items = numbered.find_all("li", recursive=False)
     step = -1 if numbered.has_attr("reversed") else 1
     number = _whole(numbered, "start") or (1 if step == 1 else len(items))
-    expected = None
+    part, expected = numbered, number
     for item in items:
         number = _whole(item, "value") or number
-        if number != expected:
-            part = Tag(name="ol", attrs=numbered.attrs | {"start": str(number)})
-            numbered.insert_before(part)
-        part.append(item)
+        if item is items[0]:
+            numbered["start"] = str(number)
+        elif number != expected:
+            last, part = part, Tag(name="ol", attrs=numbered.attrs)
+            part["start"] = str(number)
+            last.insert_after(part)
+        if part is not numbered:
+            part.append(item)
         number, expected = number + step, number + 1
-    numbered.decompose()
 
 
 def _cut(table: Tag) -> list[str]:

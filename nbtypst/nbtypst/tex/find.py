@@ -10,10 +10,7 @@ _REFERENCE = r"|(?P<reference>\\(?:eq)?ref\{[^{}\n]*\})|<!--[\s\S]*?-->|\\[\s\S]
 FENCED = r"^[ >]*(?P<ticks>`{3,}|~{3,})[\s\S]*?(?:^[ >]*(?P=ticks)[`~]*\s*?$|\Z)"
 CODE = FENCED + r"|(?P<tick>`+)(?!`)(?:(?!\n\s*\n)[\s\S])+?(?<!`)(?P=tick)(?!`)"
 _IN_MARKDOWN = re.compile(
-    CODE
-    + _OPEN.replace("BACKSLASH", r"\\\\")
-    + _REFERENCE,
-    re.MULTILINE,
+    CODE + _OPEN.replace("BACKSLASH", r"\\\\") + _REFERENCE, re.MULTILINE
 )
 _IN_HTML = re.compile(
     r"<(?P<tag>script|style|pre|code|svg)\b[\s\S]*?</(?P=tag)>|<[A-Za-z/][^>]*>"
@@ -53,14 +50,14 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
             continue
         close, position = end
         source = text[match.start() : position]
-        tex = text[match.end() : close] if match["open"] else source
-        tex = source if match["name"] else tex
+        whole = match["name"] or match["reference"]
+        tex = source if whole else text[match.end() : close]
         line_start = text.rfind("\n", 0, match.start()) + 1
         if text[line_start : match.start()].lstrip().startswith(">"):
             tex = re.sub(r"^\s*>", "", tex, flags=re.MULTILINE)
         if in_html:
             tex = html.unescape(tex)
-        display = bool(match["open"]) and match["open"].lstrip("\\") not in ("$", "(")
+        display = (match["open"] or "$").lstrip("\\") not in ("$", "(")
         tex = re.sub(r"^\s+|(?<!\\)\s+$", "", tex)  # not the space in a last "\\ "
         parts += [text[start : match.start()], Formula(tex, display, source)]
         start = position
