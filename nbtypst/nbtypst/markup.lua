@@ -153,22 +153,20 @@ local function in_its_direction(block)
   if right_to_left(pandoc.utils.stringify(block)) then return wrapped("rtl", { block }) end
 end
 
-local function as_paragraph(block)
-  return block.t == "Plain" and pandoc.Para(block.content) or block
-end
-
 -- A Div would be no wider than its text: its blocks, as they are placed on the screen.
 local function unfolded(div)
-  local style, blocks = div.attributes.style or "", div.content:map(as_paragraph)
+  local style = div.attributes.style or ""
+  local blocks = div.content:map(function(block)
+    return block.t == "Plain" and pandoc.Para(block.content) or block
+  end)
   local ink, paper = div.attributes["typst:text:fill"], div.attributes["typst:fill"]
   if ink then blocks = wrapped("text(fill: " .. ink .. ")", blocks) end
   if paper then blocks = wrapped("block(width: 100%, inset: 6pt, fill: " .. paper .. ")", blocks) end
   if div.classes:includes("alert") then return pandoc.BlockQuote(blocks) end
-  if div.attributes.align == "center" or style:match("text%-align:%s*center") then
-    return wrapped("centred", blocks)
-  end
-  if div.attributes.align == "right" or style:match("text%-align:%s*right") then
-    return wrapped("align(right)", blocks)
+  for _, side in ipairs { "center", "right" } do
+    if div.attributes.align == side or style:match("text%-align:%s*" .. side) then
+      return wrapped("align(" .. side .. ")", blocks)
+    end
   end
   if div.attributes.dir == "rtl" then return wrapped("rtl", blocks) end
   return blocks
