@@ -58,7 +58,7 @@ class KeptRuns:
     def seconds(self, path: Path) -> float:
         """How long a notebook took when it ran last; without end if it never ran."""
         runs = (run for entry in self._entries(path) if (run := _read(entry)))
-        return next((run["seconds"] for run in runs), inf)
+        return next((run.get("seconds", inf) for run in runs), inf)
 
     def keep(
         self, path: Path, notebook: NotebookNode, log: Path, start: float

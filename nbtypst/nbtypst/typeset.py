@@ -30,9 +30,11 @@ SHOWN = (  # of an output, the first that it has
 )  # fmt: skip
 NO_ALT = "a picture has no description for those who cannot see it: give it alt"
 _OBJECT = r"[\w.]+\(.*[)…]|<.*>|\[an .*\]"  # words that say nothing to a reader
+_HELPER = r"(<IPython\.core\.display\.\w+ object>)?"  # which need not show anything
 _UNSEEN = re.compile(  # of HTML
     r"<(style|script)\b.*?</\1>|<link\b[^>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
 )
+_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 _FRAME = re.compile(r'frames\[0\] ?= ?"(data:image/[^"]+)"')  # of an animation
 # LaTeX that is a formula; other is better shown by what is next to it.
 _FORMULA = re.compile(
@@ -219,8 +221,9 @@ class Typeset(Preprocessor):
     def _mimetype(self, data: NotebookNode) -> str | None:
         """The kind that is shown of an output: the first one, as JupyterLab has it."""
         found = [m for m in self.display_data_priority if m in data and m in SHOWN]
-        latex = "text/latex" in found[:1] and not _FORMULA.match(data["text/latex"])
-        return next(iter(found[1:] if latex and found[1:] else found), None)
+        if "text/latex" in found[:1] and not _FORMULA.match(data["text/latex"]):
+            found = [m for m in found[1:] if m != "text/plain"] or found
+        return next(iter(found), None)
 
     def _html(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
         text = output.data["text/html"]
@@ -228,10 +231,12 @@ class Typeset(Preprocessor):
             self._warn(cell, "of an animation, only the first frame is shown")
             content = frame[1].partition(",")[2]
             return self._figure(cell, output, content, "image/png")
-        text = _UNSEEN.sub("", text)
-        unfolds = re.search(_UNFOLDS, text)
-        if not text.strip():
+        if not _UNSEEN.sub("", text).strip():
+            if _SCRIPT.search(text) and not re.fullmatch(_HELPER, plain):
+                return self._needs_browser(cell, plain)
             return Block("output")
+        text = _SCRIPT.sub("", text)  # of which there can be millions of characters
+        unfolds = re.search(_UNFOLDS, text)
         if unfolds and plain and not re.fullmatch("<.*>", plain, re.DOTALL):
             # What scikit-learn and xarray make for a browser holds the same words.
             return Block("output", plain)
@@ -276,9 +281,12 @@ class Typeset(Preprocessor):
         if block.piece is None or block.piece.typst or not block.text:
             return block
         if re.fullmatch(_OBJECT, block.text, re.DOTALL):
-            self._warn(cell, f"{one_line(block.text, 60)} needs a browser: not shown")
-            return Block("widget", _sentence(block.text))
+            return self._needs_browser(cell, block.text)
         return Block("output", block.text)
+
+    def _needs_browser(self, cell: NotebookNode, plain: str) -> Block:
+        self._warn(cell, f"{one_line(plain, 60)} needs a browser: not shown")
+        return Block("widget", _sentence(plain))
 
     def _definitions(self, cell: NotebookNode, piece: Piece) -> str:
         """The arrays that the Typst of a piece speaks of; its images become files."""
