@@ -8,9 +8,6 @@ import nbformat
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "nbtypst" / "tests"))
 
-from nbtypst_samples import code, figure, markdown, raw, save, stdout
-from pdf_pages import Mark, Printed, plain, squeezed
-
 import export
 from export.__main__ import main
 from export.check import Section, faults, read_back
@@ -18,6 +15,8 @@ from export.cover import Cover, read_cover
 from export.sources import Source, all_sources
 from export.write_up import APPENDIX, WriteUp, make_write_up
 from nbtypst.compile import compile_document
+from nbtypst_samples import code, figure, markdown, raw, save, stdout
+from pdf_pages import Mark, Printed, plain, squeezed
 
 __all__ = ["Mark", "code", "figure", "markdown", "plain", "raw", "save", "squeezed",
            "stdout"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""export/write-up.pdf as it is committed: fresh, whole, for everybody, in good order."""
+"""export/write-up.pdf as it is committed: fresh, whole, for all, in good order."""
 
 import io
 import itertools

@@ -37,13 +37,12 @@ import os, signal, sys
 folder, last, *command = sys.argv[1:]
 steps = []
 def watch(event, arguments):
-    if event == "open" and str(arguments[0]).startswith(folder + "/") and arguments[2] & 3:
-        steps.append(("open", os.path.basename(arguments[0]), arguments[2] & os.O_TRUNC))
-    elif event in ("os.rename", "os.chmod", "os.remove") and str(
-            arguments[0]).startswith(folder + "/"):
-        steps.append((event, os.path.basename(arguments[0]), 0))
-    else:
+    if event not in ("open", "os.rename", "os.chmod", "os.remove"):
         return
+    flags = arguments[2] if event == "open" else os.O_RDWR
+    if not flags & 3 or not str(arguments[0]).startswith(folder + "/"):
+        return
+    steps.append((event, os.path.basename(arguments[0]), flags & os.O_TRUNC))
     if len(steps) == int(last):
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(watch)

@@ -123,7 +123,7 @@ class Printed:
 
         headers -- what may be at the top of a page, other than a section's title
         """
-        known = {_plain(words) for words in (*self.titles, *headers)}
+        known = {plain(words) for words in (*self.titles, *headers)}
         return [*self._margins(known), *self._overlaps(), *self._fonts()]
 
     def _margins(self, headers: Container[str]) -> Iterator[str]:
@@ -139,7 +139,7 @@ class Printed:
             if footer not in ("", f"{number}of{len(self.pages)}"):
                 yield f"page {number}: {footer!r} is below the margin"
             header = "".join(mark.text for mark in page if mark.bottom > top)
-            if header and _plain(header) not in headers:
+            if header and plain(header) not in headers:
                 yield f"page {number}: {header!r} is above the margin"
 
     def _overlaps(self) -> Iterator[str]:
@@ -162,8 +162,8 @@ class Printed:
                     yield f"page {number}: {font['/BaseFont']} is not embedded"
 
 
-def _plain(text: str) -> str:
-    """Text without the differences between a title in an outline and on a page."""
+def plain(text: str) -> str:
+    """Text without the differences that typesetting makes."""
     return re.sub("[\ue000-\uf8ff]", "", unicodedata.normalize("NFKD", squeezed(text)))
 
 

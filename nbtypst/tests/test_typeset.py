@@ -314,7 +314,8 @@ WORD = "a1b2c3d4" * 25
 
 
 @samples.of(f"# A {WORD}\n\nA {WORD} and **{WORD}** "
-            f"[{WORD}](https://a.org/{'path/' * 40})\n\n- {WORD}\n\n> {WORD}\n\n`{WORD}` $x$ {WORD}$y$")  # fmt: skip
+            f"[{WORD}](https://a.org/{'path/' * 40})\n\n- {WORD}\n\n> {WORD}\n\n"
+            f"`{WORD}` $x$ {WORD}$y$")  # fmt: skip
 def test_a_word_that_is_longer_than_a_line_is_broken(shown):
     assert shown.text.count(WORD) == 8
 
