@@ -123,9 +123,11 @@ def test_a_template_can_extend_ours(tmp_path, monkeypatch):
     (folder / "conf.json").write_text(
         '{"base_template": "typst", "mimetypes": {"application/pdf": true}}')
     (folder / "index.typ.j2").write_text(
-        '{% extends "typst/index.typ.j2" %}\n{% block back %}The *end*.{% endblock %}')
+        '{% extends "typst/index.typ.j2" %}\n{% block back %}The *end*.{% endblock %}'
+        "{% block front %}{{ super() }} #let code(..) = [CODE]{% endblock %}")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    assert text_with("words", template_name="mine") == "wordsTheend.1of1"
+    text = text_with("words", code("x"), template_name="mine")
+    assert text == "wordsCODETheend.1of1"
 
 
 def test_a_refusal_is_an_exception_where_no_command_runs(monkeypatch):
