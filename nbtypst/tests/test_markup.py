@@ -1,15 +1,15 @@
 """nbtypst/markup.py and markup.lua: Markdown and LaTeX look as in JupyterLab."""
 
-import html
 import json
 import re
+from html import escape, unescape
 
 import pypandoc
 import pytest
 from nbformat.v4 import new_markdown_cell
 
 from nbtypst import ExportError
-from nbtypst_samples import Samples, code, display, figure, pdf_of
+from nbtypst_samples import Samples, code, display, figure, html, pdf_of
 from pdf_pages import squeezed
 
 pytestmark = pytest.mark.export
@@ -22,41 +22,44 @@ def latex(text: str):
 
 # ---- Words -----------------------------------------------------------------------
 
+TABLES = "| a | b |\n|---|--:|\n| 1 | 2 |", "a|b\n-|-\n1|2", "|a|\n|:-:|\n|1|"
+PRINTED: dict[str, list] = {  # cells, and their words without white space
+    "quotes and dashes": [
+        "(a)'s \"it's\" 'so' -- or --- so... `x = 'a' -- \"b\"...` \\-- \\.\\.\\. $f'$",
+        "(a)’s“it’s”‘so’–or—so…x='a'--\"b\"...--...𝑓′"],
+    "dashes of options": ["Run `a --b` with --help (--all), not one -- or two--three.",
+                          "Runa--bwith--help(--all),notone–ortwo–three."],
+    "code in any language or none": [
+        "```python\ndef f(): return '#'\n```\n\n```nolang\na $b$\n```\n\n    four",
+        "deff():return'#'a$b$four"],
+    "text around formulas": [r"costs \$5, _not_ $x_1$ but `$y$`: **$z^2$**-th",
+                             "costs$5,not𝑥1but$y$:𝑧2-th"],
+    "full stops after markup": [
+        "$x$.shape **b**.T *i*.at(0) [l](https://a.org).c ~~s~~.len() `k`.d\n\n$$y$$.e",
+        html("a<sup>2</sup>.f <mark>m</mark>.g <u>u</u>.h"),
+        "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.ea2.fm.gu.h"],
+    "tables in code": [*(f"```\nwords\n{table}\n```" for table in TABLES),
+                       squeezed("".join(f"words\n{table}" for table in TABLES))],
+    "HTML in Markdown": [
+        "H<sub>2</sub>O<br>and <b>bold</b> <!-- no --> $x$\n\n<div>\n\nin\n\n</div>",
+        "H2Oandbold𝑥in"],
+    "around main and head": [
+        "One.\n\nA <main> B\n\nTwo.", "One. A <head> B Two.",
+        html("<h2>One</h2><main id='x'><p>Two</p></main><footer>Three</footer>"),
+        "One.ABTwo.One.ABTwo.OneTwoThree"],
+}  # fmt: skip
+SHOWN = {name: samples.add(*cells) for name, (*cells, _) in PRINTED.items()}
 
-@samples.of(
-    "(a)'s \"it's\" 'so' -- or --- so... `x = 'a' -- \"b\"...` \\-- \\.\\.\\. $f'$",
-    "Run `a --b` with --help (--all), not one -- or two--three.",
-)
-def test_quotes_and_dashes_are_those_that_markdown_means(shown):
-    assert shown.text == (
-        "(a)’s“it’s”‘so’–or—so…x='a'--\"b\"...--...𝑓′"
-        "Runa--bwith--help(--all),notone–ortwo–three."
-    )
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_words_are_those_that_jupyter_shows(name):
+    assert (SHOWN[name].text, SHOWN[name].warnings) == (PRINTED[name][-1], [])
 
 
 @samples.of("Text:\n- one\n- two\n  - three\n# Heading\n> quote\n\n~~gone~~\nend")
 def test_markdown_is_read_as_jupyter_reads_it(shown):
     assert "•one•two" in shown.text.replace("‣", "•")
     assert "Heading" in shown.text and "-one" not in shown.text
-
-
-@samples.of("```python\ndef f(): return '#'\n```\n\n```nolang\na $b$\n```\n\n    four")
-def test_code_in_markdown_is_kept_in_any_language_or_none(shown):
-    assert shown.text == "deff():return'#'a$b$four"
-
-
-@samples.of(r"costs \$5, _not_ $x_1$ but `$y$`: **$z^2$**-th")
-def test_text_around_formulas_is_kept(shown):
-    assert shown.text == "costs$5,not𝑥1but$y$:𝑧2-th"
-
-
-@samples.of(
-    "$x$.shape **b**.T *i*.at(0) [l](https://a.org).c ~~s~~.len() `k`.d\n\n$$y$$.e",
-    code("", display("text/html", "a<sup>2</sup>.f <mark>m</mark>.g <u>u</u>.h")),
-)
-def test_a_full_stop_after_any_markup_is_one(shown):
-    assert shown.text == "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.ea2.fm.gu.h"
-    assert shown.warnings == []
 
 
 CHARACTERS = ["\\-", "\\+", "/", "=", "==", "7\\."]
@@ -89,8 +92,6 @@ def test_right_to_left_words_have_their_direction(shown):
 
 # ---- Blocks ----------------------------------------------------------------------
 
-TABLES = "| a | b |\n|---|--:|\n| 1 | 2 |", "a|b\n-|-\n1|2", "|a|\n|:-:|\n|1|"
-
 
 @samples.of(
     *(f"{above}\n{table}" for table in TABLES for above in ("As follows", "`df` is")),
@@ -98,11 +99,6 @@ TABLES = "| a | b |\n|---|--:|\n| 1 | 2 |", "a|b\n-|-\n1|2", "|a|\n|:-:|\n|1|"
 )
 def test_a_table_right_below_a_line_of_words_is_one(shown):
     assert len(shown.tagged("/Table")) == 7 and "|" not in shown.text
-
-
-@samples.of(*(f"```\nwords\n{table}\n```" for table in TABLES))
-def test_a_table_in_code_is_code(shown):
-    assert shown.text == squeezed("".join(f"words\n{table}" for table in TABLES))
 
 
 @samples.of("Claim.[^1]\n\n[^1]: here", "[^1]: See *it*.\n\nEnd.", "```\n[^a]: 1\n```",
@@ -139,20 +135,6 @@ def test_headings_in_lists_quotations_and_tables_begin_nothing(shown):
     assert len(shown.tagged("/H1", "/H2", "/H3")) == 1
 
 
-@samples.of(
-    "H<sub>2</sub>O<br>and <b>bold</b> <!-- no --> $x$\n\n<div>\n\nin\n\n</div>"
-)
-def test_html_in_markdown_is_understood(shown):
-    assert shown.text == "H2Oandbold𝑥in"
-
-
-@samples.of("One.\n\nA <main> B\n\nTwo.", "One. A <head> B Two.", code("", display(
-    "text/html",
-    "<h2>One</h2><main id='x'><p>Two</p></main><footer>Three</footer>")))  # fmt: skip
-def test_what_is_around_main_or_head_is_kept(shown):
-    assert shown.text == "One.ABTwo." * 2 + "OneTwoThree"
-
-
 @samples.of("<!-- a --> one <!-- b\nc\n\nThree is **lost**.",
             "one <b>x</b>\n\n<!-- a\n\nb --> \n\ntwo")  # fmt: skip
 def test_a_comment_without_an_end_hides_one_paragraph_and_is_named(shown):
@@ -184,15 +166,15 @@ LIKE = [
 ENTITIES = ["&#xe001;0&#xe001;", "&#57346;0&#57346;"]
 
 
-@samples.of(*(f"see {w} and $x$ `{html.unescape(w)}` **{w}**\n\n```\n"
-              f"{html.unescape(w)}\nREAL\n```\n" for w in (*LIKE, *ENTITIES)),
+@samples.of(*(f"see {w} and $x$ `{unescape(w)}` **{w}**\n\n```\n"
+              f"{unescape(w)}\nREAL\n```\n" for w in (*LIKE, *ENTITIES)),
             *(f"# T {w} $x$ {w}" for w in LIKE),
             *(rf"$\text{{{w}}} \; y$" for w in LIKE),
-            *(code("", display("text/html", f"<h1>{html.escape(w)} $x$</h1><p>"
-                               f"{html.escape(w)}</p>")) for w in LIKE))  # fmt: skip
+            *(code("", display("text/html", f"<h1>{escape(w)} $x$</h1><p>"
+                               f"{escape(w)}</p>")) for w in LIKE))  # fmt: skip
 def test_words_that_look_like_a_placeholder_stay_as_written(shown):
     def plain(words: str) -> str:  # what has no font takes no room
-        return re.sub("[\ue000-\uf8ff]", "", html.unescape(words)).replace('"', "")
+        return re.sub("[\ue000-\uf8ff]", "", unescape(words)).replace('"', "")
 
     expected = "".join(
         f"see{plain(w)}and𝑥{plain(w)}{plain(w)}{plain(w)}REAL" for w in LIKE + ENTITIES

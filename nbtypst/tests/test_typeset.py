@@ -30,28 +30,89 @@ samples = Samples()
 # ---- Outputs ---------------------------------------------------------------------
 
 
+def bundle(*, alt: str = "A chart.", role: str = "", **data) -> NotebookNode:
+    names = {key.replace("_", "/", 1): value for key, value in data.items()}
+    metadata = {"alt": alt} | ({"role": role} if role else {})
+    return new_output("display_data", data=names, metadata=metadata)
+
+
+def widget(plain: str) -> NotebookNode:
+    data = {WIDGET: {"model_id": "1"}, "text/plain": plain}
+    return new_output("display_data", data=data)
+
+
+def error(*traceback: str, value: str = "boom") -> NotebookNode:
+    return new_output("error", ename="KeyError", evalue=value, traceback=[*traceback])
+
+
+PLAIN = ["IntSlider(value=0)", "VBox(children=(\n))", "",
+         "interactive(value=0, x=(VBox,…"]  # fmt: skip
+UNKNOWN = "Inthenotebook:aninteractivewidget,forwhichpaperhasnoroom."
+UNFOLDS = "<div class='sk-text-repr-fallback'><pre>Ridge()</pre></div>{}"
+LINK = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
+PLOTLY = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
+SCRIPT = {"text_html": "<script>1</script>", "text_plain": "<Chart at 0x1>"}
+PICTURE = {"image_png": figure().data["image/png"]}
+PRINTED: dict[str, list] = {  # cells, their words without white space, warnings
+    "escape codes": [
+        code("x", stdout("careful", "stderr"), stdout(LINK), error(value="'k'"),
+             error("\x1b[31mKeyError\x1b[0m  Traceback", "KeyError: \x1b[1mboom")),
+        "xStandarderrorcarefulhereandredErrorKeyError:'k'"
+        "ErrorKeyErrorTracebackKeyError:boom", []],
+    "widgets": [
+        code("x", *map(widget, PLAIN), widget("  0%|    | 0/3 [00:00<?, ?it/s]"),
+             bundle(text_plain="a view", role="screen"),
+             bundle(text_html="<p>for the screen</p>", text_plain="Here one draws.",
+                    role="widget"), bundle(text_plain="A slider.", role="widget")),
+        f"x{UNKNOWN * len(PLAIN)}Inthenotebook:aprogressbar."
+        "Inthenotebook,onedraws.Inthenotebook:Aslider.", []],
+    "outputs for a browser": [
+        code("a", bundle(**PLOTLY), bundle(**SCRIPT)),
+        code("b", bundle(**PLOTLY, **PICTURE), bundle(**SCRIPT, **PICTURE),
+             bundle(text_html="<style>p {}</style>", text_plain="<HTML object>")),
+        f"a{UNKNOWN * 2}b",
+        ["cell 1: application/vnd.plotly.v1+json is not shown: give the output a "
+         "picture as well", "cell 1: <Chart at 0x1> needs a browser: not shown"]],
+    "what unfolds in a browser, as of scikit-learn": [
+        code("x", bundle(text_html=UNFOLDS.format("<div hidden><a>About"),
+                         text_plain="Ridge()"),
+             bundle(text_html=UNFOLDS.format("<p>and more</p>"),
+                    text_plain="<IPython.core.display.HTML object>")),
+        "xRidge()Ridge()andmore", []],
+    "a table's own caption": [
+        html("<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr>"),
+        "Oftwo12", []],
+    "raw cells": [
+        raw("#strong[typst]"), raw("<b>web</b>", "text/html"),
+        raw("*rest*", "text/x-rst"),
+        raw("#plain", ""), raw("  "),
+        raw(r"\begin{equation} e = m \end{equation}", "text/latex"),
+        "typstweb#plain𝑒=𝑚", ["cell 3: a raw cell for text/x-rst is left out"]],
+}  # fmt: skip
+SHOWN = {name: samples.add(*cells) for name, (*cells, _, _) in PRINTED.items()}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_what_is_printed_and_what_is_said_of_the_rest(name):
+    assert [SHOWN[name].text, SHOWN[name].warnings] == PRINTED[name][-2:]
+    assert SHOWN[name].words.count("") == 2 * ("browser" in name[:21])
+
+
+TAGGED = code("shown()", stdout("gone1"), tags=("remove_output",))
+
+
 @samples.of(
-    code("shown()", stdout("gone1"), tags=("remove_output",)),
-    code("gone2()", stdout("kept"), tags=("remove-input",)),
-    code("gone3()", stdout("gone4"), tags=("remove_cell",)), "between",
+    TAGGED, code("gone2()", stdout("kept"), tags=("remove-input",)), "between",
+    code("gone3()", stdout("gone4"), tags=("remove_cell",)),
     new_markdown_cell("gone5", metadata={"tags": ["remove-cell"]}),
-)
+)  # fmt: skip
 def test_tags_leave_out_what_they_say(shown):
     assert shown.text == "shown()keptbetween"
 
 
-ERROR = new_output("error", ename="ValueError", evalue="boom", traceback=[
-    "\x1b[31mValueError\x1b[0m  Traceback", "ValueError: \x1b[1mboom"])  # fmt: skip
-LINK = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
-
-
-@samples.of(code("x", stdout("careful", "stderr"), ERROR, stdout(LINK), new_output(
-    "error", ename="KeyError", evalue="'k'", traceback=[])))  # fmt: skip
-def test_errors_and_warnings_are_shown_without_escape_codes(shown):
-    assert shown.text == (
-        "xStandarderrorcarefulErrorValueErrorTracebackValueError:boomhereandred"
-        "ErrorKeyError:'k'"
-    )
+@pytest.mark.xfail(strict=True, reason="nbconvert forgets that such a cell ran")
+def test_a_cell_whose_output_a_tag_removes_is_not_said_to_be_stale():
+    assert pdf_of(TAGGED)[1] == []
 
 
 @samples.of(code(
@@ -82,83 +143,10 @@ def test_latex_goes_before_a_bitmap_and_a_second_caption_is_text(shown):
     assert shown.words.count("") == 1
 
 
-def widget(plain: str) -> NotebookNode:
-    data = {WIDGET: {"model_id": "1"}, "text/plain": plain}
-    return new_output("display_data", data=data)
-
-
-INSTEAD = display("text/plain", "Here one draws.", role="widget")
-INSTEAD.data["text/html"] = "<p>for the screen</p>"
-PLAIN = ["IntSlider(value=0)", "VBox(children=(\n))", "",
-         "interactive(value=0, x=(VBox,…"]  # fmt: skip
-
-
-@samples.of(code("x", *map(widget, PLAIN), widget("  0%|    | 0/3 [00:00<?, ?it/s]"),
-                 display("text/plain", "a view", role="screen"), INSTEAD,
-                 display("text/plain", "A slider.", role="widget")))  # fmt: skip
-def test_a_widget_becomes_its_sentence_or_gets_one(shown):
-    unknown = "Inthenotebook:aninteractivewidget,forwhichpaperhasnoroom."
-    assert shown.text == (
-        f"x{unknown * len(PLAIN)}Inthenotebook:aprogressbar."
-        "Inthenotebook,onedraws.Inthenotebook:Aslider."
-    )
-
-
-def bundle(**data) -> NotebookNode:
-    names = {key.replace("_", "/", 1): value for key, value in data.items()}
-    described = {"alt": "A chart."}
-    return code("", new_output("display_data", data=names, metadata=described))
-
-
-PLOTLY = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
-SCRIPT = {"text_html": "<script>1</script>", "text_plain": "<Chart at 0x1>"}
-PICTURE = {"image_png": figure().data["image/png"]}
-STYLE = {"text_html": "<style>p {}</style>", "text_plain": "<HTML object>"}
-
-
-@samples.of(bundle(**PLOTLY), bundle(**SCRIPT), bundle(**PLOTLY, **PICTURE),
-            bundle(**SCRIPT, **PICTURE), bundle(**STYLE))  # fmt: skip
-def test_outputs_for_a_browser_leave_a_sentence_or_their_picture(shown):
-    assert shown.text.count("interactivewidget") == 2 and shown.words.count("") == 2
-    assert shown.warnings == [
-        "cell 1: application/vnd.plotly.v1+json is not shown: give the output a "
-        "picture as well",
-        "cell 2: <Chart at 0x1> needs a browser: not shown",
-    ]
-
-
-UNFOLDS = "<div class='sk-text-repr-fallback'><pre>Ridge()</pre></div>"
-UNFOLDED = [display("text/html", f"{UNFOLDS}<div hidden><a>About it</a></div>{more}")
-            for more in ("", "<p>and more</p>")]  # fmt: skip
-for _output, _words in zip(UNFOLDED, ("Ridge()", "<IPython.core.display.HTML object>")):
-    _output.data["text/plain"] = _words
-
-
-@samples.of(code("x", *UNFOLDED))
-def test_of_what_unfolds_in_a_browser_its_words_are_set(shown):
-    """As scikit-learn and xarray have it."""
-    assert shown.text == "xRidge()Ridge()andmore"
-
-
-@samples.of(html("<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr>"))
-def test_a_table_may_bring_its_own_caption(shown):
-    assert (shown.warnings, shown.text) == ([], "Oftwo12")
-
-
 def test_a_blank_output_leaves_no_box():
     pictures = [pdf_of(code("x", *outputs, markdown("between")))[0].pictures()
                 for outputs in ([], [stdout(" \n\n")])]  # fmt: skip
     assert pictures[0] == pictures[1]
-
-
-@samples.of(
-    raw("#strong[typst]"), raw("<b>web</b>", "text/html"), raw("*rest*", "text/x-rst"),
-    raw("#plain", ""), raw("  "),
-    raw(r"\begin{equation} e = m \end{equation}", "text/latex"),
-)
-def test_raw_cells_reach_the_format_that_they_are_for(shown):
-    assert shown.text == "typstweb#plain𝑒=𝑚"
-    assert shown.warnings == ["cell 3: a raw cell for text/x-rst is left out"]
 
 
 @samples.of(code("def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'a\u200bb'; a = 1"))
