@@ -235,8 +235,8 @@ def test_stopping_it_ends_the_kernels_and_keeps_every_file(tmp_path):
             left = contents(tmp_path / sent.name)
             assert left == before[sent] | {"reached": b""}
     finally:
-        for process in started.values():
-            for child in kernels.get(process, []):
+        for sent, process in started.items():
+            for child in kernels.get(sent, []):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
             process.kill()

@@ -1,0 +1,11 @@
+"""How the tests run where coverage is measured: the lines of kernels do not count."""
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untraced_processes():
+    """Trace no lines of commands and kernels: they would take half as long again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
