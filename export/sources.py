@@ -121,8 +121,8 @@ def local_modules(
                     found.setdefault(part, folder)
         for name in finder.badmodules:  # code that is broken is printed, too
             files = (place / f"{name}.py" for place in places)
-            if file := next((file for file in files if file.is_file()), None):
-                found.setdefault(file, file.parent)
+            if broken := next((file for file in files if file.is_file()), None):
+                found.setdefault(broken, broken.parent)
     return found
 
 
