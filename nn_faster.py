@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -26,9 +26,6 @@ from threadpoolctl import threadpool_limits
 import nn_checks as check
 import nn_helpers as plain
 from nn_checks import Activation, Activations, Array, Arrays, Seed, quietly
-
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
 
 MAX_PRODUCTS = 2**25  # inner products kept, 256 MiB in float64
 CHUNK = 100  # updates that are evaluated together
@@ -92,9 +89,7 @@ def descend(
     return [W, *Ws[1:]], bs
 
 
-def in_parallel(
-    function: Callable[[Argument], Result], arguments: Iterable[Argument]
-) -> list[Result]:
+def in_parallel(function: Callable, arguments: Iterable) -> list:
     """Return [function(a) for a in arguments], several of them computed at a time.
 
     One thread runs for each of up to eight cores, with matrix products of one thread
