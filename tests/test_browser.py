@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from io import BytesIO
-from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -28,25 +27,14 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect, sync_playwright
 from pypdf import PdfReader
 
-import page
 from nn_helpers import PROJECT, finite_difference_gradient, logistic_loss
 from test_viewers import line, pixels
-from viewers import (
-    EXAMPLES,
-    film,
-    find,
-    ink,
-    mistakes,
-    move_epsilon,
-    pictures,
-    reasons,
-    seen,
-)
+from viewers import EXAMPLES, film, find, ink, mistakes, pictures, reasons, seen
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
 TIMEOUT_S = 240  # nothing here is timed, but nothing may hang for ever
 expect.set_options(timeout=1000 * TIMEOUT_S)
-WHICH = "which of them"  # the label of the slider over mistakes
+WHICH = "place in group"  # the label of the slider over mistakes
 MENU_PDF = "Typst_pdf"  # the exporter in JupyterLab's menu
 
 
@@ -98,29 +86,21 @@ def needed_for_viewers(name):
 
 
 STATEMENTS = [(SMALL, False), *needed_for_viewers("a_finite_differences"),
-              *needed_for_viewers("e_training")]
+              ("secant = viewer", False), *needed_for_viewers("e_training")]
 assert sum(shows_viewer for _, shows_viewer in STATEMENTS) == len(CALLS)
-
-
-def write_notebook(path):
-    """Write the notebook with all viewers, each in a cell of its own."""
-    cells = [nbformat.v4.new_code_cell(source) for source, _ in STATEMENTS]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(
-        cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 @pytest.fixture(scope="module")
 def truth():
     """What the notebook computes: its data, its network, the network's answers."""
-    names = {}
-    for source, shows_viewer in STATEMENTS:
-        if not shows_viewer:
+    with matplotlib.rc_context():
+        names = {}
+        for source, _ in STATEMENTS:
             exec(source, names)
-    names["g"] = reasons.probabilities(names["network"], names["test_images"])
-    names["images"] = names["test_images"].reshape(-1, 784)
-    return SimpleNamespace(
-        **names, groups=mistakes.groups(names["g"], names["y_test"]))
+        names["g"] = reasons.probabilities(names["network"], names["test_images"])
+        names["images"] = names["test_images"].reshape(-1, 784)
+        yield SimpleNamespace(
+            **names, groups=mistakes.groups(names["g"], names["y_test"]))
 
 
 # ---- a server and a browser ----------------------------------------------------------
@@ -133,14 +113,10 @@ def browser():
         missing = ("the viewers were not tested in a browser, for there is no chromium "
                    "here; on Debian: apt install chromium")
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-sync",
-             "--disable-component-update", "--disable-domain-reliability",
-             "--no-first-run", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=path, args=quiet, timeout=1000 * TIMEOUT_S)
-        yield launched
-        launched.close()
+        yield playwright.chromium.launch(
+            executable_path=path, timeout=1000 * TIMEOUT_S,
+            args=["--no-sandbox", "--disable-sync", "--disable-domain-reliability"])
 
 
 @pytest.fixture(scope="module")
@@ -149,29 +125,28 @@ def lab(browser, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(PROJECT / "notebooks", home / "notebooks",
                     ignore=shutil.ignore_patterns("__pycache__", "*.ipynb*"))
-    write_notebook(home / "notebooks" / "q.ipynb")
-    folders = {name: str(home / name) for name in (
-        "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR",
-        "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
-    settings = home / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source, _ in STATEMENTS],
+        metadata={"kernelspec": kernel}), home / "notebooks" / "q.ipynb")
+    settings = home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}')
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
-    environment |= {"HOME": str(home), "OPENBLAS_NUM_THREADS": "1", **folders}
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith(("JUPYTER", "IPYTHON", "XDG"))}
+    environment |= {"HOME": str(home), "OPENBLAS_NUM_THREADS": "1"}
     # A kernel's debugger may warn on stderr that Python is not made for it.
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     with open(home / "server.log", "w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-             "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
-             str(home / "notebooks")],
-            env=environment, cwd=home, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-        )
+             "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", home / "notebooks"],
+            env=environment, cwd=home, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def address():
         assert server.poll() is None, (home / "server.log").read_text()
-        for file in Path(folders["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json"):
+        for file in home.glob(".local/share/jupyter/runtime/jpserver-*.json"):
             try:
                 told = json.loads(file.read_text())
             except ValueError:  # still being written
@@ -192,6 +167,10 @@ def new_page(opener):
     return made
 
 
+def as_bytes(frame):
+    return frame.encode() if isinstance(frame, str) else frame
+
+
 class Notebook:
     """A notebook open in a browser, and all errors and warnings heard from it.
 
@@ -210,7 +189,9 @@ class Notebook:
         self.page.set_viewport_size({"width": 1366, "height": 768})
         self.page.on("console", self._hear_console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("websocket", self._listen)
+        self.page.on("websocket", lambda socket: (
+            socket.on("framesent", self._hear_page),
+            socket.on("framereceived", self._hear_kernel)))
         self.page.goto(f"{address}/{path}?token={token}")
 
     def _hear_console(self, message):
@@ -218,26 +199,19 @@ class Notebook:
         if message.type in ("error", "warning") and not font:
             self.complaints.append(f"{message.type}: {message.text}")
 
-    def _listen(self, socket):
-        def text(frame):
-            return frame if isinstance(frame, str) else frame.decode(errors="replace")
-
-        socket.on("framesent", lambda frame: self._hear_page(text(frame)))
-        socket.on("framereceived", lambda frame: self._hear_kernel(text(frame)))
-
-    def _hear_page(self, text):
+    def _hear_page(self, frame):
         """Note the page's greeting to the kernel, which may not be answered.
 
         JupyterLab asks a kernel for its widgets before it has imported ipywidgets,
         which then says that it does not know the target, nor the comm of this id.
         """
-        if '"jupyter.widget.control"' in text:
-            self.greetings.update(re.findall(r'"comm_id": ?"([^"]+)"', text))
+        if b'"jupyter.widget.control"' in (data := as_bytes(frame)):
+            self.greetings.update(re.findall(r'"comm_id": ?"([^"]+)"', str(data)))
             self.heard = True
 
-    def _hear_kernel(self, text):
-        if re.search(r'"msg_type": ?"error"|"name": ?"stderr"', text):
-            self.complaints.append(text)
+    def _hear_kernel(self, frame):
+        if re.search(rb'"msg_type": ?"error"|"name": ?"stderr"', as_bytes(frame)):
+            self.complaints.append(str(frame))
 
     def assert_no_complaint(self):
         """See that no error or warning was heard, but for unanswered greetings."""
@@ -296,6 +270,7 @@ class Notebook:
     def viewer(self, part):
         """Return the viewer that has this part (a selector), once it is in view."""
         found = self.page.locator(".viewer").filter(has=self.page.locator(part))
+        self.page.bring_to_front()
         found.wait_for(state="attached")
         found.scroll_into_view_if_needed()
         expect(found.locator(part).first).to_be_visible()
@@ -303,17 +278,11 @@ class Notebook:
 
 
 @pytest.fixture(scope="module")
-def opened(browser, lab):
+def q(browser, lab):
     """The notebook, opened in JupyterLab and told to run all cells."""
     notebook = Notebook(browser, lab, "lab/workspaces/q/tree/q.ipynb")
     notebook.run_all()
     return notebook
-
-
-@pytest.fixture
-def q(opened):
-    opened.page.bring_to_front()
-    return opened
 
 
 # ---- what is done, and what is seen --------------------------------------------------
@@ -398,15 +367,6 @@ LAYOUT = """viewer => {
 
 # ---- a journey through each viewer ---------------------------------------------------
 
-def secant_png(truth, place):
-    """Draw the picture of the secant at this place of the slider."""
-    with matplotlib.rc_context():
-        page.set_up()
-        viewer = move_epsilon(truth.f, truth.slope, truth.a)
-        find(viewer, "step").value = place
-        return bytes(find(viewer, "secant").value)
-
-
 def test_secant_follows_keys_and_mouse(q, truth):
     viewer = q.viewer(SECANT)
     words, picture = viewer.locator(".epsilon"), viewer.locator(SECANT)
@@ -430,7 +390,8 @@ def test_secant_follows_keys_and_mouse(q, truth):
     drag(viewer, "step", 25 / 75)
     pictures_seen.append(reads(1e-5))
     assert len(set(pictures_seen)) == 4
-    shows(picture, secant_png(truth, 25), tolerance=1)
+    find(truth.secant, "step").value = 25
+    shows(picture, bytes(find(truth.secant, "secant").value), tolerance=1)
 
 
 def explains(viewer, k, truth):
@@ -743,9 +704,14 @@ def test_playground_trains_stops_and_opens_the_newest_run(q):
     stop.dblclick()
     expect(status).to_contain_text("stopped at")
     expect(stop).to_be_disabled()
-    button(viewer, "Look into its mistakes").click()
-    expect(viewer.locator(".digit-caption")).to_contain_text("Image ")
-    button(viewer, "Go through its training").click()
+    for name, what, part in [
+        ("Look into its mistakes", "mistakes", ".digit-caption"),
+        ("Go through its training", "training", ".now"),
+    ]:
+        button(viewer, name).click()
+        title = viewer.get_by_text(f"The {what} of step size 10, hidden 7, batch 1,")
+        expect(title).to_be_in_viewport()
+        expect(viewer.locator(part)).to_be_in_viewport()
     expect(viewer.locator(".now")).to_contain_text("before the first update")
 
 
@@ -970,33 +936,6 @@ def test_viewers_survive_a_reload_and_follow_in_a_second_window(
     answers(q.viewer(DRAWING), [*drawn_at(5), CURLED])
 
 
-def test_viewers_work_in_notebook_7_without_its_shortcuts(q, browser, lab, truth):
-    q.save()
-    seven = Notebook(browser, lab, "notebooks/q.ipynb")
-    cells = seven.page.locator(".jp-Cell")
-    expect(cells).to_have_count(len(STATEMENTS))  # all is read
-    seven.wait_until_idle()
-    seven.complaints.clear()  # Notebook 7's own, as it starts
-    seven.run_all()
-    use_every_viewer(3, truth, seven)
-    slider(seven.viewer(SECANT), "step").focus()
-    for key in "bdd":  # shortcuts that add a cell, and delete one
-        seven.page.keyboard.press(key)
-    expect(cells).to_have_count(len(STATEMENTS))
-    seven.assert_no_complaint()
-    seven.page.close()
-
-
-def test_viewers_work_in_voila_without_their_fallbacks(browser, lab, truth):
-    voila = Notebook(browser, lab, "voila/render/q.ipynb")
-    voila.viewer(RUNS)
-    voila.complaints.clear()  # Voila's own, as it starts: it asks for fonts elsewhere
-    use_every_viewer(3, truth, voila)
-    expect(voila.page.locator(".static-fallback:visible")).to_have_count(0)
-    voila.assert_no_complaint()
-    voila.page.close()
-
-
 # ---- without a kernel ----------------------------------------------------------------
 
 def test_fallbacks_replace_the_viewers_of_a_restarted_kernel(q):
@@ -1027,6 +966,38 @@ def test_fallbacks_replace_the_viewers_of_a_restarted_kernel(q):
 
 def test_no_console_error_or_stderr_in_jupyterlab(q):
     q.assert_no_complaint()
+
+
+def test_viewers_work_in_notebook_7_without_its_shortcuts(q, browser, lab, truth):
+    q.save()
+    seven = Notebook(browser, lab, "notebooks/q.ipynb")
+    cells = seven.page.locator(".jp-Cell")
+    expect(cells).to_have_count(len(STATEMENTS))  # all is read
+    seven.wait_until_idle()
+    seven.complaints.clear()  # Notebook 7's own, as it starts
+    seven.run_all()
+    use_every_viewer(3, truth, seven)
+    slider(seven.viewer(SECANT), "step").focus()
+    for key in "bdd":  # shortcuts that add a cell, and delete one
+        seven.page.keyboard.press(key)
+    expect(cells).to_have_count(len(STATEMENTS))
+    seven.assert_no_complaint()
+    seven.page.close()
+
+
+def test_viewers_work_in_voila_without_their_fallbacks(browser, lab, truth):
+    voila = Notebook(browser, lab, "voila/render/q.ipynb")
+    voila.viewer(RUNS)
+    voila.complaints.clear()  # Voila's own, as it starts: it asks for fonts elsewhere
+    use_every_viewer(3, truth, voila)
+    voila.page.evaluate("""() => {  // and in hosts that are less like JupyterLab
+        for (const one of document.querySelectorAll(".jp-OutputArea"))
+            one.classList.remove("jp-OutputArea");
+    }""")
+    expect(voila.page.locator(".static-fallback")).to_have_count(5)
+    expect(voila.page.locator(".static-fallback:visible")).to_have_count(0)
+    voila.assert_no_complaint()
+    voila.page.close()
 
 
 def add_cell(q, text, *keys):

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gc
 import io
 import json
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,7 +30,7 @@ from viewers import find, pictures, playground, reasons, static_fallback
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
-WHICH = "which of them"  # the label of the slider over mistakes
+WHICH = "place in group"  # the label of the slider over mistakes
 NO_HISTORY = {f"{a}_{b}": np.array([]) for a in ("train", "test")
               for b in ("loss", "accuracy")}
 
@@ -290,7 +292,8 @@ def test_box_takes_any_digit_and_the_slider_follows(pager):
         assert "<b>" not in note
     type_in(pager, WHICH, "2")
     assert find(pager, "image").value == wrong[1]
-    assert type_in(pager, WHICH, "99")[1]
+    assert f"a place from 1 to {len(wrong)} is" in type_in(pager, WHICH, "99")[1]
+    type_in(pager, "image", "-1")
     go_to(pager, 3)
     assert find(pager, "image").note.value == find(pager, WHICH).note.value == ""
 
@@ -393,6 +396,44 @@ def test_fallback_shows_what_the_viewer_shows_at_each_place(pager, displayed):
         assert f'data-part="{number}"' in before_script and part[0] in before_script
 
 
+def test_running_a_cell_again_frees_the_viewers_it_made(
+    network, data, run, monkeypatch
+):
+    """But not what a viewer of another cell still uses."""
+    digits = data.X_test, data.y_test
+    boxes = {}
+    makers = {
+        "a": lambda: viewers.look_into(network, *digits, data.X, data.y),
+        "b": lambda: viewers.through_time(*run, *digits, follow=boxes["a"]),
+        "c": lambda: viewers.move_epsilon(np.sin, np.cos(1.0)),
+        "d": lambda: viewers.draw_a_digit(network, data.X, data.y),
+        "e": lambda: viewers.train_yourself(data.X, data.y, *digits, network),
+    }
+    request = {"metadata": {}, "header": {}}
+    monkeypatch.setattr(static_fallback, "get_ipython",
+                        lambda: SimpleNamespace(get_parent=lambda: request))
+
+    def run_cells(names, message):
+        request["header"]["msg_id"] = message
+        for name in names:
+            request["metadata"]["cellId"] = name
+            boxes[name] = makers[name]()
+        gc.collect()
+        gc.collect()  # what a widget's finalizer has touched goes only now
+        return len(_instances), [weakref.ref(boxes[name]) for name in names]
+
+    _, first = run_cells("abcde", "1")
+    models, _ = run_cells("abcde", "2")
+    assert not any(box() for box in first)
+    assert run_cells("abcde", "3")[0] == models
+    assert run_cells("b", "4")[0] == models
+    run_cells("a", "5")
+    find(boxes["b"], "image").value = 17
+    assert "Image 17 " in find(boxes["b"], "now").value
+    assert find(boxes["b"], "image").comm is not None
+    assert run_cells("b", "6")[0] == models
+
+
 def test_slider_does_not_move_once_it_is_shown(monkeypatch):
     """It has been through all places before, for the fallback."""
     moves, watched = [], []
@@ -464,7 +505,7 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
      "at timesteps 5&ndash;10, and it was lost for good after 10"),
     ([0, 1, 0, 0], [0, 5, 10, 15], "only at timestep 5."),
     ([1, 0, 0, 1], [0, 5, 10, 15], "at timesteps 0, 15, and it stayed right"),
-    (20 * [1, 0], range(40), "0, 2, 16 spells more, 36, 38"),
+    (20 * [1, 0], range(40), "0, 2, 16 others, 36, 38"),
 ])
 def test_fate_of_a_digit_in_words(right, times, words, data):
     film = [(t, ([np.zeros((784, 1))], [np.array([[1.0 if is_right else -1.0]])],
@@ -620,9 +661,13 @@ def test_typed_settings_are_taken_or_named_invalid(trainer):
             kept, note = type_in(box, "step size", invalid)
             assert kept == "0.25" and f"{invalid} is not taken" in note
         assert "whole number" in type_in(box, "epochs", "2.5")[1]
+        for size in ("7", "all"):
+            assert type_in(box, "batch size", size) == (size, "")
+        assert find(box, "batch size").value == 100
+        assert find(box, "epochs").note.value == ""
         return await trained(box, epochs=1)
 
-    assert "step size 0.25, hidden 7," in asyncio.run(typed())
+    assert "step size 0.25, hidden 7, batch all," in asyncio.run(typed())
 
 
 def test_six_runs_stay_and_each_place_of_a_step_size(trainer):
@@ -654,12 +699,21 @@ def test_first_network_and_what_is_opened_from_a_run(data, network, run):
         *vars(data).values(), network=network, history=run[1])
     assert "the run above" in find(box, "runs").value
     assert find(box, "Go through its training").disabled
+    assert "no film" in find(box, "Go through its training").tooltip
     asyncio.run(trained(box, **SMALL))
+    newest = "step size 0.1, hidden 10, batch 20, epochs 2, seed 3</b>"
     find(box, "Look into its mistakes").click()
+    assert find(box, "opened").value.endswith(f"The mistakes of {newest}")
     assert "Image " in find(box, "digit-caption").value
     find(box, "Go through its training").click()
+    assert find(box, "opened").value.endswith(f"The training of {newest}")
     find(box, "timestep").slider.index = 3
     assert "Timestep " in find(box, "now").value and value(box, "curves")
+    box = viewers.train_yourself(
+        *vars(data).values(), network=network, history=run[1], film=run[0])
+    find(box, "Go through its training").click()
+    assert find(box, "opened").value == "<b>The training of the run above</b>"
+    assert len(find(box, "timestep").places) == 4
 
 
 # ---- finite differences --------------------------------------------------------------

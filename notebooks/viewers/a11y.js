@@ -39,7 +39,7 @@ function render({ el }) {
   el.className += " visually-hidden";
   el.setAttribute("role", "status");
   const over = new AbortController();
-  let observer, timer;
+  let observer, timer, opened = null;
 
   function begin() {
     const viewer = el.closest(".viewer");
@@ -54,6 +54,10 @@ function render({ el }) {
     observer = new MutationObserver(changes => {
       if (changes.every(({ target }) => el.contains(target))) return;
       finish(viewer);
+      const now = viewer.querySelector(".opened");  // what a button opens may be below
+      if (now !== opened && viewer.contains(document.activeElement))
+        now?.scrollIntoView();
+      opened = now;
       clearTimeout(timer);
       timer = setTimeout(announce, QUIET);
     });

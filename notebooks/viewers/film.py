@@ -62,6 +62,14 @@ def mosaic_picture(name: str) -> Picture:
     return picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
 
 
+def mosaic_heading(name: str) -> widgets.HTML:
+    """Return the text above the tiles of hidden units."""
+    return text(name, WIDE, 2, (
+        f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
+        f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
+        f"{swatch(THREE)} it lowers it."))
+
+
 def unit_tiles(
     film: list[tuple[int, tuple]],
 ) -> tuple[Callable[[int], np.ndarray], float]:
@@ -160,7 +168,7 @@ def spells(right: np.ndarray, times: np.ndarray) -> str:
     end = (f"and it was lost for good after {times[ends[-1]]}." if not right[-1] else
            "and it stayed right.")
     if len(parts) > 6:
-        parts = parts[:2] + [f"{len(parts) - 4} spells more"] + parts[-2:]
+        parts = parts[:2] + [f"{len(parts) - 4} others"] + parts[-2:]
     return f"It got this digit right at timesteps {', '.join(parts)}, {end}"
 
 
@@ -190,20 +198,20 @@ class TimeLine(widgets.VBox):
         self.weights = mosaic_picture("weights")
         self.now = text("now", WIDE - 110, 2, announced=True)
         self.fate = text("fate", WIDE - 110, 2)
-        heading = text("weights-heading", WIDE, 2, (
-            f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
-            f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
-            f"{swatch(THREE)} it lowers it."))
         words = widgets.VBox(
             [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
         play = player("the training", self.place, 150)
         super().__init__([
             row(self.place, play, self.number), row(self.digit, words), self.curves,
-            heading, self.weights])
+            mosaic_heading("weights-heading"), self.weights])
 
         self.choose_digit()
         self.place.observe(self.choose_moment, names="value")
         self.number.observe(self.choose_digit, names="value")
+
+    def release(self) -> None:
+        """Follow no longer the dial of another viewer."""
+        self.number.unobserve(self.choose_digit, names="value")
 
     def choose_digit(self, _change: object = None) -> None:
         """Show another digit: its picture, its fate and the curve of that."""
@@ -281,12 +289,15 @@ def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
         for part, name, colour, width in [
             ("train", "mini-batch", NINE, 0.7), ("test", "test set", THREE, 1.4)
         ]:
-            numbers = history.get(f"{part}_{kind}", np.array([]))
+            numbers = np.array(history.get(f"{part}_{kind}", []))
+            if not len(numbers):
+                continue
             ax.plot(np.arange(1, len(numbers) + 1),
                     numbers if kind == "loss" else 1 - numbers, color=colour, lw=width,
                     label=name)
         ax.set(yscale="log", title=kind)
-    loss.legend(loc="lower left")
+    if loss.lines:
+        loss.legend(loc="lower left")
     hits.set(title="share of mistakes")
     log_percents(hits)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))

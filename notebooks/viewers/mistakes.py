@@ -94,10 +94,10 @@ class Explainer:
         logit = to_three + to_nine + rest
         alt = (f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
                f"towards 3, {to_nine:+.2f} towards 9.")
-        caption = (f"{swatch(THREE)} blue, towards 3: {to_three:+.2f}<br>"
-                   f"{swatch(NINE)} orange, towards 9: {to_nine:+.2f}<br>"
-                   f"biases: {rest:+.2f}<br>sum, the logit: <b>{logit:+.2f}</b>, "
-                   f"so {name_of(g)}")
+        caption = (f"{swatch(THREE)} blue, towards 3:&nbsp;{to_three:+.2f}<br>"
+                   f"{swatch(NINE)} orange, towards 9:&nbsp;{to_nine:+.2f}<br>"
+                   f"biases:&nbsp;{rest:+.2f}<br>"
+                   f"sum, the logit:&nbsp;<b>{logit:+.2f}</b>, so {name_of(g)}")
         _fill(self.pushes, signed_png(pushed, abs(pushed).max()), alt, caption)
 
 
@@ -165,7 +165,7 @@ class Pager(widgets.VBox):
         self.menu = widgets.Dropdown(
             options=names, description="show", style=LABEL,
             layout=widgets.Layout(width="330px"))
-        self.place = Dial("which of them", [("–", None)], None)
+        self.place = Dial("place in group", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
         self.number = number_box("image", len(images) - 1)
         self.message = text("message", 720, 0)
@@ -211,7 +211,7 @@ class Pager(widgets.VBox):
         """
         k = self.number.value
         self.place.value = k if k in self.groups[self.menu.value] else None
-        self.judged.value = ""
+        self.judged.value = self.number.note.value = self.place.note.value = ""
         self.explainer.covered = self.guess.value
         for part in (self.answers, self.judged):
             part.layout.display = None if self.guess.value else "none"

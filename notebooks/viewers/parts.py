@@ -27,8 +27,9 @@ class Picture(widgets.Image):
 class Accessibility(anywidget.AnyWidget):
     """Gives a viewer's parts names and announces its changes: see a11y.js."""
 
-    _esm = HERE / "a11y.js"
-    _css = HERE / "viewers.css"
+    # As texts, because anywidget keeps each widget that has paths, to reload them.
+    _esm = (HERE / "a11y.js").read_text(encoding="utf-8")
+    _css = (HERE / "viewers.css").read_text(encoding="utf-8")
 
 
 def walk(widget: widgets.Widget):
@@ -148,7 +149,8 @@ class Dial(widgets.HBox):
             if typed == text or _number(typed) == _number(text):
                 return value
         if self.read is None:
-            raise ValueError("the slider has no such place.")
+            first, last = self.places[0][0], self.places[-1][0]
+            raise ValueError(f"a place from {first} to {last} is.")
         return self.read(typed)
 
 

@@ -20,7 +20,7 @@ from nn_helpers import (
 )
 from page import GREY, NINE, THREE
 
-from .film import ROW, TimeLine, mosaic_picture, unit_tiles
+from .film import ROW, TimeLine, mosaic_heading, mosaic_picture, unit_tiles
 from .mistakes import Pager
 from .parts import LABEL, Dial, picture, reader, row, swatch, text
 from .pictures import RUNS, WIDE, log_percents, mosaic_png, painter, strip
@@ -49,14 +49,15 @@ class Run:
     settings: dict
     name: str
     outcome: str = "training"
-    losses: list[float] = field(default_factory=list)
+    history: dict = field(
+        default_factory=lambda: {"train_loss": [], "train_accuracy": []})
     film: list[tuple[int, tuple]] = field(default_factory=list)  # ends at the newest
     wrong: int = 0  # test digits
 
 
 def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return (timesteps, mean losses) in bins that are equally wide on a log axis."""
-    if not losses:
+    if not len(losses):
         return np.array([]), np.array([])
     edges = np.unique(np.rint(np.geomspace(1, len(losses) + 1, BINS)).astype(int))
     starts, sizes = edges[:-1], np.diff(edges)
@@ -90,7 +91,7 @@ def curves(longest: int) -> Callable[..., bytes]:
 
     def draw(runs: list[Run], places: list, chances: np.ndarray) -> bytes:
         for line, run in zip_longest(lines, runs):
-            line.set_data(*binned(run.losses if run else []))
+            line.set_data(*binned(run.history["train_loss"] if run else []))
         tried.set_data(*np.reshape(places, (-1, 2)).T)
         here.set_data(*np.reshape(places[-1:], (-1, 2)).T)
         dots.set_data(np.linspace(-0.45, 0.95, len(chances)), chances)
@@ -104,7 +105,7 @@ def setting_dials(N: int) -> dict[str, Dial]:
     def numbers(values):
         return [(f"{value:g}", value) for value in values]
 
-    sizes = numbers([n for n in BATCH_SIZES if n < N]) + [(f"all {N}", N)]
+    sizes = numbers([n for n in BATCH_SIZES if n < N]) + [("all", N)]
     return {
         "step_size": Dial("step size", numbers(STEP_SIZES), 0.1,
                           reader(float, 1e-6, 1000)),
@@ -152,10 +153,11 @@ class Trainer(widgets.VBox):
         self.table = text("runs", WIDE)
         self.view = picture("run-curves", WIDE, HIGH, pixels=False)
         self.weights = mosaic_picture("run-weights")
-        self.below = widgets.VBox()
+        self.heading = mosaic_heading("run-weights-heading")
+        self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([*self.dials.values(), self.bar, self.status,
-                          row(*self.buttons), self.view, self.weights, self.table,
-                          self.below])
+                          row(*self.buttons), self.opened, self.view,
+                          self.heading, self.weights, self.table])
         self.draw(np.array([]))
 
     def chosen(self) -> dict:
@@ -164,6 +166,8 @@ class Trainer(widgets.VBox):
 
     def start(self, _change: object = None) -> None:
         """Train with the chosen settings; a run under way ends."""
+        for dial in self.dials.values():
+            dial.note.value = ""
         chosen = self.chosen()
         batch, all_of_them = chosen["batch_size"], len(self.X_train)
         run = Trainer.latest = Run(chosen, (
@@ -208,8 +212,9 @@ class Trainer(widgets.VBox):
         every, end = -(-total // MOMENTS), 0.0
         steps = sgd(self.X_train, self.y_train, weights, biases, ACTIVATIONS,
                     rng=rng, **options)
-        for t, (weights, biases, loss, _) in enumerate(steps, start=1):
-            run.losses.append(loss)
+        for t, (weights, biases, loss, hits) in enumerate(steps, start=1):
+            run.history["train_loss"].append(loss)
+            run.history["train_accuracy"].append(hits)
             if run.film[-1][0] % every:
                 run.film.pop()
             run.film.append((t, (weights, biases, ACTIVATIONS)))
@@ -242,13 +247,15 @@ class Trainer(widgets.VBox):
         self.networks.update({r.name: r.film[-1][1] for r in self.runs})
         _, look, go = self.buttons
         look.disabled, go.disabled = False, len(run.film) < 2
-        self.below.children = ()
+        go.tooltip = f"There is no film of {run.name}" if go.disabled else ""
+        self.opened.children = ()
         chances = np.where(self.y_test > 0.5, g, 1 - g)
         self.draw(chances[self.mistakes])
 
     def draw(self, chances: np.ndarray) -> None:
         """Show the runs: their curves, the newest one's hidden units, and the table."""
-        longest = max((len(run.losses) for run in self.runs), default=1000)
+        longest = max((len(run.history["train_loss"]) for run in self.runs),
+                      default=1000)
         if longest > self.room:
             self.room = max(1000, 2 * longest)
             self.paint = curves(self.room)
@@ -266,16 +273,21 @@ class Trainer(widgets.VBox):
     def open_mistakes(self, _button: widgets.Button) -> None:
         """Look into the digits that the newest network gets wrong."""
         _, network = self.runs[-1].film[-1]
-        self.below.children = [
-            Pager(network, self.X_test, self.y_test, self.X_train, self.y_train)]
+        self.show_opened("The mistakes", Pager(
+            network, self.X_test, self.y_test, self.X_train, self.y_train))
 
     def open_film(self, _button: widgets.Button) -> None:
         """Go back and forth in the newest run."""
         run = self.runs[-1]
-        history = {"train_loss": np.array(run.losses)}
-        line = TimeLine(run.film, history, self.X_test, self.y_test)
+        line = TimeLine(run.film, run.history, self.X_test, self.y_test)
         line.number.value = int(next(iter(self.mistakes), 0))
-        self.below.children = [line]
+        self.show_opened("The training", line)
+
+    def show_opened(self, what: str, viewer: widgets.Box) -> None:
+        """Show what there is to see of the newest run, under a title that names it."""
+        title = text("opened", WIDE, announced=True,
+                     value=f"<b>{what} of {self.runs[-1].name}</b>")
+        self.opened.children = [title, viewer]
 
 
 def runs_table(runs: list[Run], m: int) -> str:
@@ -299,6 +311,7 @@ def train_yourself(
     network: tuple | None = None,
     history: dict[str, np.ndarray] | None = None,
     networks: dict[str, tuple] | None = None,
+    film: list[tuple[int, tuple]] | None = None,
 ) -> widgets.Widget:
     """Show a slider for each setting of a training; every place trains from scratch.
 
@@ -309,6 +322,7 @@ def train_yourself(
     network : a network trained with the sliders' first settings, which is the first run
     history : what train returned of that run
     networks : filled with the networks of the runs on show, by the runs' names
+    film : what record returned of that run, to go through its training
 
     Returns
     -------
@@ -321,9 +335,9 @@ def train_yourself(
     viewer = Trainer(
         X_train, y_train, X_test, y_test, {} if networks is None else networks)
     if network is not None:
-        losses = [] if history is None else list(history["train_loss"])
+        history = history or {"train_loss": np.array([])}
+        film = film or [(len(history["train_loss"]), network)]
         viewer.status.value = "The run above."
-        viewer.add(Run(viewer.chosen(), "the run above", "finished", losses,
-                       [(len(losses), network)]))
+        viewer.add(Run(viewer.chosen(), "the run above", "finished", history, film))
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

@@ -173,6 +173,9 @@ function render({ model, el }) {
     ["←", "left", -1, 0], ["↑", "up", 0, -1], ["↓", "down", 0, 1], ["→", "right", 1, 0]])
     button(moves, text, `Move ${label} by a pixel`, () => change(shifted(now, dx, dy)));
 
+  add(tools, "small", {
+    textContent: "By keyboard: arrow keys move, space puts the pen down or lifts it." });
+
   // ---- what the kernel, or another view of the same sheet, puts on it
 
   const follow = () => {

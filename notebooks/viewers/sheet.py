@@ -102,8 +102,8 @@ class Sheet(anywidget.AnyWidget):
     """A sheet to draw on: see sheet.js, with which it shares its state."""
 
     description = "sheet"
-    _esm = HERE / "sheet.js"
-    _css = HERE / "viewers.css"
+    _esm = (HERE / "sheet.js").read_text(encoding="utf-8")
+    _css = (HERE / "viewers.css").read_text(encoding="utf-8")
     strokes: Any = List().tag(sync=True)
     digit: Any = List().tag(sync=True)
     original: Any = List().tag(sync=True)  # the digit that was put; Undo ends there

@@ -4,25 +4,31 @@
 import base64
 import html
 import json
+import zlib
 from collections.abc import Sequence
 
 import ipywidgets as widgets
+from IPython import get_ipython
 from IPython.display import display
 
 from .parts import HERE, Accessibility, Dial, Picture, walk
 from .pictures import small
 
 PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"
-AGAIN = "In JupyterLab, run this cell again, and the whole viewer is here."
+HOW_TO_START = "To use it in JupyterLab, choose Run > Run All Cells."
 
-# The fallback is hidden while its viewer is alive, and the viewer once it is dead.
+# The fallback is hidden while its viewer is alive, and the viewer once it is dead; in
+# JupyterLab also the message that a viewer's model is not found.
 STYLE = """<style>
-.jp-OutputArea:has(.viewer:not(.jupyter-widgets-disconnected)) .static-fallback,
-.jp-OutputArea:has(.static-fallback) .viewer.jupyter-widgets-disconnected,
-.jp-OutputArea:has(.static-fallback)
-  .jp-OutputArea-output.jupyter-widgets:not(:has(.viewer)) { display: none; }
-.static-fallback .input-error { display: none; }
+:root:has(.viewer-{id}:not(.jupyter-widgets-disconnected)) .fallback-{id},
+:root:has(.fallback-{id}) .viewer-{id}.jupyter-widgets-disconnected,
+.jp-OutputArea:has(.fallback-{id})
+  .jp-OutputArea-output.jupyter-widgets:not(:has(.viewer)),
+.fallback-{id} .input-error {{ display: none; }}
 </style>"""
+
+# The viewers on show, by the cell that made them: (which run of the cell, viewers).
+_on_show: dict[str, tuple[str, list[widgets.Box]]] = {}
 
 
 def show(
@@ -42,23 +48,51 @@ def show(
     dial : the dial that the fallback has a slider for, if any; see static_fallback.js
     places : the values of dial at which the fallback shows what the viewer shows
     """
-    # First of all, so that the dial's moves are not seen.
-    page = fallback_html(widget, instead, dial, places)
+    _close_former(widget)
+    # Before the viewer is seen, because the dial goes to all places.
+    page, number = fallback_html(widget, instead, dial, places)
     widget.children = (*widget.children, Accessibility())
-    widget.add_class("viewer")
+    widget.add_class("viewer").add_class(f"viewer-{number}")
     view = {**widget._repr_mimebundle_(), "text/plain": ""}
     display(view, raw=True, metadata={"role": "screen"})
     display({"text/html": page, "text/plain": instead}, raw=True,
             metadata={"role": "widget"})
 
 
+def _close_former(widget: widgets.Box) -> None:
+    """Close what an earlier run of this cell has shown, so that its memory is freed."""
+    shell = get_ipython()
+    request = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell = request.get("metadata", {}).get("cellId")
+    if cell is None:
+        return
+    run = request["header"]["msg_id"]
+    before, former = _on_show.pop(cell, (run, []))
+    if before != run:
+        # One viewer's control may also be in another, which follows it.
+        shared = {part for _, boxes in _on_show.values() for box in boxes
+                  for part in walk(box)}
+        for part in [part for box in former for part in walk(box)]:
+            getattr(part, "release", lambda: None)()
+            if part not in shared:
+                for model in (part, part.layout, getattr(part, "style", None)):
+                    if model is not None:
+                        model.close()
+        former = []
+    _on_show[cell] = run, [*former, widget]
+
+
 def fallback_html(
     box: widgets.Box, instead: str, dial: Dial | None, places: Sequence
-) -> str:
-    """Return a viewer's static fallback as HTML; the arguments are those of show."""
+) -> tuple[str, int]:
+    """Return a viewer's static fallback as HTML, and a number that tells it apart.
+
+    The arguments are those of show; the same viewer gets the same number at each run.
+    """
     leaves = [leaf for leaf in walk(box) if isinstance(leaf, (Picture, widgets.HTML))
               and (leaf.value or dial) and "input-error" not in leaf._dom_classes]
-    body = f"<p>{html.escape(instead)} {AGAIN}</p>{_tree(box, leaves)}"
+    words = html.escape(f"{instead} {HOW_TO_START}")
+    body = f"<p>{words}</p>{_tree(box, leaves)}"
     script = ""
     if dial is not None:
         frames = _frames(leaves, dial, places)
@@ -66,7 +100,10 @@ def fallback_html(
         function = (HERE / "static_fallback.js").read_text(encoding="utf-8")
         call = "(document.currentScript.parentElement, ..." + data.replace("</", "<\\/")
         script = f"<script>({function.strip().rstrip(';')}){call})</script>"
-    return f'{STYLE}<div class="static-fallback">{body}{script}</div>'
+    number = zlib.crc32((body + script).encode())
+    classes = f"static-fallback fallback-{number}"
+    page = f'{STYLE.format(id=number)}<div class="{classes}">{body}{script}</div>'
+    return page, number
 
 
 def _content(leaf: widgets.Widget) -> list[str]:
