@@ -29,7 +29,17 @@ from pypdf import PdfReader
 
 from nn_helpers import PROJECT, finite_difference_gradient, logistic_loss
 from test_viewers import line, pixels
-from viewers import EXAMPLES, film, find, ink, mistakes, pictures, reasons, seen
+from viewers import (
+    EXAMPLES,
+    film,
+    find,
+    ink,
+    mistakes,
+    pictures,
+    reasons,
+    seen,
+    static_fallback,
+)
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
 TIMEOUT_S = 240  # nothing here is timed, but nothing may hang for ever
@@ -864,6 +874,16 @@ def test_nothing_is_cut_off_on_narrow_and_enlarged_pages(q):
             wait_for(lambda viewer=viewer: viewer.evaluate(TOO_WIDE) == [0] or None,
                      f"{part} without a part cut off")
     q.page.set_viewport_size(usual)
+
+
+def test_fallback_fits_a_phone(browser, truth):
+    page = new_page(browser)
+    page.set_viewport_size({"width": 400, "height": 800})
+    html, _ = static_fallback.fallback_html(truth.film_viewer, "Here.", None, ())
+    page.set_content(html)
+    expect(page.get_by_text("Timestep").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.close()
 
 
 # ---- other pages, other windows ------------------------------------------------------

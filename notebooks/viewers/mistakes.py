@@ -94,10 +94,10 @@ class Explainer:
         logit = to_three + to_nine + rest
         alt = (f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
                f"towards 3, {to_nine:+.2f} towards 9.")
-        caption = (f"{swatch(THREE)} blue, towards 3:&nbsp;{to_three:+.2f}<br>"
-                   f"{swatch(NINE)} orange, towards 9:&nbsp;{to_nine:+.2f}<br>"
+        caption = (f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{to_three:+.2f}<br>"
+                   f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{to_nine:+.2f}<br>"
                    f"biases:&nbsp;{rest:+.2f}<br>"
-                   f"sum, the logit:&nbsp;<b>{logit:+.2f}</b>, so {name_of(g)}")
+                   f"sum, the logit:&nbsp;<b>{logit:+.2f}</b>, so&nbsp;{name_of(g)}")
         _fill(self.pushes, signed_png(pushed, abs(pushed).max()), alt, caption)
 
 

@@ -135,7 +135,7 @@ def _tree(widget: widgets.Widget, leaves: list) -> str:
     if isinstance(widget, widgets.Box):
         inner = "".join(_tree(child, leaves) for child in widget.children)
         wide = isinstance(widget, widgets.HBox)
-        style = "display:flex;flex-wrap:wrap;gap:0 14px" if wide else ""
+        style = "max-width:100%" + wide * ";display:flex;flex-wrap:wrap;gap:0 14px"
         return f'<div style="{style}">{inner}</div>' if inner else ""
     if widget not in leaves:
         return ""
