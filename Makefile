@@ -5,6 +5,9 @@
 # make bench      time the training next to PyTorch and others, and the viewers
 # make versions   run the tests under other versions of Python and NumPy
 # make ua         have veraPDF check that the PDF is PDF/UA-1, where it is installed
+# make learn      write the learner's edition into homework/, or into TO=folder
+# make check      check the learner's functions, and name the mistakes in them
+# make gradescope pack the check for Gradescope: autograder.zip
 # make lab        open the notebooks in JupyterLab
 # make notebooks  run the notebooks and keep their new outputs, and write the PDF
 # make lock       look for newer versions of what the packages need: requirements.lock
@@ -17,7 +20,8 @@ unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT
 export PIP_USER := 0
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab test lint bench versions ua lock clean again
+.PHONY: write-up notebooks lab learn check gradescope test lint bench versions ua lock \
+  clean again
 
 write-up: .venv/ready
 	@$(BIN)/python -m export --strict $(if $(FRESH),--fresh)
@@ -27,6 +31,15 @@ notebooks: .venv/ready
 
 lab: .venv/ready
 	@$(BIN)/python -m jupyterlab notebooks
+
+learn: .venv/ready
+	@$(BIN)/python -m learn.edition "$(or $(TO),homework)"
+
+check: .venv/ready
+	@$(BIN)/python -m learn.check || true
+
+gradescope: .venv/ready
+	@$(BIN)/python -m learn.edition autograder.zip
 
 # A process for each core takes up one file after the other, so that what a file's tests
 # share is made once, and NumPy's products need no threads of their own.
