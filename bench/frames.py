@@ -42,7 +42,7 @@ def median_ms(step, places) -> float:
 
 def measure() -> list[tuple[str, float]]:
     """Return (viewer, median ms of a step) for each viewer that follows the hand."""
-    static_fallback.display = lambda *shown, **options: None  # there is no page to show it on
+    static_fallback.display = lambda *shown, **options: None  # there is no page
     page.set_up()
     (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
     X_train, X_test = (X.reshape(len(X), -1) for X in (X_train, X_test))
