@@ -1,12 +1,9 @@
 """Small homeworks for the tests of the export, and what of them is printed."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "nbtypst" / "tests"))
 
 import export
 from export.__main__ import main

@@ -143,7 +143,7 @@ def raising(number: int, *more):
     ("os.fsync", errno.ENOSPC, "cannot write {0}/a.ipynb: No space left on device"),
     ("pathlib.Path.replace", errno.EBUSY,
      "cannot write {0}/a.ipynb: Device or resource busy"),
-    ("nbtypst.compile.tempfile.TemporaryDirectory", errno.ENOSPC,
+    ("nbtypst.engine.tempfile.TemporaryDirectory", errno.ENOSPC,
      "[Errno 28] No space left on device: '/tmp/typst-0'"),
 ])  # fmt: skip
 def test_a_disk_that_is_full_or_busy_is_said_and_changes_nothing(

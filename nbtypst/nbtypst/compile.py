@@ -133,7 +133,7 @@ class _Compilation:
         """The cells with a drawing for which, alone, Typst has the same message."""
         users = []
         for name, content in self.files.items():
-            if name.endswith(".svg"):
+            if name.endswith((".svg", ".pdf")):
                 literal = typst_string(name)
                 alone = f'#set document(title: "t")\n#image({literal}, alt: "a")'
                 try:

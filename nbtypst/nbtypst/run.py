@@ -200,7 +200,10 @@ class _Run:
                 await client.async_execute(env=environment, cleanup_kc=True)
             except Exception as error:
                 raise ExportError(self._explain(error)) from None
-            finally:  # else it complains at exit of a kernel that never started
+            finally:
+                if client.kc or (client.km and client.km.has_kernel):  # still starting
+                    await client._async_cleanup_kernel()
+                # It would complain at exit of a kernel that never started.
                 atexit.unregister(client._cleanup_kernel)
             clean(self.notebook)
             how = f"{time.time() - start:.1f} s"

@@ -189,12 +189,8 @@ class Typeset(Preprocessor):
         return label
 
     def _output(self, cell: NotebookNode, output: NotebookNode) -> Block:
-        if output.output_type == "stream":
-            kind = "stderr" if output.name == "stderr" else "output"
-            return Block(kind, self._truncated(cell, printable(output.text)))
-        if output.output_type == "error":
-            text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
-            return Block("error", self._truncated(cell, printable(text)))
+        if output.output_type in ("stream", "error"):
+            return self._printed(cell, output)
         data = output.data
         plain = self._truncated(cell, printable(data.get("text/plain", "")))
         if output.metadata.get("role") == "widget":
@@ -203,20 +199,29 @@ class Typeset(Preprocessor):
         if mimetype in IMAGES:
             return self._figure(cell, output, data[mimetype], mimetype)
         if WIDGET in data:
-            self._warn(cell, "a widget is not shown: give the output a picture as well")
+            if not plain or _is_object(plain):  # or its own words say what it is
+                what = "a widget is not shown: give the output a picture as well"
+                self._warn(cell, what)
             return Block("widget", _sentence(plain))
         if mimetype == "text/html":
             return self._html(cell, output, plain)
         if mimetype in READERS:  # a heading in an output begins no section
             return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
         kinds = [kind for kind in data if not kind.startswith("text/")]
-        if kinds and (not plain or re.fullmatch(_OBJECT, plain, re.DOTALL)):
+        if kinds and (not plain or _is_object(plain)):
             if kinds == ["application/javascript"]:  # which shows nothing by itself
                 return Block("output")
             what = f"{kinds[0]} is not shown: give the output a picture as well"
             self._warn(cell, what)
             return Block("widget", _sentence(plain))
         return Block("output", plain or "[an output without words]")
+
+    def _printed(self, cell: NotebookNode, output: NotebookNode) -> Block:
+        if output.output_type == "stream":
+            kind = "stderr" if output.name == "stderr" else "output"
+            return Block(kind, self._truncated(cell, printable(output.text)))
+        text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+        return Block("error", self._truncated(cell, printable(text)))
 
     def _mimetype(self, data: NotebookNode) -> str | None:
         """The kind that is shown of an output: the first one, as JupyterLab has it."""
@@ -280,7 +285,7 @@ class Typeset(Preprocessor):
         """The block; in plain text if nothing came of its markup."""
         if block.piece is None or block.piece.typst or not block.text:
             return block
-        if re.fullmatch(_OBJECT, block.text, re.DOTALL):
+        if _is_object(block.text):
             return self._needs_browser(cell, block.text)
         return Block("output", block.text)
 
@@ -326,6 +331,8 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
     """A warning for each cell whose outputs cannot be from one run in order."""
     last: defaultdict[str, int] = defaultdict(int)  # count, by notebook
     for cell in cells:
+        if {"remove_output", "remove-output"} & {*cell.metadata.get("tags", ())}:
+            continue  # nbconvert has taken its number
         notebook, count = cell.where.rpartition(", cell ")[0], cell.execution_count or 0
         if cell.source.strip() and count < max(last[notebook], 1):
             what = "ran before a cell above" if count else "never ran"
@@ -333,9 +340,14 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
         last[notebook] = max(last[notebook], count)
 
 
+def _is_object(plain: str) -> bool:
+    """Whether words are those by which Python shows an object that it cannot spell."""
+    return bool(re.fullmatch(_OBJECT, plain, re.DOTALL))
+
+
 def _sentence(plain: str) -> str:
     """What is in the place of a widget: that it is one, and its own words if any."""
-    if not plain or re.fullmatch(_OBJECT, plain, re.DOTALL):
+    if not plain or _is_object(plain):
         plain = "an interactive widget, for which paper has no room."
     if re.match(r"\s*\d+%\|", plain):  # as it was before the first step
         plain = "a progress bar."

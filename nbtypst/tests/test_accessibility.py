@@ -25,7 +25,7 @@ del PDF_ALONE.data["image/svg+xml"]
 @pytest.mark.parametrize("cell, words", [
     (code("x", figure(None)), "a picture has no description"),
     (f"![]({DATA})", "a picture has no description"),
-    (code("x", PDF_ALONE), "a picture is in PDF, not in SVG"),
+    (code("x", PDF_ALONE), "embedding PDFs is currently not supported"),
     (raw("=== B"), "PDF/UA-1 error: skipped from heading"),
     (raw("$x$"), None),
 ])  # fmt: skip

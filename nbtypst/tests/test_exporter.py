@@ -102,7 +102,7 @@ def test_which_form_of_an_output_is_shown():
     ]:
         config = Config(NbConvertBase={"display_data_priority": priority})
         assert text_with(shown, config=config) == f"x{text}1of1"
-    assert text_with(shown) == "xmarked1of1"
+    assert text_with(shown) == "xup1of1"
 
 
 def test_title_authors_and_date_of_the_metadata():
