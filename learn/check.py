@@ -23,7 +23,7 @@ FILES = [HERE.parent / "homework" / "nn_helpers.py", HERE.parent / "nn_helpers.p
 PATIENCE = 15  # seconds for a process that does not compute
 SECTIONS = {"0": "Getting started: nothing to write in nn_helpers.py.", "a": "(a)",
             "b": "(b)", "c": "(c)", "d": "(d)", "e": "(e)",
-            "f": "(f) is played with the functions of (b) to (e)."}
+            "f": "(f): nothing to write in nn_helpers.py; it uses (b) to (e)."}
 PUBLIC = ("These are the public checks: they look at the code, and not at the written "
           "answers.")
 

@@ -151,6 +151,7 @@ class Toy:
         made = len(self.batches)
         orders = [[*itertools.chain(*self.batches[k:k + T])] for k in range(0, made, T)]
         for wrong, words in [
+            (made == 0, "it does not call the file's backward_pass"),
             (made != T * epochs, f"it makes {made} updates, where {epochs} epochs with "
              f"{N} examples in batches of {n} take {T * epochs}"),
             (any(sorted(order) != [*range(N)] for order in orders),

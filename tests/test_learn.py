@@ -147,6 +147,7 @@ def with_mistakes(*pairs):
     ("forward_pass", "layer_forward(X_batch, *layer)",
      "layer_forward(X_batch, layer[0], biases[0], layer[2])", "b of layer 0"),
     ("nn_finite_difference_checker", "(1e-5, -1e-5)", "(1e-5, 0)", "half as large"),
+    ("train", "backward_pass(slope, caches)", "(Ws, bs)", "does not call the file's"),
 ])
 def test_one_typical_mistake_costs_one_function_and_is_named(
         checked, function, right, wrong, words):
