@@ -14,7 +14,7 @@ from page import DARK, GREY, LIGHT
 
 def network() -> Figure:
     """Return the full-size network as a chain of shapes, the toy one by its neurons."""
-    fig, (chain, toy) = page.subplots(1, 2, height=1.8, width_ratios=[1.25, 1])
+    fig, (chain, toy) = page.subplots(1, 2, height=1.75, width_ratios=[1.25, 1])
     _blank(chain, (0, 10), (0, 7))
     arrays = [("$X$", "$(n, 784)$"), ("hidden", "$(n, 200)$"), ("$g$", "$(n,)$")]
     steps = [("times $W_0$ $(784, 200)$,", "plus $b_0$, ReLU"),
@@ -23,7 +23,8 @@ def network() -> Figure:
         _box(chain, 2.4, 6 - 2.5 * k, f"{name}  {shape}", width=4.4)
     for k, lines in enumerate(steps):
         chain.annotate("", (2.4, 4.1 - 2.5 * k), (2.4, 5.4 - 2.5 * k), arrowprops=ARROW)
-        chain.text(3, 4.75 - 2.5 * k, "\n".join(lines), va="center", linespacing=1.5)
+        chain.text(3, 4.75 - 2.5 * k, "\n".join(lines), va="center", fontsize=8.5,
+                   linespacing=1.3)
 
     _blank(toy, (-0.6, 6.2), (0, 5))
     layers = [[(0.2, 4.3 - 1.2 * k) for k in range(4)], [(2.9, 3.3), (2.9, 1.7)],

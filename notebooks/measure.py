@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nn_faster import descend
 from nn_helpers import (
     create_bias_vectors,
     create_weight_matrices,
@@ -204,7 +205,31 @@ def one_unit_each(
     return [b_hidden[np.newaxis], np.array([[b_output]], X.dtype)]
 
 
-# ---- Fitting a curve -----------------------------------------------------------------
+# ---- Points in a plane, and curves ---------------------------------------------------
+
+
+def crescents(seed: int, n: int = 100) -> tuple[Array, Array]:
+    """Return the points of two interlocked crescents, (2n, 2), and labels, (2n,)."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, np.pi, n)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points = np.vstack([upper, [1, 0.5] - upper]) + rng.normal(0, 0.15, (2 * n, 2))
+    return points, np.repeat([0, 1], n)
+
+
+def separated(X: Array, y: Array, layer_dims: Sequence[int], seed: int) -> Network:
+    """Return a network of these layers that is trained to tell y (n,) from X (n, d).
+
+    Its weights start from normal(0, 1) and its biases from normal(0, 0.5).
+    """
+    rng, pairs = np.random.default_rng(seed), list(zip(layer_dims, layer_dims[1:]))
+    weights = [rng.normal(0, 1, pair) for pair in pairs]
+    biases = [rng.normal(0, 0.5, (1, d_out)) for _, d_out in pairs]
+    weights, biases = descend(
+        X, y, weights, biases, batch_size=20, num_epochs=500, rng=rng
+    )
+    relus = [relu_activation] * (len(pairs) - 1)
+    return weights, biases, [*relus, sigmoid_activation]
 
 
 def fit_curve(

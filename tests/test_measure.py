@@ -92,7 +92,22 @@ def test_patterns_are_what_nine_in_ten_right_digits_of_the_class_do_not_show():
         assert not measure.patterns(1 - inked, np.array([label]), limits)[name].any()
 
 
-# ---- Fitting a curve ----------------------------------------------------------------
+# ---- Points in a plane, and curves ---------------------------------------------------
+
+
+def test_crescents_are_half_circles_that_only_a_hidden_layer_separates():
+    X, y = measure.crescents(100)
+    assert X.shape == (200, 2) and y.sum() == 100
+    for label, flip in [(0, X), (1, [1, 0.5] - X)]:
+        own = flip[y == label]
+        assert abs(np.linalg.norm(own, axis=1) - 1).mean() < 0.2
+        assert own[:, 1].min() > -0.6 and abs(own[:, 0].mean()) < 0.2
+    right = []
+    for dims in ([2, 1], [2, 16, 1]):
+        network = measure.separated(X, y, dims, 100)
+        assert [W.shape for W in network[0]] == list(zip(dims, dims[1:]))
+        right.append(nn.accuracy(nn.forward_pass(X, *network)[0], y))
+    assert 0.8 < right[0] < 0.95 < 0.99 <= right[1]
 
 
 def test_fitting_curves_together_is_fitting_each_by_gradient_descent():

@@ -131,11 +131,11 @@ def test_figure_refuses_characters_that_its_font_does_not_have(shown, label):
 
 def test_figure_spaces_lines_below_one_another(shown):
     fig, ax = page.subplots()
-    texts = [ax.text(0, 0, "two\nlines"), ax.text(0, 0, "one line")]
-    before = [text.get_window_extent().height for text in texts]
+    two, one = ax.text(0, 0, "two\nlines"), ax.text(0, 0, "one line")
+    before = [text.get_window_extent().height for text in (two, one)]
     page.figure(fig, "", "")
-    after = [text.get_window_extent().height for text in texts]
-    assert after[0] > before[0] and after[1] == before[1]
+    assert two.get_window_extent().height > before[0]
+    assert one.get_window_extent().height == before[1]
 
 
 def test_figures_are_laid_out_once_have_plain_numbers_and_stay_out_of_pyplot():

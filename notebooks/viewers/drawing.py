@@ -25,13 +25,12 @@ def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> 
             for c, s in zip(np.cos(angles), np.sin(angles))]
 
 
+_LOOP = _arc(138, 94, 44, 40, 0, 360)  # the nines differ in their tails alone
 EXAMPLES = {
     "a 3": [_line(
         _arc(138, 94, 46, 42, -150, 90) + _arc(138, 188, 54, 52, -90, 145))],
-    "a 9": [_line(
-        _arc(134, 100, 46, 44, 0, 360) + [(180, 100), (172, 170), (156, 240)])],
-    "a 9 with a curled tail": [_line(
-        _arc(138, 94, 44, 40, 0, 360) + _arc(118, 150, 66, 88, -35, 130))],
+    "a 9": [_line(_LOOP + [(180, 100), (172, 170), (156, 240)])],
+    "a 9 with a curled tail": [_line(_LOOP + _arc(118, 150, 66, 88, -35, 130))],
 }
 
 
