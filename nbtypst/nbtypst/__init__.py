@@ -6,11 +6,12 @@
 The modules, in the order in which the data passes through them:
 
     read, run               a notebook from its file, and through a kernel
+    kept, trace             runs that need not be repeated, and what they depended on
     typeset                 its cells as blocks, with the help of
         markup, tex, html   Markdown, formulas and web pages as Typst
         plaintext, literals, pictures, widgets
     exporter                the blocks under nbconvert's template
-    compile                 the PDF
+    compile, engine         the PDF, whatever Typst has against it
 """
 
 from nbtypst.errors import ExportError
