@@ -329,7 +329,8 @@ def main() -> int:
             values = of_seeds[what] if isinstance(what, str) else what(of_seeds)
             least, most = np.min(values), np.max(values)
             holds = holds and low <= least and most <= high
-            ranges.append(f"{least:.3g}" + (f" to {most:.3g}" if most > least else ""))
+            ends = [f"{end:.{3 if end < 1000 else 4}g}" for end in (least, most)]
+            ranges.append(" to ".join(dict.fromkeys(ends)))
         failures += not holds
         print(f"{words:47}{ranges[0]:>21}{ranges[1]:>21}  {'ok' if holds else 'FAILS'}")
     print(f"{len(CLAIMS)} claims, {failures} fail")
