@@ -27,8 +27,8 @@ def say(line: str, *, error: bool = False) -> None:
     stream = sys.stderr if error else sys.stdout
     try:
         print(line, file=stream, flush=True)
-    except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+    except OSError as failure:
+        if failure.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
             raise
         with open(os.devnull, "w") as nowhere:  # Python flushes once more at its end
             os.dup2(nowhere.fileno(), stream.fileno())

@@ -58,7 +58,7 @@ def make_write_up(
     listings = [listing for found in sources for listing in found.listings]
     attached = {found.name: found.content for found in sources}
     places = {file: f"{name}_files/code/{file}" for file in attached}
-    with ThreadPoolExecutor(1) as colouring:  # while Pandoc runs: half a second
+    with ThreadPoolExecutor(1) as colouring:  # half a second, next to the rest
         colouring.map(typst_code, [listing.source for listing in listings])
         source, resources = WriteUpExporter().converted(
             _merged(paths, notebooks),

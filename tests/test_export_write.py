@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from export.__main__ import main
+from export.terminal import say
 from export.write import write
 from export_samples import NAMES, OLD, ROOT, command, contents, refused
 from nbtypst.read import read_notebook
@@ -29,6 +30,21 @@ def instant(monkeypatch):
         return notebooks
 
     monkeypatch.setattr("export.build.execute_notebooks", executed)
+
+
+def test_a_time_limit_that_never_comes_is_refused(folder, capsys):
+    for seconds in ("0", "-5", "inf", "nan"):
+        line = refused(capsys, *command(folder, f"--timeout={seconds}"))
+        assert line.startswith("error: --timeout must be above 0 s, not ")
+
+
+def test_what_is_wrong_with_the_terminal_but_its_reader_is_an_error(monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("builtins.print", fail)
+    with pytest.raises(OSError, match="No space left"):
+        say("a line")
 
 
 # A process that is killed at the n-th step with which the disk changes.

@@ -1,4 +1,4 @@
-"""The Makefile: when the environment is built anew, and what checks the PDF."""
+"""The Makefile: when the environment is built again, and what checks the PDF."""
 
 import os
 import shutil

@@ -77,7 +77,7 @@ def test_figures_and_tables_carry_text_caption_and_a_place_for_links(shown):
     page.figure(fig, "A caption.", "What is seen.")
     page.figure(fig, "A caption.", "What is seen.", label="the-curves")
     page.table(["a"], [[1]], "What each costs.", label="costs")
-    alt = {"image/png": {"alt": "What is seen."}}
+    alt = {"image/png": {"alt": "What is seen."}, "alt": "What is seen."}
     assert shown == [
         (fig, alt),
         ("*A caption.*", CAPTION),
@@ -181,7 +181,8 @@ def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
     assert place.data["text/markdown"] == '<a id="x"></a>'
     assert seen.stdout == "and what is printed\n"
     assert picture.data["image/png"] == "..."
-    assert picture.metadata == {"image/png": {"alt": "Seen."}, "label": "x"}
+    assert picture.metadata == {"image/png": {"alt": "Seen."}, "alt": "Seen.",
+                                "label": "x"}  # fmt: skip
     assert caption.data["text/markdown"] == "*A caption.*"
     assert caption.metadata == CAPTION
 

@@ -1,7 +1,7 @@
 """Runs that are kept: their outputs are taken again as long as nothing has changed.
 
 A run is kept with all that it depended on: its code, the files that it read, the names
-that it looked for in vain, Python, the packages, the computer, the settings. What no
+that it looked for and did not find, Python, packages, computer and settings. What no
 key can hold, such as a network or a subprocess, keeps a run from being kept, and so
 does a change of a file next to the notebook.
 """

@@ -70,7 +70,7 @@ def typst_value(value: str | bool | Iterable) -> str:
     return typst_array(map(typst_value, value))
 
 
-@functools.cache  # what is shown in a question is in the appendix, too
+@functools.cache  # the same code can be shown in two places
 def typst_code(source: str, language: str = "ipython3") -> str:
     """Code as two arguments in Typst: a string, and the coloured runs of its lines."""
     source = re.sub(r"\r\n?", "\n", source)

@@ -352,6 +352,8 @@ local function convert(piece)
       local arguments = "images.at(" .. #result.images - 1 .. ")"
       if words:match("%S") then
         arguments = arguments .. ", alt: " .. literal(words)
+      elseif image.attributes.decorative then
+        arguments = arguments .. ", decorative: true"
       else
         result.missing_alt:insert(#result.images - 1)
       end

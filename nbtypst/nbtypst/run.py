@@ -76,8 +76,9 @@ def execute_notebooks(
     ExportError : at the first failure, after ending all kernels
     """
     runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
-    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
+    waiting = runs[::-1]
     if kept:
+        waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
     # A thread of its own: in the main one, nbclient would catch signals in its way.
@@ -165,8 +166,7 @@ class _Run:
 
     def is_taken_from_kept(self) -> bool:
         """Take the outputs of a kept run, if one is still right."""
-        if self.kept is None:
-            return False
+        assert self.kept
         when, self.changed = self.kept.find(self.path, self.notebook)
         if when:
             self.on_done(self.path, f"kept from {when}")

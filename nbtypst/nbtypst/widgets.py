@@ -8,6 +8,7 @@ from nbformat.v4 import new_output
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
+TEXTS = ("HTMLModel", "HTMLMathModel", "LabelModel")
 SHOWN_BELOW = "an interactive widget; what it showed last is below."
 
 
@@ -26,12 +27,16 @@ def unfold(notebook: NotebookNode) -> None:
 
 def _unfolded(outputs: list[NotebookNode], models: dict) -> Iterator[NotebookNode]:
     for output in outputs:
-        yield output
         data = output.get("data", {})
-        inside = [*_inside(data.get(WIDGET, {}).get("model_id"), models)]
-        if inside and output.get("metadata", {}).get("role") is None:
+        name = data.get(WIDGET, {}).get("model_id")
+        is_text = models.get(name, {}).get("model_name") in TEXTS
+        role = output.get("metadata", {}).get("role")
+        inside = [] if role == "screen" else [*_inside(name, models)]
+        if inside and role is None:
             output.metadata = NotebookNode(output.get("metadata") or {}, role="widget")
             data["text/plain"] = SHOWN_BELOW
+        if not (is_text and inside):  # which is all that there is to see
+            yield output
         yield from inside
 
 
@@ -39,7 +44,7 @@ def _inside(name: str | None, models: dict) -> Iterator[NotebookNode]:
     """The outputs in a widget and in those that it holds, each of which comes once."""
     model = models.pop(name, {})
     state, kind = model.get("state", {}), model.get("model_name")
-    if kind in ("HTMLModel", "HTMLMathModel", "LabelModel") and state.get("value"):
+    if kind in TEXTS and state.get("value"):
         value = state["value"]
         value = html.escape(value) if kind == "LabelModel" else value
         yield new_output("display_data", {"text/html": value, "text/plain": value})

@@ -95,3 +95,11 @@ def test_it_is_read_in_the_order_of_the_notebook():
     order = re.sub(r"(/Code)+", "/Code", "".join(element["/S"] for element in kinds))
     assert order.index("/H1") < order.index("/Code") < order.index("/Figure")
     assert order.index("/Code") < order.rindex("/Formula")
+
+
+def test_an_empty_description_in_html_says_that_a_picture_is_decoration():
+    drawn = f"<img src='{DATA}' alt=''> words, <img src='{DATA}' role='{{}}'>"
+    printed, warnings = pdf_of("# A", drawn.format("presentation"))
+    assert warnings == [] and printed.is_pdf_ua and not printed.tagged("/Figure")
+    _, warnings = pdf_of("# A", f"![]({DATA}) <b>words</b>", drawn.format("img"))
+    assert [line.partition(":")[0] for line in warnings] == ["cell 2", "cell 3"]

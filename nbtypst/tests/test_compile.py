@@ -8,7 +8,8 @@ import pytest
 import nbtypst.compile
 from nbtypst import ExportError
 from nbtypst.compile import compile_document, run_typst
-from nbtypst_samples import code, figure, pdf_of, raw
+from nbtypst.engine import Endless
+from nbtypst_samples import code, display, figure, pdf_of, raw
 
 pytestmark = pytest.mark.export
 NOT_A_LETTER = "\u0378"  # nor will it be one soon: no font has it
@@ -55,6 +56,45 @@ def test_a_control_character_is_shown_by_its_symbol():
     shown = [char for char in printed.text(1) if char in "␜␀␡␛□"]
     assert len(shown) == 4 and shown.count("□") == len(lacking)
     assert "–" in printed.text(1) and all("no font" in line for line in warnings)
+
+
+def test_a_picture_with_which_typst_never_ends_gives_way_to_its_png(monkeypatch):
+    """As an arrow over a letter in an SVG does: a timeout, then each picture alone."""
+    def run(source, files, *arguments, **options):
+        if any(name.endswith(".svg") and b"<!--endless" in content
+               for name, content in files.items()):  # fmt: skip
+            raise Endless("typst: still at work after 60 s")
+        return run_typst(source, files, *arguments, **options)
+
+    monkeypatch.setattr(nbtypst.compile, "run_typst", run)
+    with_png, alone = figure(), figure()
+    for output in (with_png, alone):
+        output.data["image/svg+xml"] += "<!--endless-->"
+    del alone.data["image/png"], alone.data["application/pdf"]
+    bad = figure()
+    bad.data["image/svg+xml"] = "<svg width='1' height='1'>"  # refused when tried alone
+    printed, warnings = pdf_of(code("x", with_png), code("y", alone), code("z", bad))
+    said = "Typst comes to no end with a picture"
+    assert warnings[:2] == [f"cell 1: {said}: its PNG is shown",
+                            f"cell 2: {said}: it is not shown"]  # fmt: skip
+    assert warnings[2].startswith("cell 3: typst: ") and "Picture:" in printed.text(1)
+    with pytest.raises(Endless):  # with no picture to leave out
+        monkeypatch.setattr(nbtypst.compile, "run_typst", endless)
+        compile_document("#while true {}", {"a.png": b""})
+
+
+def endless(*arguments, **options):
+    raise Endless("typst: still at work after 60 s")
+
+
+def test_only_the_drawing_at_fault_is_named():
+    star = "<text x='5' y='30'>*\ufe0e</text>"  # of which the second part has no glyph
+    svg = "<svg xmlns='http://www.w3.org/2000/svg' width='100' height='50'>{}</svg>"
+    outputs = [display("image/svg+xml", svg.format(inside), alt="a drawing")
+               for inside in ("<rect width='9' height='9'/>", star,
+                              f"<text x='5' y='30'>{NOT_A_LETTER}</text>")]  # fmt: skip
+    _, warnings = pdf_of("# A", *(code("x", output) for output in outputs))
+    assert sorted(line.partition(":")[0] for line in warnings) == ["cell 3", "cell 4"]
 
 
 def test_a_character_without_a_font_is_named_in_what_is_not_pdf_ua_as_well():

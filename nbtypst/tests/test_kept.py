@@ -2,18 +2,30 @@
 
 import itertools
 import json
+import math
 import os
+import platform
 import shutil
 import threading
 from importlib import metadata
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nbtypst.errors import ExportError
-from nbtypst.kept import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
+from nbtypst.kept import (
+    KEEP,
+    MAX_KEPT,
+    NEVER_KEEP,
+    KeptRuns,
+    _listing,
+    _processor,
+    _read,
+)
 from nbtypst.run import execute_notebooks
+from nbtypst.trace import Trace
 
 CODE = """import glob, os
 import helper
@@ -219,3 +231,42 @@ def test_old_runs_go_and_a_folder_that_cannot_be_written_stops_nothing(project):
     folder.write_text("a file")
     assert kept.keep(project.path, notebook, log, 2e9) == ""
     assert kept.find(project.path, notebook) == ("", "")
+
+
+def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
+    """In this process, where no hook may stay."""
+    hooks = []
+    monkeypatch.setattr("sys.addaudithook", hooks.append)
+    monkeypatch.setattr("os.stat", os.stat)
+    Trace(str(tmp_path / "log"))
+    [hook] = hooks
+    for event, *args in [
+        ("open", "a", "r", os.O_RDONLY), ("open", b"a", "r", 0), ("open", "b", "w", 1),
+        ("open", 3, "r", 0), ("os.listdir", None), ("os.scandir", "."),
+        ("import", "json.tool"), ("os.rename", "b", "c"), ("subprocess.Popen", "ls"),
+        ("compile", "x"),
+    ]:  # fmt: skip
+        hook(event, tuple(args))
+    with pytest.raises(FileNotFoundError):
+        (tmp_path / "gone").stat()
+    assert tmp_path.stat().st_mode
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    here = Path.cwd()
+    assert lines == [
+        ["read", f"{here}/a"], ["write", f"{here}/b"], ["list", str(here)],
+        ["import", "json.tool"], ["outside", "subprocess.Popen"],
+        ["missing", str(tmp_path / "gone")],
+    ]  # fmt: skip
+    # A folder that an import looks into is not one that the notebook lists.
+    code = compile("hook('os.listdir', ('/',))", "<frozen importlib>", "exec")
+    exec(code, {"hook": hook})
+    assert len((tmp_path / "log").read_text().splitlines()) == len(lines)
+
+
+def test_what_is_gone_or_unknown_is_no_error(tmp_path, monkeypatch):
+    kept = KeptRuns(tmp_path, [], {})
+    assert kept.seconds(tmp_path / "a.ipynb") == math.inf
+    assert _listing(str(tmp_path / "gone")) == ""
+    assert _read(tmp_path / "gone.json") is None
+    monkeypatch.setattr("pathlib.Path.read_text", lambda *args: "")
+    assert _processor() == platform.processor()

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.export
     (b'{"cells": [], "nbformat": 5}', "not a Jupyter notebook"),
     (b'{"cells": [{"cell_type": "raw"}, {"cell_type": "sql"}], "nbformat": 4}',
      "not a Jupyter notebook: cell 2: "),
+    (b'{"cells": [{"cell_type": "future", "id": "a", "metadata": {}, "source": ""}], '
+     b'"metadata": {}, "nbformat": 4, "nbformat_minor": 9}',
+     "not a Jupyter notebook: cell 1 is of an unknown kind, 'future'"),
     (None, "No such file or directory"),
 ])  # fmt: skip
 def test_a_damaged_notebook_is_named(tmp_path, content, reason):
@@ -169,6 +172,23 @@ def test_they_come_behind_the_widget_once_and_in_their_order():
         "view", "one", "view", "two", "between", "view", "view", "three", "view"
     ]  # fmt: skip
     assert "widgets" not in made.metadata
+
+
+def test_texts_and_labels_are_shown_as_what_they_say():
+    kinds = {"a": "HTMLModel", "b": "LabelModel", "c": "HTMLMathModel"}
+    values = {"a": "<b>Result: 42</b>", "b": "Label <says> 43", "c": "$x = 44$"}
+    alive = view("a")  # with another output that says the same on paper
+    alive.metadata["role"] = "screen"
+    made = with_models(alive, view("a"), view("b"), view("box"), box={
+        "children": ["IPY_MODEL_c"]}, **{k: {"value": v} for k, v in values.items()})
+    models = made.metadata.widgets[STATE]["state"]
+    for name, kind in kinds.items():
+        models[name]["model_name"] = kind
+    unfold(made)
+    printed, warnings = pdf_of(*made.cells)
+    text = printed.text(1)
+    assert warnings == [] and text.count("Result:42") == 1 and "Label<says>43" in text
+    assert "𝑥=44" in text and text.count("interactivewidget") == 1
 
 
 def test_the_state_as_colab_keeps_it_and_a_broken_one():

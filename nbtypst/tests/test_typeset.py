@@ -75,6 +75,13 @@ PRINTED: dict[str, list] = {  # cells, their words without white space, warnings
         f"a{UNKNOWN * 2}b",
         ["cell 1: application/vnd.plotly.v1+json is not shown: give the output a "
          "picture as well", "cell 1: <Chart at 0x1> needs a browser: not shown"]],
+    "what draws in a browser alone, or nothing by itself": [
+        code("a", bundle(text_html="<div id='p'></div><script>draw()</script>",
+                         text_plain="Figure({...})"),
+             bundle(application_javascript="load()", text_plain="<a.Javascript at 0>"),
+             bundle(text_html="<script>load()</script>",
+                    text_plain="<IPython.core.display.HTML object>")),
+        f"a{UNKNOWN}", ["cell 1: Figure({...}) needs a browser: not shown"]],
     "what unfolds in a browser, as of scikit-learn": [
         code("x", bundle(text_html=UNFOLDS.format("<div hidden><a>About"),
                          text_plain="Ridge()"),
@@ -142,6 +149,15 @@ def test_latex_goes_before_a_bitmap_and_a_second_caption_is_text(shown):
     assert sorted(re.findall("𝑝|Figure1.first|second", shown.text)) == [
         "Figure1.first", "second", "𝑝"]  # fmt: skip
     assert shown.words.count("") == 1
+
+
+def test_of_an_animation_the_first_frame_is_shown():
+    png = PICTURE["image_png"].replace("\n", "\\\n")  # as Matplotlib breaks its lines
+    script = f'<script>frames[0] = "data:image/png;base64,{png}"\n</script>'
+    made = bundle(text_html=f"<img id='a'><label>Once</label>{script}")
+    printed, warnings = pdf_of(code("x", made))
+    assert warnings == ["cell 1: of an animation, only the first frame is shown"]
+    assert "Once" not in printed.text(1) and printed.tagged("/Figure")
 
 
 def test_a_blank_output_leaves_no_box():

@@ -32,6 +32,8 @@ def read(source: str) -> tuple[str, list[str]]:
     problems = [_name_embedded(tag) for tag in page.find_all(_EMBEDDED)]
     for heading in page.find_all(re.compile("^h[1-6]$")):
         _flatten(heading)
+    for tag in page.find_all("img", alt="") + page.select("img[role=presentation]"):
+        tag["data-decorative"] = "yes"  # which needs no description
     for tag in page.find_all("center"):
         tag.name, tag["align"] = "div", "center"
     for tag in page.find_all("main"):  # all around it would be lost
