@@ -161,9 +161,9 @@ def iterations_to_memorize(
         g, _ = sigmoid_activation((h @ w + c)[:, 0])
         if t > 0 and accuracy(g, y) == 1:
             return t
-        step_delta = step_size / len(y) * (g - y)[:, np.newaxis].astype(s.dtype)
-        s = s - gram @ (step_delta @ w.T * (s > 0))
-        w, c = w - h.T @ step_delta, c - step_delta.sum(axis=0)
+        step = step_size / len(y) * (g - y)[:, np.newaxis].astype(s.dtype)
+        s = s - gram @ (step @ w.T * (s > 0))
+        w, c = w - h.T @ step, c - step.sum(axis=0)
     return None
 
 

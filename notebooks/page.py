@@ -100,7 +100,8 @@ def figure(fig: Figure, caption: str, alt: str, label: str = "") -> None:
     for text in fig.findobj(Text):
         _in_cmr10(text)
     marks = _anchor(label)
-    display(fig, metadata={"image/png": {"alt": alt}} | marks)
+    # For every format, and where JupyterLab looks for it.
+    display(fig, metadata={"alt": alt, "image/png": {"alt": alt}} | marks)
     _caption(caption)
 
 
@@ -112,7 +113,7 @@ def described(caption: str, alt: str, label: str = "") -> Iterator[None]:
     marks = _anchor(label)
     for output in shown.outputs:
         output.metadata.setdefault("image/png", {})["alt"] = alt
-        output.metadata.update(marks)
+        output.metadata.update(marks, alt=alt)
         output.display()
     _caption(caption)
 
