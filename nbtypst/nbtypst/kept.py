@@ -75,6 +75,8 @@ class KeptRuns:
         did: dict[str, set[str]] = defaultdict(set)
         for line in log.read_text("utf-8").splitlines():
             kind, what = json.loads(line)
+            if kind == "write" and "__pycache__" in what:
+                continue  # of a module that is imported for the first time
             if kind in ("import", "outside") or not _is_ignored(what, scratch):
                 did[kind].add(_source_of(what))
         names = {name.partition(".")[0] for name in did["import"]}

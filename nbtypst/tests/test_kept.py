@@ -81,7 +81,10 @@ def printed(notebook):
 def ran(tmp_path_factory):
     """A project that has run once, and its notebook then."""
     project = Project(tmp_path_factory.mktemp("project"))
-    how, notebook = project.run()
+    with pytest.MonkeyPatch.context() as patch:  # Python may write what it compiles
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        how, notebook = project.run()
+    assert [*project.lib.rglob("*.pyc")]
     assert how.endswith(" s") and printed(notebook) == "one two\nFalse 0\nno perhaps\n"
     return project
 
@@ -127,7 +130,7 @@ def test_a_changed_file_has_the_notebook_run_again(project):
             target.write_text(before)
         assert project.changed() == ""
     (project.lib / "helper.py").write_text("WORD = 'new'\n")
-    os.utime(project.lib / "helper.py", (1e9, 1e9))
+    os.utime(project.lib / "helper.py", (1e9 + 2, 1e9 + 2))
     how, notebook = project.run()
     assert how.endswith(" s (helper.py changed)")
     assert printed(notebook).startswith("new two") and project.changed() == ""
