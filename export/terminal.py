@@ -28,7 +28,7 @@ def say(line: str, *, error: bool = False) -> None:
     try:
         print(line, file=stream, flush=True)
     except OSError as failure:
-        if failure.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
-            raise
         with open(os.devnull, "w") as nowhere:  # Python flushes once more at its end
             os.dup2(nowhere.fileno(), stream.fileno())
+        if failure.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+            raise

@@ -38,13 +38,17 @@ def test_a_time_limit_that_never_comes_is_refused(folder, capsys):
         assert line.startswith("error: --timeout must be above 0 s, not ")
 
 
-def test_what_is_wrong_with_the_terminal_but_its_reader_is_an_error(monkeypatch):
+def test_a_terminal_without_room_is_an_error_once(monkeypatch, tmp_path):
     def fail(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("builtins.print", fail)
-    with pytest.raises(OSError, match="No space left"):
-        say("a line")
+    with (tmp_path / "terminal").open("w") as terminal:
+        terminal.write("held back")
+        monkeypatch.setattr("sys.stdout", terminal)
+        monkeypatch.setattr("builtins.print", fail)
+        with pytest.raises(OSError, match="No space left"):
+            say("a line")
+    assert (tmp_path / "terminal").read_text() == ""  # nor is it tried again at the end
 
 
 # A process that is killed at the n-th step with which the disk changes.
