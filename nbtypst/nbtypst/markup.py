@@ -2,8 +2,10 @@
 
 import html
 import json
+import os
 import re
 import subprocess
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -282,6 +284,7 @@ def _lua(request: dict, pieces: list[dict], patience: float) -> dict:
             input=content,
             capture_output=True,
             timeout=seconds,
+            env=os.environ | {"TMPDIR": tempfile.gettempdir()},  # one that is there
         )
     except subprocess.TimeoutExpired:
         raise _Endless(f"pandoc: still at work after {seconds:.0f} s") from None

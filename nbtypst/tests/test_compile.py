@@ -1,8 +1,11 @@
 """nbtypst/compile.py: fonts for each character, a way around what Typst refuses."""
 
 import re
+import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 import nbtypst.compile
@@ -180,3 +183,15 @@ def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(typst):
     printed, [line] = pdf_of("before", raw("CRASH"), "after")
     assert line.startswith("cell 2: typst: it crashed, over something nested or too")
     assert printed.text(1) == "beforeCRASHafter1of1"
+
+
+def test_typst_ends_with_the_process_that_waits_for_it(tmp_path):
+    endless = "#let x = 0\n#for i in range(1000000000) { x = calc.rem(x + i, 7) }"
+    code = f"from nbtypst.engine import run_typst\nrun_typst({endless!r}, {{}})"
+    with subprocess.Popen([sys.executable, "-c", code]) as waiting:
+        parent = psutil.Process(waiting.pid)
+        while not (children := parent.children()) or children[0].cpu_times().user < 0.5:
+            time.sleep(0.05)
+        waiting.kill()
+    gone, alive = psutil.wait_procs(children, timeout=60)
+    assert gone and not alive

@@ -264,3 +264,9 @@ def test_what_makes_pandocs_filter_fail_is_shown_as_written():
         "text/html", "<div>" * 3000 + "deep")))  # fmt: skip
     text = "".join(printed.text(k + 1) for k in range(len(printed.pages)))
     assert text.count("[") == 20_000 and "fine" in text and "deep" in text
+
+
+def test_a_temporary_folder_that_is_gone_is_no_hindrance(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "gone"))
+    printed, warnings = pdf_of("words $x$")
+    assert warnings == [] and "words" in printed.text(1)
