@@ -1,5 +1,6 @@
 """Typst source to PDF: fonts for every character, a way around what Typst refuses."""
 
+import functools
 import re
 import unicodedata
 from bisect import bisect_right
@@ -131,7 +132,16 @@ class _Compilation:
 
     def users_of_refused(self, message: str) -> list[int]:
         """The cells with a drawing for which, alone, Typst has the same message."""
-        users = []
+        known = message.partition(" with font ")[0]  # which differs
+        literals = [literal for literal, faults in self.faults_of_drawings.items()
+                    if any(known in fault for fault in faults)]  # fmt: skip
+        return [number for literal in literals
+                for number, (_, text) in enumerate(self.cells()) if literal in text]
+
+    @functools.cached_property  # each is tried once, for however many messages
+    def faults_of_drawings(self) -> dict[str, list[str]]:
+        """What Typst has against each drawing alone, by its literal in the source."""
+        found = {}
         for name, content in self.files.items():
             if name.endswith((".svg", ".pdf")):
                 literal = typst_string(name)
@@ -139,11 +149,8 @@ class _Compilation:
                 try:
                     run_typst(alone, {name: content}, STANDARDS[0])
                 except Refusal as refusal:
-                    what = message.partition(" with font ")[0]  # which differs
-                    if any(what in fault for fault, _ in refusal.faults):
-                        cells = enumerate(self.cells())
-                        users += [n for n, (_, text) in cells if literal in text]
-        return users
+                    found[literal] = [what for what, _ in refusal.faults]
+        return found
 
     def replace_endless_pictures(self, error: Endless) -> None:
         """Put PNGs or placeholders for drawings with which Typst comes to no end.
