@@ -103,6 +103,13 @@ def save(path: Path, *cells: NotebookNode | str) -> Path:
     return path
 
 
+def shell_script(path: Path, *lines: str) -> str:
+    """Write a program of these lines, to be run in the place of another."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return str(path)
+
+
 def pdf_of(*cells: NotebookNode | str, **options) -> tuple[Printed, list[str]]:
     """The PDF of one notebook, and its warnings without the notebook's name."""
     pdf, resources = TypstPDFExporter(**options).from_notebook_node(notebook(*cells))

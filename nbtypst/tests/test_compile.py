@@ -12,7 +12,7 @@ import nbtypst.compile
 from nbtypst import ExportError
 from nbtypst.compile import compile_document, run_typst
 from nbtypst.engine import Endless
-from nbtypst_samples import code, display, figure, pdf_of, raw
+from nbtypst_samples import code, display, figure, pdf_of, raw, shell_script
 
 pytestmark = pytest.mark.export
 NOT_A_LETTER = "\u0378"  # nor will it be one soon: no font has it
@@ -156,10 +156,8 @@ def test_what_cannot_even_be_shown_as_its_source_is_an_error():
 def typst(monkeypatch, tmp_path):
     """Let a shell script be the process that runs Typst."""
     def become(*lines: str) -> None:
-        script = tmp_path / "python"
-        script.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-        script.chmod(0o755)
-        monkeypatch.setattr("sys.executable", str(script))
+        script = shell_script(tmp_path / "python", *lines)
+        monkeypatch.setattr("sys.executable", script)
 
     return become
 

@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_markdown_cell
 
 from nbtypst import ExportError
-from nbtypst_samples import Samples, code, display, figure, html, pdf_of
+from nbtypst_samples import Samples, code, display, figure, html, pdf_of, shell_script
 from pdf_pages import squeezed
 
 pytestmark = pytest.mark.export
@@ -216,10 +216,8 @@ def test_code_and_images_are_those_of_their_own_cell(shown):
 def pandoc(monkeypatch, tmp_path):
     """Let a shell script be Pandoc."""
     def become(*lines: str) -> None:
-        script = tmp_path / "pandoc"
-        script.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-        script.chmod(0o755)
-        monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: str(script))
+        script = shell_script(tmp_path / "pandoc", *lines)
+        monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: script)
 
     return become
 
