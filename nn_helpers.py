@@ -56,16 +56,15 @@ def finite_difference_gradient(
     f
         Takes an array of a's shape, which it must not change, and returns one number,
         computed in float64.
-    a
-        Where: an array of any shape, or a number. It keeps its value.
+    a : any shape, or a number
     epsilon
         Half the width of the difference.
 
     Returns
     -------
-    gradient
-        Of a's shape, float64. By Taylor's theorem it errs by eps^2 f'''/6, and by about
-        1e-16 |f| / eps for rounding.
+    gradient : of a's shape, float64
+        By Taylor's theorem it errs by eps^2 f'''/6, and by about 1e-16 |f| / eps for
+        rounding.
     """
     check.function("f", f)
     a = check.floats("a", a).astype(np.float64)
@@ -114,16 +113,7 @@ def logistic_loss(g: Array, y: Array) -> tuple[Array, Array]:
         dL_dg[i] = -y[i] / g[i] + (1 - y[i]) / (1 - g[i])
                  = (g[i] - y[i]) / (g[i] (1 - g[i]))
 
-    Parameters
-    ----------
-    g : (n,)
-        Probabilities, strictly between 0 and 1.
-    y : (n,)
-        Labels in [0, 1].
-
-    Returns
-    -------
-    loss, dL_dg : (n,)
+    All four have shape (n,), with 0 < g < 1 and labels 0 <= y <= 1.
     """
     g = check.floats("g", g, ndim=1)
     y = check.labels("y", y, len(g)).astype(g.dtype)
@@ -154,12 +144,9 @@ def layer_forward(
     Returns
     -------
     out : (n, d_out)
-    cache
-        What the chain rule needs on the way back, in this order:
-
-        x        (n, d_in)     for the gradient of W
-        W        (d_in, d_out) for the gradient of x, which is the layer before's out
-        dout_ds  (n, d_out)    to pass through the activation
+    cache : (x, W, dout_ds), the last (n, d_out)
+        What the chain rule needs on the way back: x for the gradient of W, W for the
+        gradient of x, dout/ds to pass through the activation.
     """
     x, W, b = check.layer(x, W, b, activation_fn)
     with quietly():
@@ -173,12 +160,8 @@ def layer_forward(
 def create_weight_matrices(layer_dims: Sequence[int], rng: Seed = None) -> list[Array]:
     """Return a (d_in, d_out) matrix for each layer, drawn from normal(0, 0.01).
 
-    Parameters
-    ----------
-    layer_dims
-        The numbers of neurons from input to output, for example [784, 200, 1].
-    rng
-        A NumPy Generator, a seed for one, or None for a random start.
+    layer_dims holds the numbers of neurons from input to output, such as
+    [784, 200, 1]; rng is a NumPy Generator, a seed for one, or None for a random start.
     """
     rng = check.generator(rng)
     return [rng.normal(0, 0.01, size=pair) for pair in check.layer_pairs(layer_dims)]
@@ -198,15 +181,13 @@ def forward_pass(
     ----------
     X_batch : (n, d)
     weight_matrices, biases, activations
-        One entry for each layer, as layer_forward takes them; the last layer has one
-        neuron.
+        One entry for each layer; the last layer has one neuron.
 
     Returns
     -------
     g : (n,)
-        The outputs.
     layer_caches
-        What layer_forward returns for backward_pass, from the first layer on.
+        What layer_forward keeps for backward_pass, from the first layer on.
     """
     check.layer_lists(weight_matrices=weight_matrices, biases=biases,
                       activations=activations)
@@ -234,17 +215,9 @@ def backward_pass(
                 dJ/db   = sum over rows of delta (1, d_out)
                 dJ/dx   = delta W^T              (n, d_in)    dJ/dout, a layer before
 
-    Parameters
-    ----------
-    dL_dg : (n,)
-        Each example's own derivative, as logistic_loss returns it.
-    layer_caches
-        As forward_pass returns them.
-
-    Returns
-    -------
-    grad_Ws, grad_bs
-        Lists of arrays, each of its parameter's shape.
+    dL_dg (n,) holds each example's own derivative, as logistic_loss returns it, and
+    layer_caches is forward_pass's. grad_Ws and grad_bs are lists of arrays, each of its
+    parameter's shape.
     """
     dL_dg = check.floats("dL_dg", dL_dg, ndim=1)
     n = len(dL_dg)
@@ -273,23 +246,11 @@ def nn_finite_difference_checker(
     Only the forward pass is used, twice for each weight and bias: an error in the
     backward pass cannot hide.
 
-    Parameters
-    ----------
-    X_batch, weight_matrices, biases, activations
-        As forward_pass takes them.
-    y_batch : (n,)
-        The labels.
-    epsilon
-        As finite_difference_gradient takes it.
-
-    Returns
-    -------
-    grad_Ws, grad_bs
-        As backward_pass returns them, float64.
+    y_batch (n,) are the labels; the other arguments are those of forward_pass and
+    finite_difference_gradient. The gradients are float64.
     """
-    # Input validation, before the first difference.
     g, _ = forward_pass(X_batch, weight_matrices, biases, activations)
-    logistic_loss(g, y_batch)
+    logistic_loss(g, y_batch)  # validates all input, before the first difference
     parameters = [np.array(a, float) for a in (*weight_matrices, *biases)]
     depth = len(weight_matrices)
 
@@ -308,10 +269,7 @@ def nn_finite_difference_checker(
 # ---- (e) Training --------------------------------------------------------------------
 
 def accuracy(g: Array, y: Array) -> float:
-    """Return the share of outputs g (n,) on the same side of 1/2 as their y (n,).
-
-    An output of exactly 1/2 counts as a three.
-    """
+    """Return the share of g (n,) on the same side of 1/2 as y (n,); 1/2 is a three."""
     g = check.floats("g", g, ndim=1)
     return float(np.mean((g > 0.5) == (check.labels("y", y, len(g)) > 0.5)))
 
@@ -319,7 +277,10 @@ def accuracy(g: Array, y: Array) -> float:
 def mini_batches(
     N: int, batch_size: int, num_epochs: int, rng: np.random.Generator
 ) -> Iterator[Array]:
-    """Yield the rows of each mini-batch: for each epoch, a new order of N, cut up."""
+    """Yield the rows of each mini-batch: for each epoch, a new order of N, cut up.
+
+    The last mini-batch of an epoch may be shorter.
+    """
     for _ in range(num_epochs):
         order = rng.permutation(N)
         for start in range(0, N, batch_size):
@@ -333,14 +294,7 @@ def sgd(
 ) -> Iterator[tuple[list[Array], list[Array], float, float]]:
     """Train by stochastic gradient descent, an update at a time.
 
-    Each epoch draws a new order of the training set and cuts it into mini-batches; the
-    last one may be shorter.
-
-    Parameters
-    ----------
-    X_train, y_train, weight_matrices, biases, activations
-    batch_size, step_size, num_epochs, rng
-        As train takes them. They are checked at once, not at the first update.
+    The arguments are train's, and are checked at once, not at the first update.
 
     Yields
     ------
@@ -363,22 +317,14 @@ def sgd(
             g, layer_caches = forward_pass(X_batch, Ws, bs, activations)
             loss, dL_dg = logistic_loss(g, y_batch)
             grad_Ws, grad_bs = backward_pass(dL_dg, layer_caches)
-            Ws = _descend(Ws, grad_Ws, step_size)
-            bs = _descend(bs, grad_bs, step_size)
+            with quietly():
+                Ws = [W - step_size * dW for W, dW in zip(Ws, grad_Ws)]
+                bs = [b - step_size * db for b, db in zip(bs, grad_bs)]
+            for a in Ws + bs:
+                check.floats("a weight or bias after the update", a)
             yield Ws, bs, float(loss.mean(dtype=float)), accuracy(g, y_batch)
 
     return updates(check.copies(weight_matrices), check.copies(biases))
-
-
-@quietly()
-def _descend(
-    parameters: list[Array], gradients: list[Array], step_size: float
-) -> list[Array]:
-    """Return the parameters after one step down their gradients."""
-    return [
-        check.floats("a weight or bias after the update", a - step_size * da)
-        for a, da in zip(parameters, gradients)
-    ]
 
 
 def train(
@@ -389,16 +335,17 @@ def train(
 ) -> tuple[list[Array], list[Array], dict[str, Array]]:
     """Train by mini-batch stochastic gradient descent and keep a record.
 
+    An interrupt (Ctrl-C, or the notebook's stop button) ends training early, with all
+    that has been recorded by then.
+
     Parameters
     ----------
     X_train, y_train : (N, d), (N,)
-    X_test, y_test : (m, d), (m,)
-        Or None for both.
+    X_test, y_test : (m, d), (m,), or None for both
     weight_matrices, biases, activations
         As forward_pass takes them. They keep their values.
     batch_size
         1 is plain stochastic gradient descent, N is gradient descent.
-    step_size, num_epochs
     rng
         A NumPy Generator, a seed for one, or None: it decides the examples' order.
     progress
@@ -413,11 +360,6 @@ def train(
         T = num_epochs * ceil(N / batch_size) timesteps: train_loss and train_accuracy
         of the mini-batch before its update, test_loss and test_accuracy of the whole
         test set after it, empty without one.
-
-    Notes
-    -----
-    An interrupt (Ctrl-C, or the notebook's stop button) ends training early, with all
-    that has been recorded by then.
     """
     updates = sgd(X_train, y_train, weight_matrices, biases, activations,
                   batch_size=batch_size, step_size=step_size, num_epochs=num_epochs,

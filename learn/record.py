@@ -25,7 +25,7 @@ QUESTIONS = {  # and points
     "forward_pass": ("c", 5), "backward_pass": ("d", 4), "train": ("e", 6),
 }
 # In which functions the parts of (e)'s loop are, of which the assignment asks for none.
-PARTS = {"train": ["train", "sgd", "mini_batches", "_descend", "accuracy"]}
+PARTS = {"train": ["train", "sgd", "mini_batches", "accuracy"]}
 
 
 # ---- The steps of each function: a label, args, and what else run needs of it --------
