@@ -79,14 +79,12 @@ def descend(
     Ws, bs = check.copies(weight_matrices), check.copies(biases)
     dtype = np.result_type(X, *Ws, *bs)
     (W, *later), bs = ([a.astype(dtype) for a in part] for part in (Ws, bs))
-    X, inked = _without_blank_pixels(X.astype(dtype, copy=False))
-    Ws = [W[inked], *later]
+    X = X.astype(dtype, copy=False)
     sizes = len(X), int(batch_size), int(num_epochs)
     with _one_blas_thread():
         for batch in plain.mini_batches(*sizes, check.generator(rng)):
-            Ws, bs, *_ = _update(X, y, Ws, bs, batch, float(step_size))
-    W[inked] = Ws[0]
-    return [W, *Ws[1:]], bs
+            later, bs, *_ = _update(X, y, W, later, bs, batch, float(step_size))
+    return [W, *later], bs
 
 
 def in_parallel(function: Callable, arguments: Iterable) -> list:
@@ -99,12 +97,6 @@ def in_parallel(function: Callable, arguments: Iterable) -> list:
     threads = min(8, os.cpu_count() or 1)
     with _one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, arguments))
-
-
-def _without_blank_pixels(X: Array) -> tuple[Array, Array]:
-    """Return X without the columns that are all 0, and which of them (d,) are not."""
-    inked = np.asarray(X.any(axis=0))
-    return X if inked.all() else np.compress(inked, X, axis=1), inked
 
 
 # ---- Training with a record ----------------------------------------------------------
@@ -157,13 +149,16 @@ def train(
     ):
         return plain.train(X_train, y_train, X_test, y_test, weight_matrices, biases,
                            activations, **options, progress=progress)
-    X, inked = _without_blank_pixels(X)
+    inked = np.asarray(X.any(axis=0))  # the pixels that are not 0 in all images
+    if not inked.all():
+        X = np.compress(inked, X, axis=1)
     start = [W[inked], *later], bs
     batches = plain.mini_batches(N, n, int(num_epochs), check.generator(rng))
     chunks = _train_in_chunks(X, y, *start, batches, float(step_size))
+    blocks = _test_blocks(X, *test_set, W, inked)
     with _one_blas_thread():
         if m:
-            records = _evaluate(chunks, _test_blocks(X, *test_set, W, inked))
+            records = _evaluate(chunks, blocks)
         else:
             records = ((*chunk.network, chunk.rows) for chunk in chunks)
         Ws, bs, history = plain.keep_record(records, *start, T, progress)
@@ -207,17 +202,19 @@ def _train_in_chunks(
     step_size: float,
 ) -> Iterator[_Chunk]:
     """Train, and yield CHUNK updates at a time."""
+    W, *later = Ws
+    W = W.copy()
     while chunk := list(itertools.islice(batches, CHUNK)):
         steps: list[_Step] = []
         rows = []
         for batch in chunk:
-            Ws, bs, g, step_delta = _update(X, y, Ws, bs, batch, step_size)
+            later, bs, g, step_delta = _update(X, y, W, later, bs, batch, step_size)
             if not steps:
-                W, b = Ws[0], bs[0]
+                first = W.copy(), bs[0]
             change = np.vstack([step_delta.sum(axis=0), step_delta]).T
-            steps.append(_Step(batch, change, Ws[1:], bs[1:]))
+            steps.append(_Step(batch, change, later, bs[1:]))
             rows.append(_loss_and_hits(g, y[batch], 1)[0] / len(batch))
-        yield _Chunk(W, b, steps, (Ws, bs), np.array(rows))
+        yield _Chunk(*first, steps, ([W.copy(), *later], bs), np.array(rows))
 
 
 def _evaluate(
@@ -255,12 +252,20 @@ def _record(
 
 @quietly()
 def _update(
-    X: Array, y: Array, Ws: list[Array], bs: list[Array], batch: Array, step_size: float
+    X: Array, y: Array, W: Array, later: list[Array], bs: list[Array], batch: Array,
+    step_size: float,
 ) -> tuple[list[Array], list[Array], Array, Array]:
-    """Return Ws and bs of the new network, g (n,) of the old one, and step_delta."""
-    inputs = [X[batch]]
-    for k, (W, b) in enumerate(zip(Ws[:-1], bs[:-1])):
-        s = inputs[-1] @ W
+    """Change the first layer's W in place, and return the new later layers and bs.
+
+    Where a pixel is 0 in the whole batch, so is the gradient of its row of W: only the
+    other rows take part. Also returned are g (n,) of the old network and step_delta
+    (n, h), the first layer's.
+    """
+    x = X[batch]
+    inked = np.flatnonzero(x.any(axis=0))
+    inputs, Ws, bs = [x[:, inked]], [W[inked], *later], list(bs)
+    for k, (V, b) in enumerate(zip(Ws[:-1], bs[:-1])):
+        s = inputs[-1] @ V
         s += b
         check.floats(f"layer {k}: s", s)
         inputs.append(np.maximum(s, 0, out=s))
@@ -268,17 +273,17 @@ def _update(
 
     # dL/dg times the sigmoid's derivative is g - y.
     step_delta = step_size / len(batch) * (g - y[batch].astype(g.dtype))[:, np.newaxis]
-    Ws, bs = list(Ws), list(bs)
     for k in reversed(range(len(Ws))):
-        x, W = inputs[k], Ws[k]
+        x, V = inputs[k], Ws[k]
         moved = x.T @ step_delta
-        Ws[k] = np.subtract(W, moved, out=moved)
+        Ws[k] = np.subtract(V, moved, out=moved)
         bs[k] = bs[k] - step_delta.sum(axis=0)
         if k > 0:
-            step_delta = (step_delta @ W.T) * (x > 0)
+            step_delta = (step_delta @ V.T) * (x > 0)
     for a in Ws + bs:
         check.floats("a weight or bias after the update", a, may_be_empty=True)
-    return Ws, bs, g, step_delta
+    W[inked] = Ws[0]
+    return Ws[1:], bs, g, step_delta
 
 
 @quietly()
