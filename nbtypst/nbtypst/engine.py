@@ -21,12 +21,15 @@ _CHILD = """
 import json, os, sys, threading, typst
 folder, system_fonts, *standards = sys.argv[1:]
 threading.Thread(target=lambda: os._exit(bool(sys.stdin.read())), daemon=True).start()
+document = folder + "/main.typ"
 try:
-    typst.compile(folder + "/main.typ", output=folder + "/out.pdf", root=folder,
-                  pdf_standards=standards, ignore_system_fonts=not system_fonts)
+    compiler = typst.Compiler(document, folder, ignore_system_fonts=not system_fonts)
+    compiler.compile(output=folder + "/out.pdf", pdf_standards=standards)
+    said = json.loads(compiler.query("<nbtypst-small>", "value"))  # from its cache
 except typst.TypstError as error:
-    with open(folder + "/refusal.json", "w") as file:
-        json.dump([str(error.message), str(error.diagnostic)], file)
+    said = [str(error.message), str(error.diagnostic)]
+with open(folder + "/said.json", "w") as file:
+    json.dump(said, file)
 """
 
 
@@ -59,12 +62,14 @@ class Refusal(ExportError):
 def run_typst(
     source: str, files: Mapping[str, bytes], standards: Sequence[str] = (), *,
     system_fonts: bool = False, timeout: float | None = None,
+    small: list[list[str]] | None = None,
 ) -> bytes:
     """The PDF of a Typst document as it is.
 
     files -- the pictures and attachments by path
     standards -- what the PDF must conform to
     timeout -- seconds, and as many again for each megabyte (default: TIMEOUT_S)
+    small -- to which is added what style.typ had to make smaller than 5 pt, with cells
 
     Raises Refusal with Typst's message, Endless, or ExportError if it crashes.
     """
@@ -83,10 +88,13 @@ def run_typst(
                 command, stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                 timeout=seconds,
             )  # fmt: skip
-            if (refusal := Path(folder, "refusal.json")).exists():
-                raise Refusal(*json.loads(refusal.read_bytes()))
             if done.returncode == 0:
-                return Path(folder, "out.pdf").read_bytes()
+                said, pdf = Path(folder, "said.json"), Path(folder, "out.pdf")
+                if not pdf.exists():
+                    raise Refusal(*json.loads(said.read_bytes()))
+                if small is not None:
+                    small += json.loads(said.read_bytes())
+                return pdf.read_bytes()
     except subprocess.TimeoutExpired:
         raise Endless(f"typst: still at work after {seconds:.0f} s") from None
     finally:

@@ -8,6 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from pypdf import PdfReader
 
 from nbtypst import TypstExporter, TypstPDFExporter
+from pdf_pages import Printed
 
 
 def notebook(*cells):
@@ -25,7 +26,7 @@ def notebook(*cells):
 def typst_of(*cells):
     """The Typst of the cells, without descriptions, and the warnings."""
     source, resources = TypstExporter().from_notebook_node(notebook(*cells))
-    found = source.partition("// Cell: ")[2]
+    found = source.partition("<nbtypst-cell>")[2]
     return re.sub(r'alt: "([^"\\]|\\.)*"', "", found), resources["warnings"]
 
 
@@ -144,8 +145,29 @@ def test_a_wide_formula_is_broken_and_keeps_its_size():
     terms = " + ".join(f"{n}x^{{{n}}}" for n in range(10, 71))
     [page] = pages_of(f"$${terms}$$")
     assert min(size for _, _, size in marks_of(page)) >= 5
-    [page] = pages_of(rf"$${terms} \tag{{7}}$$")
-    assert "(7)" in page.extract_text()
+
+
+@pytest.mark.parametrize("wide", [
+    r"\begin{{align}} a &= {} \\ &= b \end{{align}}", r"$${} \tag{{7}}$$",
+    r"$$\frac{{{}}}{{2}}$$", "table",
+    r"so $\begin{{aligned}} a &= {} \\ &= b \end{{aligned}}$ is",
+])  # fmt: skip
+def test_text_of_less_than_5_points_is_named(wide):
+    """Of a formula or table that is shrunk because it cannot be broken."""
+    for count in (20, 32):
+        cell: str | dict = wide.format(" + ".join(f"x_{{{n + 9}}}" for n in range(count)))
+        if wide == "table":
+            columns = "<td>words</td>" * count
+            rows = f"<tr><td colspan='{count}'>x</td></tr><tr>{columns}</tr>"
+            cell = {"text/html": f"<table>{rows}</table>"}
+        made = notebook("# A", cell)
+        pdf, resources = TypstPDFExporter().from_notebook_node(made)
+        [page] = PdfReader(io.BytesIO(pdf)).pages
+        size = min(size for *_, size in marks_of(page))
+        assert Printed(pdf).faults() == []
+        said = " ".join(resources["warnings"])
+        found = re.findall(r"cell 2: a wide \w+ is set at (\d+)% of its size: ", said)
+        assert bool(found) == (size < 5) == (count == 32) == bool(said)
 
 
 def test_a_tall_formula_has_its_height_in_a_table():

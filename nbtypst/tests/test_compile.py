@@ -135,21 +135,25 @@ def test_what_typst_refuses_without_a_place_is_found(before):
     assert "after" in printed.text(len(printed.pages))
 
 
+def cell_of(text: str) -> str:
+    """A document of one cell, up to what comes after it."""
+    mark = "#metadata({})<nbtypst-cell>\n"
+    return mark.format('"n, cell 1"') + text + "\n" + mark.format('""')
+
+
 def test_what_typst_refuses_outside_of_cells_is_an_error():
     with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
         compile_document("#nothing", {})
-    beyond = "// Cell: n, cell 1\nfine\n// Cell: \n#nothing\n"
     with pytest.raises(ExportError, match="^typst: unknown variable: nothing$"):
-        compile_document(beyond, {})
-    deep = "// Cell: n, cell 1\nfine\n// Cell: \n" + "#quote[" * 500 + "]" * 500
+        compile_document(cell_of("fine") + "#nothing\n", {})
     with pytest.raises(ExportError, match="^typst: "):
-        compile_document(deep, {})
+        compile_document(cell_of("fine") + "#quote[" * 500 + "]" * 500, {})
 
 
 def test_what_cannot_even_be_shown_as_its_source_is_an_error():
     """Here the function that shows it is missing."""
     with pytest.raises(ExportError, match="^typst: unknown variable: unset$"):
-        compile_document("// Cell: n, cell 1\n#panic()\n// Cell: \n", {})
+        compile_document(cell_of("#panic()"), {})
 
 
 @pytest.fixture
