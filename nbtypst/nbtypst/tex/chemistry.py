@@ -2,23 +2,20 @@
 
 import re
 
-from nbtypst.tex.macros import Refused
+from nbtypst.tex.tree import Refused
 
-_ARROWS = {
-    "->": r"\longrightarrow ", "<-": r"\longleftarrow ", "<->": r"\longleftrightarrow ",
-    "<=>": r"\rightleftharpoons ",
-}  # fmt: skip
-_PARTS = re.compile(
-    r"\s*(?P<arrow><=>|<->|->|<-)\s*"
-    r"|\^(?:\{(?P<above>[^{}]*)\}|(?P<power>\d*[+-]|\w))"
-    r"|_(?:\{(?P<below>[^{}]*)\}|(?P<index>\w))"
-    r"|(?<=[A-Za-z)\]}])(?:(?P<count>\d+)|(?P<charge>[+-])(?=[\s)\]]|$))"
-    r"|(?<=\d)(?P<last>[+-])(?=[\s)\]]|$)"
-    r"|(?P<letters>[A-Za-z]+)"
-    r"|(?P<amount>\d+(?:/\d+)?)\s*"
-    r"|(?P<bond>[=-])"
-    r"|(?P<other>\s+[+]\s+|[()\[\].,]|\s+)"
-)
+_PARTS = [(re.compile(part), tex) for part, tex in {
+    r"\s*<=>\s*": r"\rightleftharpoons ", r"\s*<->\s*": r"\longleftrightarrow ",
+    r"\s*->\s*": r"\longrightarrow ", r"\s*<-\s*": r"\longleftarrow ",
+    r"\^(?:\{([^{}]*)\}|(\d*[+-]|\w))": r"^{\mathrm{…}}",
+    r"_(?:\{([^{}]*)\}|(\w))": r"_{\mathrm{…}}",
+    r"(?<=[A-Za-z)\]}])(\d+)": "_{…}",
+    r"(?<=[A-Za-z0-9)\]}])([+-])(?=[\s)\]]|$)": "^{…}",
+    r"([A-Za-z]+)": r"\mathrm{…}",
+    r"(\d+(?:/\d+)?)\s*": r"…\,",
+    r"([=-])": r"\mathord{…}",
+    r"(\s+[+]\s+|[()\[\].,]|\s+)": "…",
+}.items()]  # fmt: skip
 
 
 def chemistry(source: str) -> str:
@@ -27,20 +24,11 @@ def chemistry(source: str) -> str:
     Raises Refused if it has something else in it.
     """
     tex, end = "", 0
-    while part := _PARTS.match(source, end):
-        kind = part.lastgroup or ""
-        tex, end = tex + _tex(kind, part[kind]), part.end()
-    if end != len(source):
-        raise Refused(f"{source[end:]} in a chemical formula")
+    while end < len(source):
+        found = ((part.match(source, end), tex) for part, tex in _PARTS)
+        part, template = next((it for it in found if it[0]), (None, ""))
+        if not part:
+            raise Refused(f"{source[end:]} in a chemical formula")
+        tex += template.replace("…", part[part.lastindex or 0])
+        end = part.end()
     return tex
-
-
-def _tex(kind: str, text: str) -> str:
-    """One part of a chemical formula."""
-    templates = {
-        "above": "^{\\mathrm{…}}", "power": "^{\\mathrm{…}}", "charge": "^{…}",
-        "last": "^{…}", "below": "_{\\mathrm{…}}", "index": "_{\\mathrm{…}}",
-        "count": "_{…}", "letters": "\\mathrm{…}", "amount": "…\\,",
-        "bond": "\\mathord{…}",
-    }  # fmt: skip
-    return _ARROWS.get(text) or templates.get(kind, "…").replace("…", text)

@@ -11,21 +11,10 @@ import unicodedata
 from collections.abc import Callable
 
 from nbtypst.literals import typst_array, typst_colour, typst_string
-from nbtypst.tex import symbols
+from nbtypst.tex import symbols, tree
 from nbtypst.tex.chemistry import chemistry
-from nbtypst.tex.macros import KNOWN_MACROS, TOKEN, Refused, tokens_of
-from nbtypst.tex.tree import (
-    as_tex,
-    between,
-    columns_of,
-    infix,
-    next_node,
-    parse,
-    past_option,
-    split,
-    with_scripts,
-    without_gaps,
-)
+from nbtypst.tex.macros import KNOWN_MACROS, Macros
+from nbtypst.tex.tree import Refused, argument, as_tex, between, next_node, option
 
 
 class Scope:
@@ -33,7 +22,7 @@ class Scope:
 
     def __init__(self) -> None:
         """Nothing is known yet but the macros that everybody has."""
-        self.macros = dict(KNOWN_MACROS)  # number of arguments, the first one, tokens
+        self.macros = Macros(KNOWN_MACROS)
         self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
         self.numbered = 0
 
@@ -45,6 +34,20 @@ class Scope:
                 self.numbered += not tag
                 number = tag[1] if tag else str(self.numbered)
                 self.labels.setdefault(label, (f"({number})", place))
+
+
+_Handler = Callable[["_Writer", str, list], str]
+_HANDLERS: dict[str, _Handler] = {}  # the methods that write a command, by its token
+
+
+def _writes(*tokens: str) -> Callable[[_Handler], _Handler]:
+    """Mark a method that writes these tokens, and takes their arguments."""
+
+    def registered(method: _Handler) -> _Handler:
+        _HANDLERS.update(dict.fromkeys(tokens, method))
+        return method
+
+    return registered
 
 
 def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
@@ -64,20 +67,6 @@ def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
     return _Writer(tex, display, mark, scope)
 
 
-_Handler = Callable[["_Writer", str, list], str]
-_HANDLERS: dict[str, _Handler] = {}  # the methods that write a command, by its token
-
-
-def _writes(*tokens: str) -> Callable[[_Handler], _Handler]:
-    """Mark a method that writes these tokens, and takes their arguments."""
-
-    def registered(method: _Handler) -> _Handler:
-        _HANDLERS.update(dict.fromkeys(tokens, method))
-        return method
-
-    return registered
-
-
 class _Writer:
     """Writes a parsed formula down again, with placeholders where Pandoc would err."""
 
@@ -88,7 +77,7 @@ class _Writer:
         self.shown = ""  # the last tag in a line
         self.tags_in_lines = not display
         self.before = ""  # the TeX of what is before a token
-        self.tex = self.formula(parse(tokens_of(tex, scope.macros)), display)
+        self.tex = self.formula(scope.macros.replaced(tex), display)
 
     def typst(self, code: str, tight: bool = False) -> str:
         """A placeholder in TeX for some Typst; a tight one has no space around it."""
@@ -110,39 +99,37 @@ class _Writer:
 
     def formula(self, nodes: list, display: bool) -> str:
         """The TeX of a whole formula."""
-        name, following = "", list(nodes)
-        inside: list = []
         if next_node(nodes) == "\\begin":
-            self.argument(following)
-            name, inside = self.environment(following)
-        if name and next_node(following) is None:  # one environment, nothing else
-            tags = [node for node in inside if node in ("\\tag", "\\tag*", "\\label")]
-            self.tags_in_lines = self.tags_in_lines or len(tags) > 1
-            if name in symbols.LINES:
-                return self.lines(split(inside, "\\\\"), gaps=name != "eqnarray")
-            if name in symbols.WHOLE:
-                return self.formula(inside, True)
-        lines = without_gaps(split(nodes, "\\\\"))
-        if display and (len(lines) > 1 or len(split(lines[0], "&")) > 1):
+            following = list(nodes)
+            argument(following)
+            name, inside = _environment(following)
+            if next_node(following) is None:  # one environment, nothing else
+                tags = sum(node in ("\\tag", "\\tag*", "\\label") for node in inside)
+                self.tags_in_lines = self.tags_in_lines or tags > 1
+                if name in symbols.LINES:
+                    lines = tree.split(inside, "\\\\")
+                    return self.lines(lines, gaps=name != "eqnarray")
+                if name in symbols.WHOLE:
+                    return self.formula(inside, True)
+        lines = tree.without_gaps(tree.split(nodes, "\\\\"))
+        if display and (len(lines) > 1 or len(tree.split(lines[0], "&")) > 1):
             return self.lines(lines)
         return self.row(nodes if lines[1:] else lines[0])
 
     def lines(self, lines: list[list], *, gaps: bool = True) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
+        joints = " & ", " & \\qquad " if gaps else " "
         rows = []
-        for line in without_gaps(lines):
-            first, *others = [self.row(cell) for cell in split(line, "&")]
-            for number, cell in enumerate(others):
-                joint = (" & ", " & \\qquad " if gaps else " ")[number % 2]
-                first += joint + cell
-            rows.append(first)
+        for line in tree.without_gaps(lines):
+            cells = map(self.row, tree.split(line, "&"))
+            rows.append("".join(map("".join, zip(["", *joints * len(line)], cells))))
         return "\\begin{aligned}" + " \\\\ ".join(rows) + "\\end{aligned}"
 
     # -- one line
 
     def row(self, nodes: list) -> str:
         """The TeX of a stretch of formula."""
-        nodes, tex = with_scripts(infix(nodes)), ""
+        nodes, tex = tree.with_scripts(tree.infix(nodes)), ""
         scripts: set[str] = set()  # that the letter before has already
         while nodes:
             node = nodes.pop(0)
@@ -151,55 +138,56 @@ class _Writer:
                 if script in scripts:
                     raise Refused(f"a second {script} on the same letter: set braces")
                 scripts.add(script)
-            elif isinstance(node, list) or not node.isspace():
-                scripts.clear()
-            if isinstance(node, list):
-                tex += self.group(node, nodes)
-            elif node in ("^", "_"):
-                tex += f"{node}{{{self.operand(nodes)}}}"
-            elif node == "'":
-                tex += self.primes(nodes)
+                tex += self.script(node, nodes)
             else:
+                if isinstance(node, list) or not node.isspace():
+                    scripts.clear()
                 self.before = tex
                 tex += self.token(node, nodes)
         return tex
+
+    def script(self, mark: str, nodes: list) -> str:
+        """What is above or below the letter before; after primes, more of it."""
+        if mark != "'":
+            return f"{mark}{{{self.operand(nodes)}}}"
+        primes = 1
+        while nodes[:1] == ["'"]:
+            primes += 1
+            nodes.pop(0)
+        if next_node(nodes) != "^":
+            return "'" * primes
+        argument(nodes)  # the ^
+        return "^{" + self.typst("prime " * primes) + self.operand(nodes) + "}"
 
     def group(self, group: list, following: list) -> str:
         if group == [","]:  # without the space that follows a comma: 1{,}000
             return self.typst('class("normal", comma)')
         inside = self.row(group)
-        several = any(node in ("^", "_", "'", "\\frac") for node in group)
-        if several and next_node(following) in ("^", "_", "'"):
-            return self.call('class("normal", …)', inside)
+        if any(node in ("^", "_", "'", "\\frac") for node in group):
+            return self.apart(inside, following)
         return f"{{{inside}}}"
 
-    def primes(self, following: list) -> str:
-        primes = 1
-        while following and following[0] == "'":
-            primes += 1
-            following.pop(0)
-        if next_node(following) != "^":
-            return "'" * primes
-        self.argument(following)  # the ^
-        power = self.operand(following)
-        return "^{" + self.typst("prime " * primes) + power + "}"
+    def apart(self, tex: str, following: list) -> str:
+        """Some TeX whose scripts are its own, not those of its last part."""
+        if next_node(following) in ("^", "_", "'"):
+            return self.call('class("normal", …)', tex)
+        return f"{{{tex}}}"
 
-    def token(self, token: str, nodes: list) -> str:
-        """One token, with the arguments after it that it takes from `nodes`."""
+    def token(self, token: str | list, nodes: list) -> str:
+        """A token or group, with the arguments after it that it takes from `nodes`."""
+        if isinstance(token, list):
+            return self.group(token, nodes)
         if token.isspace():
             return " "
         if next_node(nodes) in ("\\limits", "\\nolimits"):
-            [kind] = self.argument(nodes)
+            [kind] = argument(nodes)
             function = "limits(…)" if kind == "\\limits" else "scripts(…)"
             return self.call(function, self.token(token, nodes))
-        if token in symbols.SYMBOLS:
-            return self.typst(symbols.SYMBOLS[token])
-        if token in symbols.CALLS:
-            template = symbols.CALLS[token]
+        if template := symbols.TYPST.get(token):
+            if "⋯" in template:
+                return self.call(template.replace("⋯", "…"), self.rest(nodes))
             operands = [self.operand(nodes) for _ in range(template.count("…"))]
-            return self.call(template, *operands)
-        if token in symbols.STYLES:
-            return self.call(symbols.STYLES[token], self.rest(nodes))
+            return self.call(template, *operands) if operands else self.typst(template)
         if token in symbols.FONTS:
             return f"{symbols.FONTS[token]}{{{self.something(self.rest(nodes))}}}"
         if token in _HANDLERS:
@@ -213,18 +201,25 @@ class _Writer:
         taken, nodes[:] = list(nodes), []
         return self.row(taken)
 
+    def operand(self, nodes: list) -> str:
+        """The TeX of the next group, or of the next token with its arguments."""
+        if isinstance(next_node(nodes), list):
+            return self.row(argument(nodes))
+        [token] = argument(nodes)
+        return self.token(token, nodes)
+
     # -- commands, with the arguments that they take from `nodes`
 
     @_writes(*symbols.SIZES)
     def sized(self, token: str, nodes: list) -> str:
         em, side = symbols.SIZES[token]
-        stretched = f"stretch({self.delimiter(nodes)}, size: #{em}em)"
+        stretched = f"stretch({_delimiter(nodes)}, size: #{em}em)"
         return self.typst(f'class("{side}", {stretched})')
 
     @_writes("\\tag", "\\tag*", "\\label")
     def numbered(self, token: str, nodes: list) -> str:
         """A formula's number; that of one of its lines is set in the line."""
-        words = re.sub(r"\\text|[{}$\\]", "", as_tex(self.argument(nodes)))
+        words = re.sub(r"\\text|[{}$\\]", "", as_tex(argument(nodes)))
         known = self.scope.labels.get(words, ("", ""))[0]
         number = {"\\tag": f"({words})", "\\tag*": words}.get(token, known)
         if not self.tags_in_lines:
@@ -244,7 +239,7 @@ class _Writer:
 
     @_writes("\\eqref", "\\ref")
     def reference(self, token: str, nodes: list) -> str:
-        label = as_tex(self.argument(nodes))[1:-1]
+        label = "".join(map(as_tex, argument(nodes)))
         if label not in self.scope.labels:
             raise Refused(f"no formula has the label {label}")
         number, place = self.scope.labels[label]
@@ -253,11 +248,10 @@ class _Writer:
 
     @_writes("\\href")
     def link(self, token: str, nodes: list) -> str:
-        address = typst_string(as_tex(self.argument(nodes))[1:-1].replace("\\", ""))
+        address = "".join(map(as_tex, argument(nodes))).replace("\\", "")
         words = self.operand(nodes)
-        if address == '""':
-            return words
-        return self.call(f"#link({address})[$…$]", words)
+        call = f"#link({typst_string(address)})[$…$]"
+        return self.call(call, words) if address else words
 
     @_writes("\\intertext")
     def between_lines(self, token: str, nodes: list) -> str:
@@ -268,10 +262,8 @@ class _Writer:
     @_writes("\\textcolor", "\\color")
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
-        if next_node(nodes) == "[":  # a colour in numbers
-            self.argument(nodes)
-            between(nodes, "[", "]")
-        fill = typst_colour("".join(self.argument(nodes)).strip())
+        option(nodes)  # which says that the colour is in numbers
+        fill = typst_colour("".join(argument(nodes)).strip())
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
         return self.call(f"text(fill: #{fill}, …)", inside) if fill else f"{{{inside}}}"
 
@@ -280,7 +272,7 @@ class _Writer:
     def space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""
         braced = isinstance(next_node(nodes), list)
-        following = self.argument(nodes) if braced else nodes
+        following = argument(nodes) if braced else nodes
         words = "".join(itertools.takewhile(lambda n: isinstance(n, str), following))
         length = re.match(r"\s*(-?)\s*(\d*\.?\d+)\s*(em|ex|mu|pt|cm|mm|in)", words)
         if not length:
@@ -294,7 +286,7 @@ class _Writer:
     @_writes("\\\\")
     def no_line_break(self, token: str, nodes: list) -> str:
         """A \\\\ within delimiters, which breaks no line on the screen either."""
-        nodes[:] = past_option(nodes)
+        nodes[:] = tree.past_option(nodes)
         return " "
 
     @_writes(*symbols.WORDS)
@@ -309,7 +301,7 @@ class _Writer:
         """Words in a formula, and the formulas between dollars among them."""
         function = symbols.TEXT.get(token) or symbols.WORDS[token]
         tex, words = "", ""
-        waiting = [*self.argument(nodes), ""]
+        waiting = [*argument(nodes), ""]
         while waiting:
             node = waiting.pop(0)
             group = isinstance(node, list)
@@ -323,16 +315,14 @@ class _Writer:
                 words = ""
             if node == "$":
                 tex += self.row(between(waiting, "", "$"))
-            elif group:
-                tex += self.text(token, [node])
             elif node:
-                tex += self.text(node, waiting)
+                tex += self.text(*((token, [node]) if group else (node, waiting)))
         return tex
 
     @_writes("\\operatorname", "\\operatorname*")
     def operator(self, token: str, nodes: list) -> str:
         """A function's name in upright letters."""
-        name = re.sub(r"\\[,; ]|~", " ", as_tex(self.argument(nodes)))
+        name = re.sub(r"\\[,; ]|~", " ", as_tex(argument(nodes)))
         name = re.sub(r"[{}]|\\(text..|text|mbox|mathrm)\b", "", name)
         if not re.fullmatch(r"[\w\s.-]*", name):
             raise Refused(f"{token}{{{name}}}: letters only")
@@ -343,32 +333,26 @@ class _Writer:
     def arrow(self, token: str, nodes: list) -> str:
         """An arrow as long as what is above and below it."""
         arrow = f"stretch({symbols.ARROWS[token]}, size: #(100% + 1em))"
-        if next_node(nodes) != "[":
+        if (below := option(nodes)) is None:
             return self.call(f"attach({arrow}, t: …)", self.operand(nodes))
-        self.argument(nodes)
-        below = self.row(between(nodes, "[", "]"))
-        return self.call(f"attach({arrow}, b: …, t: …)", below, self.operand(nodes))
+        return self.call(
+            f"attach({arrow}, b: …, t: …)", self.row(below), self.operand(nodes)
+        )
 
     @_writes("\\ce")
     def chemistry(self, token: str, nodes: list) -> str:
         """A chemical formula, in the notation of LaTeX's package mhchem."""
-        source = as_tex(self.argument(nodes))[1:-1]
-        return self.row(parse(TOKEN.findall(chemistry(source))))
+        return self.row(tree.parse(chemistry("".join(map(as_tex, argument(nodes))))))
 
     @_writes("\\frac", "\\binom")
     def fraction(self, token: str, nodes: list) -> str:
-        """Whose scripts are not those of its denominator."""
         above, below = (self.something(self.operand(nodes)) for _ in range(2))
-        tex = f"{token}{{{above}}}{{{below}}}"
-        if next_node(nodes) in ("^", "_", "'"):
-            return self.call('class("normal", …)', tex)
-        return tex
+        return self.apart(f"{token}{{{above}}}{{{below}}}", nodes)
 
     def command(self, token: str, nodes: list) -> str:
         """A command that is Pandoc's business, with the groups that follow it."""
-        if token == "\\sqrt" and next_node(nodes) == "[":
-            self.argument(nodes)
-            token += f"[{self.row(between(nodes, '[', ']'))}]"
+        if token == "\\sqrt" and (root := option(nodes)) is not None:
+            token += f"[{self.row(root)}]"
         elif token not in symbols.WITH_GROUPS:
             return token + " "
         token += f"{{{self.something(self.operand(nodes))}}}"
@@ -381,43 +365,22 @@ class _Writer:
     @_writes("\\left")
     def fence(self, token: str, nodes: list) -> str:
         """\\left ... \\right: delimiters as high as what they hold."""
-        opening = self.delimiter(nodes)
-        inside = between(nodes, "\\left", "\\right")
-        closing = self.delimiter(nodes)
-        first, *others = split(inside, "\\middle")
+        opening = _delimiter(nodes)
+        first, *others = tree.split(between(nodes, "\\left", "\\right"), "\\middle")
+        closing = _delimiter(nodes)
         tex = self.row(first)
         for part in others:
-            tex += self.typst(f"mid({self.delimiter(part)})") + self.row(part)
+            tex += self.typst(f"mid({_delimiter(part)})") + self.row(part)
         return self.call(f"lr({opening} … {closing})", tex)
-
-    def delimiter(self, nodes: list) -> str:
-        delimiter = as_tex(self.argument(nodes)[0])
-        if delimiter not in symbols.DELIMITERS:
-            raise Refused(f"{delimiter} as a delimiter")
-        return symbols.DELIMITERS[delimiter]
-
-    def environment(self, nodes: list) -> tuple[str, list]:
-        """Take an environment that has begun: its name, and what is in it."""
-        name = "".join(self.argument(nodes))
-        inside = between(nodes, "\\begin", "\\end")
-        self.argument(nodes)  # the name again
-        placed = name in ("aligned", "alignedat", "array", "gathered") or (
-            name[-1:] == "*" and name[:-1] in symbols.MATRICES  # which column is how
-        )
-        inside = past_option(inside) if placed else inside
-        name = name.rstrip("*")
-        if name in ("alignat", "alignedat"):
-            self.argument(inside)  # how many columns
-        return name, inside
 
     @_writes("\\begin")
     def within(self, token: str, nodes: list) -> str:
         """An environment that is not the whole formula."""
-        return self.grid(*self.environment(nodes))
+        return self.grid(*_environment(nodes))
 
     @_writes("\\matrix", "\\pmatrix", "\\cases", "\\substack")
     def grid_in_braces(self, token: str, nodes: list) -> str:
-        return self.grid(token[1:], self.argument(nodes))
+        return self.grid(token[1:], argument(nodes))
 
     def grid(self, name: str, inside: list) -> str:
         """What an environment makes of its rows and cells."""
@@ -425,35 +388,35 @@ class _Writer:
             return self.matrix(name, inside)
         if name in symbols.LINES or name == "substack":
             gap = 0.15 if name == "substack" else 0.65
-            style, rows = f"delim: #none, row-gap: #{gap}em", split(inside, "\\\\")
-            return self.table(style, rows, symbols.SIZES_OF_CELLS[name], joint=" & ")
+            style, rows = f"delim: #none, row-gap: #{gap}em", tree.split(inside, "\\\\")
+            return self.table(name, style, tree.without_gaps(rows), joint=" & ")
         if name in symbols.WHOLE:
             return self.row(inside)
         raise Refused(f"the environment {name}")
 
     def matrix(self, name: str, inside: list) -> str:
         """A matrix, or cases."""
-        columns = columns_of(self.argument(inside)) if name == "array" else ""
+        columns = _columns(argument(inside)) if name == "array" else ""
         rows: list[list] = []
         across: list[int] = []  # above which rows there are lines
-        for line in without_gaps(split(inside, "\\\\")):
+        for line in tree.without_gaps(tree.split(inside, "\\\\")):
             while next_node(line) == "\\hline":
-                self.argument(line)
+                argument(line)
                 across.append(len(rows))
             if next_node(line) is not None:
                 rows.append(line)
         if across or len(set(columns)) > 1:
-            return self.array(name, columns, rows, across)
+            return self.array(columns, rows, across)
         columns = "l" if "cases" in name else columns
         align = symbols.ALIGNMENTS.get(columns[:1], "center")
         small = name == "smallmatrix"
         gaps = "column-gap: #0.3em, row-gap: #0.2em" if small else "column-gap: #1em"
         style = f"delim: {symbols.MATRICES[name]}, align: #{align}, {gaps}"
-        return self.table(style, rows, symbols.SIZES_OF_CELLS[name])
+        return self.table(name, style, rows)
 
-    def array(self, name: str, columns: str, rows: list[list], across: list) -> str:
+    def array(self, columns: str, rows: list[list], across: list[int]) -> str:
         """A matrix with lines, or with columns that are not aligned alike."""
-        cells = [[self.cell("inline(…)", cell) for cell in split(row, "&")]
+        cells = [[self.cell("inline(…)", cell) for cell in tree.split(row, "&")]
                  for row in rows]  # fmt: skip
         letters = columns.replace("|", "")
         width = max([len(letters), *map(len, cells)])
@@ -463,40 +426,57 @@ class _Writer:
         aligned = (symbols.ALIGNMENTS.get(letter, "center") for letter in letters)
         align = typst_array(f"{side} + horizon" for side in aligned)
         style = f"columns: {width}, align: {align}, inset: (x: 0.5em, y: 0.3em)"
-        grid = f"#grid({', '.join([style, *lines])}, [$"
-        opening = f" mat(delim: {symbols.MATRICES[name]}, {grid}"
         full = [cell for row in cells for cell in row + [""] * (width - len(row))]
         inside = self.typst("$], [$", tight=True).join(full)
-        return self.typst(opening, tight=True) + inside + self.typst("$]))", tight=True)
+        call = f" mat(delim: #none, #grid({', '.join([style, *lines])}, [$"
+        return self.typst(call, tight=True) + inside + self.typst("$]))", tight=True)
 
-    def table(self, style: str, rows: list[list], size: str, joint: str = ", ") -> str:
+    def table(self, name: str, style: str, rows: list[list], joint: str = ", ") -> str:
         """Rows of cells as one of Typst's matrices."""
-        lines = [
-            self.typst(joint).join(self.cell(size, cell) for cell in split(row, "&"))
-            for row in without_gaps(rows)
-        ]
+        size = symbols.SIZES_OF_CELLS[name]
+        lines = []
+        for row in rows:
+            cells = [self.cell(size, cell) for cell in tree.split(row, "&")]
+            lines.append(self.typst(joint).join(cells))
         return self.call(f"mat({style}, …)", self.typst("; ").join(lines))
 
     def cell(self, size: str, cell: list) -> str:
         return "" if next_node(cell) is None else self.call(size, self.row(cell))
 
-    def operand(self, nodes: list) -> str:
-        """The TeX of the next group, or of the next token with its arguments."""
-        if isinstance(next_node(nodes), list):
-            return self.row(self.argument(nodes))
-        [token] = self.argument(nodes)
-        return self.token(token, nodes)
 
-    def argument(self, nodes: list) -> list:
-        """Take the next group or token from `nodes`."""
-        if (node := next_node(nodes)) is None:
-            raise Refused("something is missing at its end")
-        del nodes[: nodes.index(node) + 1]
-        return node if isinstance(node, list) else [node]
+def _delimiter(nodes: list) -> str:
+    """Take a delimiter: its name in Typst."""
+    delimiter = as_tex(argument(nodes)[0])
+    if delimiter not in symbols.DELIMITERS:
+        raise Refused(f"{delimiter} as a delimiter")
+    return symbols.DELIMITERS[delimiter]
+
+
+def _environment(nodes: list) -> tuple[str, list]:
+    """Take an environment that has begun: its name, and what is in it."""
+    name = "".join(argument(nodes))
+    inside = between(nodes, "\\begin", "\\end")
+    argument(nodes)  # the name again
+    placed = name in ("aligned", "alignedat", "array", "gathered") or (
+        name[-1:] == "*" and name[:-1] in symbols.MATRICES  # which column is how
+    )
+    inside = tree.past_option(inside) if placed else inside
+    name = name.rstrip("*")
+    if name in ("alignat", "alignedat"):
+        argument(inside)  # how many columns
+    return name, inside
+
+
+def _columns(nodes: list) -> str:
+    """The columns of an array, l, c and r, and the lines between them."""
+    columns = re.sub(r"[pmb]\{[^{}]*\}", "l", as_tex(nodes))
+    columns = re.sub(r"[@!<>]\{(?:[^{}]|\{[^{}]*\})*\}", "", columns)
+    columns = re.sub(r"\*\{(\d\d?)\}\{([^{}]*)\}", lambda m: m[2] * int(m[1]), columns)
+    return re.sub("[^lcr|]", "", columns.replace(":", "|"))
 
 
 def _words(node: str) -> str:
     """What a token means among the words of a \\text."""
     if re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in symbols.IN_TEXT:
-        raise Refused(f"{as_tex(node)} among the words of a \\text")
+        raise Refused(f"{node} among the words of a \\text")
     return symbols.IN_TEXT.get(node, node.removeprefix("\\"))

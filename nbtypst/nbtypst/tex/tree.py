@@ -4,29 +4,47 @@ import itertools
 import re
 import unicodedata
 
-from nbtypst.tex.macros import Refused
-
 MAX_DEPTH = 18  # groups in groups; Pandoc takes twice as long for each more
+MAX_PARTS = 20_000  # of a formula, its macros replaced
 
 
-def parse(tokens: list[str]) -> list:
-    """The tree of some tokens."""
+class Refused(Exception):
+    """A formula that would come out wrong; the message says why."""
+
+
+_TOKEN = re.compile(
+    r"\\(?:operatorname|hspace|tag|newcommand|renewcommand|DeclareMathOperator)\*"
+    r"|\\[A-Za-z]+|\\[\s\S]|#\d|%[^\n]*\n?|\s+|[\s\S]"
+)
+_TEXT_IN_BRACES = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt)?|[fhm]box)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+)
+_VERBATIM = re.compile(r"\\verb\*?([^\s\w*])(.*?)\1")
+_PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among words
+
+
+def parse(tex: str) -> list:
+    """The tree of some TeX, without comments."""
+    tex = _VERBATIM.sub(lambda match: _typewriter(match[2]), tex)
+    tex = _TEXT_IN_BRACES.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), tex)
     stack: list[list] = [[]]
-    for token in tokens:
+    for token in _TOKEN.findall(tex):
         if token == "{":
             stack.append([])
-            if len(stack) > MAX_DEPTH:
-                raise Refused(f"its groups are more than {MAX_DEPTH} deep")
         elif token == "}":
             if len(stack) == 1:
                 raise Refused("a } without its {")
             group = stack.pop()
             stack[-1].append(group)
-        else:
+        elif token[0] != "%":
             stack[-1].append(token)
     if len(stack) > 1:
         raise Refused("a { without its }")
     return stack[0]
+
+
+def _typewriter(words: str) -> str:
+    return r"\texttt{" + re.sub(r"[\\{}$%~]", r"\\\g<0>", words) + "}"
 
 
 def as_tex(node: str | list) -> str:
@@ -36,17 +54,43 @@ def as_tex(node: str | list) -> str:
     return "{" + "".join(map(as_tex, node)) + "}"
 
 
+# ---- What comes next -------------------------------------------------------------
+
+
+def next_node(nodes: list) -> str | list | None:
+    """The next node that is not a space."""
+    return next((n for n in nodes if isinstance(n, list) or not n.isspace()), None)
+
+
+def argument(nodes: list) -> list:
+    """Take the next group or token from `nodes`."""
+    if (node := next_node(nodes)) is None:
+        raise Refused("something is missing at its end")
+    del nodes[: nodes.index(node) + 1]
+    return node if isinstance(node, list) else [node]
+
+
+def option(nodes: list) -> list | None:
+    """Take what is in brackets from `nodes`, if that comes next."""
+    if next_node(nodes) != "[":
+        return None
+    argument(nodes)
+    return between(nodes, "[", "]")
+
+
 def between(nodes: list, opening: str, closing: str) -> list:
     """Take from `nodes` what is before the matching `closing` (and that too)."""
-    inside: list[str | list] = []
     depth = 1
-    while nodes:
-        node = nodes.pop(0)
+    for number, node in enumerate(nodes):
         depth += (node == opening) - (node == closing)
         if depth == 0:
+            inside = nodes[:number]
+            del nodes[: number + 1]
             return inside
-        inside.append(node)
     raise Refused(f"{opening} without its {closing}")
+
+
+# ---- Other trees -----------------------------------------------------------------
 
 
 def split(nodes: list, separator: str) -> list[list]:
@@ -85,19 +129,6 @@ def _script(node: str | list) -> str:
     """What makes a script of a letter that is one: ^, _ or nothing."""
     known = unicodedata.decomposition(node[0]) if isinstance(node, str) else ""
     return {"<super>": "^", "<sub>": "_"}.get(known.partition(" ")[0], "")
-
-
-def next_node(nodes: list) -> str | list | None:
-    """The next node that is not a space."""
-    return next((n for n in nodes if isinstance(n, list) or not n.isspace()), None)
-
-
-def columns_of(nodes: list) -> str:
-    """The columns of an array, l, c and r, and the lines between them."""
-    columns = re.sub(r"[pmb]\{[^{}]*\}", "l", as_tex(nodes))
-    columns = re.sub(r"[@!<>]\{(?:[^{}]|\{[^{}]*\})*\}", "", columns)
-    columns = re.sub(r"\*\{(\d\d?)\}\{([^{}]*)\}", lambda m: m[2] * int(m[1]), columns)
-    return re.sub("[^lcr|]", "", columns.replace(":", "|"))
 
 
 def past_option(nodes: list) -> list:
