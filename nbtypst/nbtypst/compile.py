@@ -10,8 +10,8 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import NamedTuple
 
-from nbtypst.engine import Endless, Refusal, run_typst
-from nbtypst.errors import ExportError, one_line
+from nbtypst.engine import Endless, Refusal, TypstError, run_typst
+from nbtypst.errors import one_line
 from nbtypst.literals import CONTROLS, typst_string
 from nbtypst.plaintext import truncate
 
@@ -68,16 +68,14 @@ class _Compilation:
 
     def result(self) -> Compiled:
         while True:
-            small: list[tuple[str, str]] = []
+            source, standards = "".join(self.parts), STANDARDS[self.level]
+            small: list[str] = []
             try:
-                pdf = run_typst("".join(self.parts), self.files, STANDARDS[self.level],
-                                system_fonts=self.system_fonts, small=small)  # fmt: skip
-                for where, what in small:
-                    self.warnings[f"{where}: {what}"] = None
-                return Compiled(pdf, [*self.warnings])
+                pdf = run_typst(source, self.files, standards, small=small,
+                                system_fonts=self.system_fonts)  # fmt: skip
+                return Compiled(pdf, [*self.warnings, *dict.fromkeys(small)])
             except Refusal as refusal:
-                missing = refusal.missing_glyphs() & set().union(*self.parts)
-                if missing:
+                if missing := refusal.missing_glyphs & {*source}:
                     self.find_glyphs(missing)
                 elif refusal.is_of_standard:
                     if self.level == 0:
@@ -87,7 +85,7 @@ class _Compilation:
                     self.show_as_source(self.part_at(refusal.line), refusal)
             except Endless as error:
                 self.replace_endless_pictures(error)
-            except ExportError as error:  # a crash
+            except TypstError as error:  # a crash
                 self.show_as_source(None, error)
 
     def warn(self, number: int, what: str) -> None:
@@ -108,12 +106,13 @@ class _Compilation:
         self.system_fonts = self.system_fonts and missing != self.lacking
         boxes = {ord(c): "" if _is_unseen(c) else NO_GLYPH for c in missing}
         for number, text in enumerate(self.parts):
-            shown = sorted((c for c in missing & {*text} if boxes[ord(c)]), key=text.index)
-            if shown:
-                more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-                what = f"{', '.join(shown[:5])}{more}, shown as {NO_GLYPH[0]}"
-                self.warn(number, f"no font on this computer has {what}")
             self.parts[number] = text.translate(boxes)
+            here = [c for c in missing & {*text} if boxes[ord(c)]]
+            here.sort(key=text.index)
+            if here:
+                more = f" and {len(here) - 5} more" if len(here) > 5 else ""
+                what = f"{', '.join(here[:5])}{more}, shown as {NO_GLYPH[0]}"
+                self.warn(number, f"no font on this computer has {what}")
 
     def name_what_is_not_accessible(self, refusal: Refusal) -> None:
         """Say what keeps the document from being PDF/UA, by cells where that is known.
@@ -122,14 +121,15 @@ class _Compilation:
         """
         for message, line in refusal.faults:
             number, no_alt = self.part_at(line), "missing alt text" in message
+            known = message.partition(" with font ")[0]  # which differs
             if number is not None:
                 self.warn(number, NO_ALT if no_alt else message)
             elif not no_alt:
-                known = message.partition(" with font ")[0]  # which differs
-                users = [n for name, error in self.errors_of_drawings.items()
-                         if isinstance(error, Refusal)
-                         and any(known in what for what, _ in error.faults)
-                         for n in self.users(name)]  # fmt: skip
+                users = [
+                    user for name, alone in self.errors_of_drawings.items()
+                    if any(known in what for what, _ in alone.faults)
+                    for user in self.users(name)
+                ]  # fmt: skip
                 for number in users or [0]:
                     self.warn(number, message)
 
@@ -138,7 +138,7 @@ class _Compilation:
         return [n for n, part in enumerate(self.parts) if typst_string(name) in part]
 
     @cached_property
-    def errors_of_drawings(self) -> dict[str, ExportError]:
+    def errors_of_drawings(self) -> dict[str, TypstError]:
         """What Typst has against drawings, each of them tried alone, and once."""
         errors = {}
         for name, content in self.files.items():
@@ -147,7 +147,7 @@ class _Compilation:
                 try:
                     run_typst(f'#set document(title: "t")\n{shown}', {name: content},
                               STANDARDS[0], timeout=PICTURE_TIMEOUT_S)  # fmt: skip
-                except ExportError as error:
+                except TypstError as error:
                     errors[name] = error
         return errors
 
@@ -171,7 +171,7 @@ class _Compilation:
                 part = self.parts[number]
                 self.parts[number] = part.replace(typst_string(name), new)
 
-    def show_as_source(self, number: int | None, error: ExportError) -> None:
+    def show_as_source(self, number: int | None, error: TypstError) -> None:
         """Show the Typst of the cell with that number, or of the one that is refused.
 
         Raises the error if it is about no cell, or about one that is shown so already.
@@ -183,7 +183,7 @@ class _Compilation:
         self.parts[number] = f"#unset({typst_string(truncate(text.strip())[0])})\n"
         self.warn(number, one_line(error))
 
-    def search(self, error: ExportError) -> int:
+    def search(self, error: TypstError) -> int:
         """The number of the first cell with which the document is refused.
 
         Raises the error if it is in no cell.
@@ -191,7 +191,7 @@ class _Compilation:
         def is_refused(count: int) -> bool:
             try:
                 run_typst("".join(self.parts[:count]), self.files)
-            except ExportError as again:
+            except TypstError as again:
                 return str(again) == str(error)
             return False
 

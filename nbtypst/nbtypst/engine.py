@@ -33,45 +33,45 @@ with open(folder + "/said.json", "w") as file:
 """
 
 
-class Endless(ExportError):
+class TypstError(ExportError):
+    """Typst makes no PDF; what it has against the document, as far as it says so."""
+
+    faults: Sequence[tuple[str, int]] = ()  # and their lines, from 1; 0: not known
+
+
+class Endless(TypstError):
     """Typst does not come to an end in time."""
 
 
-class Refusal(ExportError):
-    """What Typst does not compile: its message, and all faults, with their lines."""
+class Refusal(TypstError):
+    """What Typst does not compile."""
 
     def __init__(self, message: str, diagnostic: str) -> None:
         super().__init__(f"typst: {message}")
-        self.faults: list[tuple[str, int]] = []  # line 0: it is not known
-        for fault in re.split(r"^(?=error: )", diagnostic, flags=re.MULTILINE)[1:]:
-            lines = re.findall(r"main\.typ:(\d+):", fault)
-            what = fault.partition("\n")[0].removeprefix("error: ")
-            self.faults.append((what, int(lines[-1]) if lines else 0))
+        faults = re.split(r"^error: ", diagnostic, flags=re.MULTILINE)[1:]
+        lines = [re.findall(r"main\.typ:(\d+):", fault) or ["0"] for fault in faults]
+        self.faults = [(fault.partition("\n")[0], int(known[-1]))
+                       for fault, known in zip(faults, lines)]  # fmt: skip
         self.line = self.faults[-1][1] if self.faults else 0
         self.is_of_standard = bool(re.search("^PDF/|in this export mode", message))
-
-    def missing_glyphs(self) -> set[str]:
-        """The characters that no font has."""
-        words = [re.search('the text `"(.*)"` could not be displayed', what)
-                 for what, _ in self.faults]  # fmt: skip
-        text = "".join(found[1] for found in words if found)
+        text = "".join(re.findall('the text `"(.*)"` could not be displayed', diagnostic))
         text = re.sub(r"\\u\{(\w+)\}", lambda match: chr(int(match[1], 16)), text)
-        return {char for char in text if char > "\x7f"}
+        self.missing_glyphs = {char for char in text if char > "\x7f"}
 
 
 def run_typst(
     source: str, files: Mapping[str, bytes], standards: Sequence[str] = (), *,
     system_fonts: bool = False, timeout: float | None = None,
-    small: list[list[str]] | None = None,
+    small: list[str] | None = None,
 ) -> bytes:
     """The PDF of a Typst document as it is.
 
     files -- the pictures and attachments by path
     standards -- what the PDF must conform to
     timeout -- seconds, and as many again for each megabyte (default: TIMEOUT_S)
-    small -- to which is added what style.typ had to make smaller than 5 pt, with cells
+    small -- to which is added what style.typ had to set below 5 pt, with its cell
 
-    Raises Refusal with Typst's message, Endless, or ExportError if it crashes.
+    Raises Refusal with Typst's message, Endless, or TypstError if it crashes.
     """
     size = len(source) + sum(map(len, files.values()))
     seconds = (timeout or TIMEOUT_S) * (1 + size / 1e6)
@@ -102,4 +102,4 @@ def run_typst(
         os.close(held_open)
     last = one_line(done.stderr.decode(errors="replace"), 200)
     reason = f"it crashed, over something nested or too large: {last}"
-    raise ExportError(f"typst: {reason} (status {done.returncode})")
+    raise TypstError(f"typst: {reason} (status {done.returncode})")

@@ -1,17 +1,18 @@
 """Run notebooks in fresh kernels, several at a time."""
 
 import asyncio
-import atexit
 import os
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import asynccontextmanager
 from math import ceil
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
@@ -23,25 +24,30 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from traitlets import Type
 
-from nbtypst.errors import ExportError
+from nbtypst.errors import ExportError, one_line
 from nbtypst.kept import KeptRuns
 from nbtypst.read import join_streams, read_notebook
 from nbtypst.widgets import WIDGET, unfold
 
-# After the notebook's folder, modules come from these folders, wherever else they are
-# installed.
-_IMPORT_FROM = """
-import sys
+# In each kernel: after the notebook's folder, modules come from these folders, wherever
+# else they are installed.
+_STARTUP = """
+import os, sys
 at = sys.path.index("") + 1
 sys.path[at:at] = {folders!r}
-del at, sys
+if "NBTYPST_LOG" in os.environ:
+    __import__("nbtypst.trace").trace.Trace(os.environ["NBTYPST_LOG"])
+del at, os, sys
 """
-_TRACE = """
-import os
-from nbtypst.trace import Trace
-Trace(os.environ["NBTYPST_LOG"])
-del os, Trace
-"""
+_SETTINGS = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OMP_NUM_THREADS": "1",  # two kernels share the cores; and sums stay in one order
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "SOURCE_DATE_EPOCH": "0",
+    "TQDM_DISABLE": "1",
+}
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
@@ -81,11 +87,9 @@ def execute_notebooks(
         waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
-    # A thread of its own: in the main one, nbclient would catch signals in its way.
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
-        trace = _TRACE if kept else ""
-        environment = _environment(scratch, import_from, trace) | dict(settings)
-        with ThreadPoolExecutor(1) as pool:
+        environment = _environment(scratch, import_from) | dict(settings)
+        with ThreadPoolExecutor(1) as pool:  # the caller's thread may have a loop
             finished = pool.submit(_run_in_loop, waiting, environment, stopped)
             try:
                 while not wait([finished], timeout=0.5).done:
@@ -146,8 +150,22 @@ class _ShellChannel(AsyncZMQSocketChannel):
         self.socket.send_multipart(self.session.serialize(msg))
 
 
-class _Client(AsyncKernelClient):
+class _KernelClient(AsyncKernelClient):
     shell_channel_class = Type(_ShellChannel)
+
+
+class _Client(NotebookClient):
+    """Ends its kernel, whatever happens, and leaves signals to the caller."""
+
+    @asynccontextmanager
+    async def async_setup_kernel(self, **options: Any) -> AsyncIterator[None]:
+        try:
+            await self.async_start_new_kernel(**options)
+            await self.async_start_new_kernel_client()
+            yield
+        finally:
+            if self.km and (self.kc or self.km.has_kernel):
+                await self._async_cleanup_kernel()
 
 
 class _Run:
@@ -174,40 +192,33 @@ class _Run:
 
     async def execute(self, environment: dict[str, str], gate: asyncio.Semaphore):
         async with gate:
-            start = time.time()
-            scratch = environment["IPYTHONDIR"]
-            log = Path(scratch, f"{id(self)}.log")
-            environment = environment | {"NBTYPST_LOG": str(log)}
-            client = NotebookClient(
-                self.notebook,
-                km=AsyncKernelManager(
-                    client_factory=_Client,
-                    kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # this one's
-                    connection_file=str(Path(scratch, str(id(self)))),
-                    transport=_transport(scratch),
-                    transport_encryption="auto",  # where that is TCP
-                ),
-                timeout=ceil(self.timeout),
-                iopub_timeout=ceil(self.timeout),
-                raise_on_iopub_timeout=True,
-                record_timing=False,
-                shutdown_kernel="immediate",
+            start, scratch = time.time(), environment["IPYTHONDIR"]
+            own = Path(scratch, str(id(self)))
+            if self.kept:
+                environment = environment | {"NBTYPST_LOG": f"{own}.log"}
+            # Others could reach a TCP port; a socket's path has some 100 letters.
+            sockets = os.name == "posix" and len(scratch) < 80
+            manager = AsyncKernelManager(
+                client_factory=_KernelClient, connection_file=str(own),
+                kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # of this Python
+                transport="ipc" if sockets else "tcp", transport_encryption="auto",
+            )  # fmt: skip
+            seconds = ceil(self.timeout)
+            client = _Client(
+                self.notebook, manager, timeout=seconds, iopub_timeout=seconds,
+                raise_on_iopub_timeout=True, record_timing=False,
+                shutdown_kernel="immediate", on_cell_start=self._remember,
                 shell_timeout_interval=1,  # seconds until the death of one is noticed
                 resources={"metadata": {"path": str(self.path.parent.resolve())}},
-                on_cell_start=self._remember,
-            )
+            )  # fmt: skip
             try:
-                await client.async_execute(env=environment, cleanup_kc=True)
+                await client.async_execute(env=environment)
             except Exception as error:
                 raise ExportError(self._explain(error)) from None
-            finally:
-                if client.kc or (client.km and client.km.has_kernel):  # still starting
-                    await client._async_cleanup_kernel()
-                # It would complain at exit of a kernel that never started.
-                atexit.unregister(client._cleanup_kernel)
             clean(self.notebook)
             how = f"{time.time() - start:.1f} s"
             if self.kept:
+                log = Path(f"{own}.log")
                 why = self.kept.keep(self.path, self.notebook, log, start)
                 self.changed = f"not kept: {why}" if why else self.changed
             self.on_done(self.path, f"{how} ({self.changed})" if self.changed else how)
@@ -216,19 +227,21 @@ class _Run:
         self.cell_index = cell_index
 
     def _explain(self, error: Exception) -> str:
-        where = str(self.path)
-        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        """One line with the notebook, the cell, and its line where that is known."""
+        where, what = str(self.path), f"{type(error).__name__}: {error}"
         if self.cell_index is None:
-            return f"{where}: its kernel did not start: {message}"
-        where += f", cell {self.cell_index + 1}"
+            return one_line(f"{where}: its kernel did not start: {what}")
         if isinstance(error, CellExecutionError):
-            return f"{where}: {_failing_line(error)}"
-        if isinstance(error, CellTimeoutError):
+            trace = strip_ansi(error.traceback)
+            arrow = re.search(r"^-+> *(\d+) *(.*)$", trace, re.MULTILINE)
+            line = f" (line {arrow[1]}: {arrow[2].strip()})" if arrow else ""
+            what = strip_ansi(f"{error.ename}: {error.evalue}") + line
+        elif isinstance(error, CellTimeoutError):
             late = "its output did not arrive" if "IOPub" in str(error) else "running"
-            return f"{where}: still {late} after {self.timeout:g} s, given up"
-        if isinstance(error, DeadKernelError):
-            return f"{where}: the kernel died (out of memory?)"
-        return f"{where}: {message}"
+            what = f"still {late} after {self.timeout:g} s, given up"
+        elif isinstance(error, DeadKernelError):
+            what = "the kernel died (out of memory?)"
+        return one_line(f"{where}, cell {self.cell_index + 1}: {what}", 2_000)
 
 
 def _run_in_loop(
@@ -236,23 +249,22 @@ def _run_in_loop(
 ) -> None:
     """Execute all, until one fails or the event is set; then all kernels are ended."""
     async def execute_all() -> None:
-        gate = asyncio.Semaphore(max(1, min(len(runs), _cores())))
-        async with asyncio.TaskGroup() as group:
-            for run in runs:
-                group.create_task(run.execute(environment, gate))
-
-    async def supervise() -> None:
-        task = asyncio.ensure_future(execute_all())
-        while not task.done() and not stopped.is_set():
-            await asyncio.wait([task], timeout=0.2)
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()):
-            raise error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
+        gate = asyncio.Semaphore(len(affinity(0)) if affinity else os.cpu_count() or 1)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {group.create_task(run.execute(environment, gate))
+                         for run in runs}  # fmt: skip
+                while tasks and not stopped.is_set():
+                    _, tasks = await asyncio.wait(tasks, timeout=0.2)
+                for task in tasks:
+                    task.cancel()
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     # ZeroMQ waits for sockets, which Windows' own kind of loop cannot.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(supervise())
+        runner.run(execute_all())
 
 
 def _failing_line(error: CellExecutionError) -> str:
@@ -263,49 +275,18 @@ def _failing_line(error: CellExecutionError) -> str:
     return message + where
 
 
-def _cores() -> int:
-    """How many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _transport(scratch: str) -> str:
-    """Sockets in a folder of ours, where there are any and its path fits into one.
-
-    Others could reach a TCP port.
-    """
-    return "ipc" if os.name == "posix" and len(scratch) < 80 else "tcp"
-
-
-def _environment(
-    scratch: str, import_from: Sequence[Path], trace: str
-) -> dict[str, str]:
+def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
     """The kernels' environment: the same results everywhere, no user's settings."""
     Path(scratch, "matplotlibrc").touch()  # an empty one, in place of the user's
     startup = Path(scratch, "profile_default", "startup")
     startup.mkdir(parents=True)
-    folders = [str(folder.resolve()) for folder in import_from]
-    imports = _IMPORT_FROM.format(folders=folders)
-    (startup / "imports.py").write_text(imports + trace, encoding="utf-8")
-    one_thread = "1"  # two kernels share the cores; and sums stay in one order
-    settings = {
-        "IPYTHONDIR": scratch,
-        "JUPYTER_RUNTIME_DIR": scratch,
-        "MATPLOTLIBRC": str(Path(scratch, "matplotlibrc")),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "OMP_NUM_THREADS": one_thread,
-        "OPENBLAS_NUM_THREADS": one_thread,
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "SOURCE_DATE_EPOCH": "0",
-        "TQDM_DISABLE": "1",
-    }
+    code = _STARTUP.format(folders=[str(folder.resolve()) for folder in import_from])
+    (startup / "startup.py").write_text(code, "utf-8")
+    taken = {name: value for name, value in os.environ.items()
+             if not name.startswith("PYTHON") or name in _KEPT}  # fmt: skip
+    ours = dict.fromkeys(("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"), scratch)
+    ours["MATPLOTLIBRC"] = str(Path(scratch, "matplotlibrc"))
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 # which fails without one
     if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
-        settings |= {"HOME": scratch, "USERPROFILE": scratch}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PYTHON") or name in _KEPT
-    }
-    return kept | settings
+        ours |= dict.fromkeys(("HOME", "USERPROFILE"), scratch)
+    return taken | _SETTINGS | ours

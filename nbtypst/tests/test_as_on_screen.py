@@ -155,11 +155,10 @@ def test_a_wide_formula_is_broken_and_keeps_its_size():
 def test_text_of_less_than_5_points_is_named(wide):
     """Of a formula or table that is shrunk because it cannot be broken."""
     for count in (20, 32):
-        cell: str | dict = wide.format(" + ".join(f"x_{{{n + 9}}}" for n in range(count)))
+        cell = wide.format(" + ".join(f"x_{{{n + 9}}}" for n in range(count)))
         if wide == "table":
-            columns = "<td>words</td>" * count
-            rows = f"<tr><td colspan='{count}'>x</td></tr><tr>{columns}</tr>"
-            cell = {"text/html": f"<table>{rows}</table>"}
+            cell = (f"<table><tr><td colspan='{count}'>x</td></tr>"
+                    f"<tr>{'<td>words</td>' * count}</tr></table>")  # fmt: skip
         made = notebook("# A", cell)
         pdf, resources = TypstPDFExporter().from_notebook_node(made)
         [page] = PdfReader(io.BytesIO(pdf)).pages

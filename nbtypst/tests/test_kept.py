@@ -15,15 +15,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nbtypst.errors import ExportError
-from nbtypst.kept import (
-    KEEP,
-    MAX_KEPT,
-    NEVER_KEEP,
-    KeptRuns,
-    _listing,
-    _processor,
-    _read,
-)
+from nbtypst.kept import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
 from nbtypst.run import execute_notebooks
 from nbtypst.trace import Trace
 
@@ -264,12 +256,3 @@ def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
     code = compile("hook('os.listdir', ('/',))", "<frozen importlib>", "exec")
     exec(code, {"hook": hook})
     assert len((tmp_path / "log").read_text().splitlines()) == len(lines)
-
-
-def test_what_is_gone_or_unknown_is_no_error(tmp_path, monkeypatch):
-    kept = KeptRuns(tmp_path, [], {})
-    assert kept.seconds(tmp_path / "a.ipynb") == math.inf
-    assert _listing(str(tmp_path / "gone")) == ""
-    assert _read(tmp_path / "gone.json") is None
-    monkeypatch.setattr("pathlib.Path.read_text", lambda *args: "")
-    assert _processor() == platform.processor()

@@ -194,7 +194,7 @@ def test_a_failing_cell_is_named_and_ends_the_other_kernels(tmp_path):
                code("x\nraise ValueError('one\\ntwo')  # here"))
     assert failure(bad, endless) == (
         f"{bad}, cell 3: ValueError: one two "
-        r"(line 2: raise ValueError('one\ntwo')  # here)"
+        r"(line 2: raise ValueError('one\ntwo') # here)"
     )
 
 
