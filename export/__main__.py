@@ -17,10 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        # Imported late: this takes a second, which --help need not wait for, and finds
-        # out whether a package is missing.
+        # Late, for it takes a second and finds out whether a package is missing.
         from export.build import build
-
         if not 0 < options.timeout < float("inf"):
             raise ExportError(f"--timeout must be above 0 s, not {options.timeout}")
         paths = options.notebooks or _notebooks()
@@ -28,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise ExportError(f"no notebook in {NOTEBOOKS}")
         build(paths, options)
     except ModuleNotFoundError as error:
-        advice = "run `pip install -r requirements.txt`"
-        say(f"error: the package {error.name} is missing: {advice}", error=True)
+        say(f"error: the package {error.name} is missing: "
+            "run `pip install -r requirements.txt`", error=True)
         return 1
     except (ExportError, OSError) as error:  # without a file's name: a full disk
         say(f"error: {error}", error=True)
@@ -46,8 +44,7 @@ def _notebooks() -> list[Path]:
     chosen = []
     for path in paths:
         stem = re.sub(r"(-Copy| copy|_copy| \()[ \d)]*$", "", path.stem)
-        original = path.with_stem(stem)
-        if original != path and original in paths:
+        if (original := path.with_stem(stem)) != path and original in paths:
             say(f"Leaving out {path.name}: it looks like a copy of {original.name}")
         else:
             chosen.append(path)
@@ -55,10 +52,8 @@ def _notebooks() -> list[Path]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m export",
-        description="Run the notebooks and typeset them as one PDF.",
-    )
+    what = "Run the notebooks and typeset them as one PDF."
+    parser = argparse.ArgumentParser(prog="python -m export", description=what)
     add, pdf, cover = parser.add_argument, HERE / "write-up.pdf", HERE / "cover.toml"
     add("notebooks", nargs="*", type=Path, metavar="NOTEBOOK",
         help="which notebooks, in order (default: all of notebooks/)")
@@ -66,19 +61,17 @@ def _parser() -> argparse.ArgumentParser:
         help="where the PDF goes (default: export/write-up.pdf)")
     add("--cover", type=Path, default=cover, metavar="FILE",
         help="what the first page says (default: export/cover.toml)")
-    add("--no-execute", action="store_true",
-        help="take the outputs that the notebooks hold")
-    add("--fresh", action="store_true",
-        help="run all notebooks, also those that have not changed since a kept run")
-    add("--refresh", action="store_true",
-        help="also put the new outputs into the notebooks, if all of them ran")
-    add("--strict", action="store_true",
-        help="write no PDF if anything in it is not as it was meant")
-    add("--keep-typst", action="store_true",
-        help="also write the Typst source next to the PDF")
+    for option, what_for in {
+        "--no-execute": "take the outputs that the notebooks hold",
+        "--fresh": "run all notebooks, also those not changed since a kept run",
+        "--refresh": "also put the new outputs into the notebooks, if all of them ran",
+        "--strict": "write no PDF if anything in it is not as it was meant",
+        "--keep-typst": "also write the Typst source next to the PDF",
+    }.items():
+        add(option, action="store_true", help=what_for)
     add("--timeout", type=float, default=600, metavar="SECONDS",
         help="how long one cell may take (default: 600)")
-    return parser  # fmt: skip
+    return parser
 
 
 if __name__ == "__main__":

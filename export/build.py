@@ -11,7 +11,7 @@ from export.check import Section, faults, read_back
 from export.cover import read_cover
 from export.sources import PROJECT
 from export.terminal import say
-from export.write import try_to_write, write, write_or_rename
+from export.write import InUse, try_to_write, write
 from export.write_up import make_write_up
 from nbtypst.compile import compile_document
 from nbtypst.errors import ExportError, grouped
@@ -27,79 +27,67 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
 
     Raises ExportError, and then all files are as they were before.
     """
-    output = options.output
+    output = written = options.output
     if output.resolve() in {path.resolve() for path in [*paths, options.cover]}:
         raise ExportError(f"cannot write {output}: it is read from")
     cover = read_cover(options.cover)
     try_to_write(output)  # better known before the minute that the notebooks take
-    if options.no_execute:
-        notebooks = [read_notebook(path) for path in paths]
-    else:
-        say(f"Running {len(paths)} notebooks")
-        before = {path: _content(path) for path in paths}
-        only_for_pdf = {} if options.refresh else {"FIGURES": "svg"}
-        notebooks = execute_notebooks(
-            paths, timeout=options.timeout, on_done=_progress, settings=only_for_pdf,
-            import_from=[PROJECT], kept=KeptRuns(KEPT, [PROJECT], only_for_pdf),
-            fresh=options.fresh or options.refresh,
-        )
-        if options.refresh:
-            _refresh(before, notebooks)
+    notebooks = _run(paths, options)
     start = time.perf_counter()
-    write_up = make_write_up(paths, notebooks, cover, output.stem)
+    source, resources = make_write_up(paths, notebooks, cover, output.stem)
+    files = resources["outputs"]
     if options.keep_typst:
-        write({output.parent / name: data for name, data in write_up.files.items()})
-        write({output.with_suffix(".typ"): write_up.source.encode()})
-    compiled = compile_document(write_up.source, write_up.files, write_up.rasters)
+        write({output.parent / name: data for name, data in files.items()})
+        write({output.with_suffix(".typ"): source.encode()})
+    compiled = compile_document(source, files, resources["rasters"])
     sections, pages = read_back(compiled.pdf)
-    warnings = [*grouped([*write_up.warnings, *compiled.warnings])]
-    warnings += faults(sections, write_up.sections)
-    for warning in [] if options.strict else warnings:
-        say(f"warning: {warning}", error=True)
+    warnings = [*grouped([*resources["warnings"], *compiled.warnings]),
+                *faults(sections, resources["sections"])]
     if warnings and options.strict:
         more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
         raise ExportError("; ".join(warnings[:8]) + more)
-    written = write_or_rename(output, compiled.pdf)
+    for warning in warnings:
+        say(f"warning: {warning}", error=True)
+    try:
+        write({output: compiled.pdf})
+    except InUse:
+        written = output.with_stem(output.stem + "-new")
+        write({written: compiled.pdf})
     say(_page_table(sections))
-    seconds = time.perf_counter() - start
-    say(f"{written}: {pages} pages in {seconds:.1f} s")
+    say(f"{written}: {pages} pages in {time.perf_counter() - start:.1f} s")
     if written != output:
         say(f"{output} is open in another program, close it there.")
-    if cover.missing:
-        blanks = ", ".join(cover.missing)
+    if blanks := ", ".join(cover.missing):
         say(f"The write-up is unsigned: fill in {blanks} in {options.cover}.")
 
 
-def _refresh(before: dict[Path, bytes], notebooks: Sequence[NotebookNode]) -> None:
-    """Write the notebooks that ran, but for those that were saved in the meantime."""
+def _run(paths: Sequence[Path], options: argparse.Namespace) -> list[NotebookNode]:
+    """The notebooks after a run, unless they are to be taken as they are."""
+    if options.no_execute:
+        return [read_notebook(path) for path in paths]
+    say(f"Running {len(paths)} notebooks")
+    before = [path.is_file() and path.read_bytes() for path in paths]
+    only_for_pdf = {} if options.refresh else {"FIGURES": "svg"}
+    notebooks = execute_notebooks(
+        paths, timeout=options.timeout, settings=only_for_pdf, import_from=[PROJECT],
+        on_done=lambda path, how: say(f"  {path.name:<32} {how}"),
+        kept=KeptRuns(KEPT, [PROJECT], only_for_pdf),
+        fresh=options.fresh or options.refresh,
+    )
     files = {}
-    for (path, content), notebook in zip(before.items(), notebooks):
-        if _content(path) == content:
+    for path, content, notebook in zip(paths, before, notebooks):
+        if options.refresh and path.is_file() and path.read_bytes() == content:
             files[path] = notebook_bytes(notebook)
-        else:
+        elif options.refresh:
             say(f"{path} was saved while it ran, and is left so: run this again")
     write(files)
-
-
-def _content(path: Path) -> bytes:
-    """What a file holds; nothing if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _progress(path: Path, how: str) -> None:
-    say(f"  {path.name:<32} {how}")
+    return notebooks
 
 
 def _page_table(sections: list[Section]) -> str:
     """The pages of each question, as Gradescope asks for them."""
     rows = [("Question", "Pages")]
-    for section in sections:
-        pages = str(section.first)
-        if section.last > section.first:
-            pages += f"-{section.last}"
-        rows.append((section.title, pages))
+    for title, first, last, _ in sections:
+        rows.append((title, f"{first}-{last}" if last > first else f"{first}"))
     width = max(len(title) for title, _ in rows)
     return "\n".join(f"  {title:<{width}}  {pages:>7}" for title, pages in rows)

@@ -2,14 +2,13 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from pypdf import PdfReader
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A question and its pages, counted from 1."""
 
     title: str
@@ -23,19 +22,18 @@ def read_back(pdf: bytes) -> tuple[list[Section], int]:
     reader = PdfReader(io.BytesIO(pdf))
     entries = [e for e in reader.outline if not isinstance(e, list)]  # not those below
     pages = [reader.get_destination_page_number(entry) or 0 for entry in entries]
-    ends = [*pages[1:], len(reader.pages)]
     sections = [
         Section(entry.title or "", page + 1, max(page + 1, end),
                 float(entry.top or 0) / reader.pages[page].mediabox.height)
-        for entry, page, end in zip(entries, pages, ends)
-    ]  # fmt: skip
+        for entry, page, end in zip(entries, pages, [*pages[1:], len(reader.pages)])
+    ]
     return sections, len(reader.pages)
 
 
 def faults(sections: Sequence[Section], expected: int) -> Iterator[str]:
     """What is not as it must be with the sections, of which so many are expected."""
     if len(sections) != expected:
-        titles = [section.title for section in sections]
+        titles = ", ".join(section.title for section in sections)
         yield f"the PDF has the sections {titles}, not {expected} of them"
     if sections and sections[0].first < 3:
         yield "page 1 of the PDF is not the cover alone"

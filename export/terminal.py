@@ -1,7 +1,6 @@
 """What the command says: to a terminal of any encoding, to a pipe, or to nobody."""
 
 import errno
-import io
 import os
 import sys
 
@@ -11,15 +10,12 @@ def prepare() -> None:
 
     Otherwise what a kernel prints could go into a file that was opened as number 1.
     """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            # It takes the lowest number that is free, which is this one.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:  # it takes the lowest free
+        os.set_inheritable(number, True)
+    os.close(number)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+        if stream:
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def say(line: str, *, error: bool = False) -> None:

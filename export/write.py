@@ -17,9 +17,8 @@ def write(files: Mapping[Path, bytes]) -> None:
     """Write each content to its path so that each file is the old one or the new one.
 
     All of them are complete on the disk before the first is put in place, so that a
-    full disk changes none. A link stays one, and the file that it leads to is written.
-
-    Raises ExportError if a file cannot be written, InUse if it cannot be replaced.
+    full disk changes none. The file that a link leads to is written. Raises ExportError
+    if a file cannot be written, InUse if it cannot be replaced.
     """
     written: list[tuple[Path, Path]] = []
     try:
@@ -47,19 +46,6 @@ def write(files: Mapping[Path, bytes]) -> None:
                 temporary.unlink()
 
 
-def write_or_rename(path: Path, content: bytes) -> Path:
-    """Write a file, under another name if its own is in use; return where it is.
-
-    Raises ExportError.
-    """
-    try:
-        write({path: content})
-    except InUse:
-        path = path.with_stem(path.stem + "-new")
-        write({path: content})
-    return path
-
-
 def try_to_write(path: Path) -> None:
     """Raise ExportError if no file could be written at `path`; nothing is changed."""
     target = path.resolve()
@@ -69,10 +55,9 @@ def try_to_write(path: Path) -> None:
     try:
         tempfile.TemporaryFile(dir=target.parent).close()
         if target.exists():
-            with target.open("r+b"):  # fails if it is open elsewhere, on Windows
-                pass
+            target.open("r+b").close()  # fails if it is open elsewhere, on Windows
     except OSError as error:
-        raise ExportError(str(_explained(path, error))) from None
+        raise _explained(path, error) from None
 
 
 def _explained(path: Path, error: OSError) -> ExportError:

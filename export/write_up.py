@@ -3,77 +3,47 @@
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
-from traitlets.config import Config
 
 from export.cover import Cover
 from export.sources import PROJECT, all_sources
-from nbtypst.exporter import REMOVED, TypstExporter
+from nbtypst.exporter import REMOVED, TEMPLATES, TypstExporter
 from nbtypst.literals import typst_code
 from nbtypst.read import whole
 
 APPENDIX = "Appendix: all Python code"
-TEMPLATES = Path(__file__).with_name("templates")
-
-
-@dataclass(frozen=True)
-class WriteUp:
-    """A document ready for Typst."""
-
-    source: str
-    files: dict[str, bytes]  # what it is made with, by path: pictures and attachments
-    rasters: dict[str, bytes]  # PNGs of some of the pictures
-    sections: int  # how many begin pages of their own
-    warnings: list[str]  # what could not be shown, with notebook and cell
-
-
-class WriteUpExporter(TypstExporter):
-    """nbtypst's exporter with our template, which extends the package's."""
-
-    @property
-    def default_config(self) -> Config:
-        """The package's, with our template in the first place."""
-        config = super().default_config
-        config.TypstExporter.template_name = "write_up"
-        config.TypstExporter.extra_template_basedirs.append(str(TEMPLATES))
-        config.TypstExporter.picture_folders = [str(PROJECT)]
-        return config
 
 
 def make_write_up(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, name: str
-) -> WriteUp:
-    """All of the write-up as Typst.
+) -> tuple[str, dict[str, Any]]:
+    """The Typst of notebooks from these paths, for a PDF of this name, and resources.
 
-    paths, notebooks -- where each notebook is from, and its content
-    name -- the PDF's, without its ending
-
-    Raises ExportError if something cannot be typeset or a module cannot be read.
+    In these, "outputs" has the attached files, too, and "sections" is how many parts
+    begin a page. Raises ExportError if something cannot be typeset, or a module read.
     """
     name, sources = whole(name), all_sources(paths, notebooks)
-    listings = [listing for found in sources for listing in found.listings]
-    attached = {found.name: found.content for found in sources}
-    places = {file: f"{name}_files/code/{file}" for file in attached}
+    places = {it.name: f"{name}_files/code/{it.name}" for it in sources}
+    ours = str(Path(__file__).with_name("templates"))
     with ThreadPoolExecutor(1) as colouring:  # half a second, next to the rest
-        colouring.map(typst_code, [listing.source for listing in listings])
-        source, resources = WriteUpExporter().converted(
-            _merged(paths, notebooks),
-            {
-                "cover": cover,
-                "appendix": APPENDIX,
-                "listings": listings,
-                "attached": places,
-                "unique_key": name,
-                "output_files_dir": f"{name}_files",
-            },
+        colouring.map(typst_code, [code for it in sources for _, code in it.listings])
+        exporter = TypstExporter(
+            template_name="write_up", picture_folders=[str(PROJECT)],
+            extra_template_basedirs=[ours, str(TEMPLATES)],
         )
-    files = resources["outputs"] | {places[file]: attached[file] for file in attached}
-    sections = len(resources["titles"]) + bool(listings)
-    return WriteUp(source, files, resources["rasters"], sections, resources["warnings"])
+        source, resources = exporter.converted(
+            _merged(paths, notebooks),
+            {"cover": cover, "appendix": APPENDIX, "sources": sources,
+             "attached": places, "unique_key": name,
+             "output_files_dir": f"{name}_files"},
+        )
+    resources["outputs"] |= {places[it.name]: it.content for it in sources}
+    resources["sections"] = len(resources["titles"]) + bool(sources)
+    return source, resources
 
 
 def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
@@ -84,20 +54,15 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
     cells = []
     for path, notebook in zip(paths, notebooks):
         shown = (cell for cell in notebook.cells
-                 if not REMOVED & {*cell.metadata.get("tags", ())})  # fmt: skip
+                 if not REMOVED & {*cell.metadata.get("tags", ())})
         first = next(shown, new_markdown_cell())
         if first.cell_type != "markdown" or not _title(first.source):
-            title = new_markdown_cell("# " + whole(path.stem.replace("_", " ")))
-            cells.append(title)
-            title.metadata.where = str(path)
+            title = "# " + whole(path.stem.replace("_", " "))
+            cells.append(new_markdown_cell(title, metadata={"where": str(path)}))
         for index, cell in enumerate(notebook.cells, 1):
-            cell = NotebookNode(cell)
-            cell.metadata = NotebookNode(
-                cell.metadata,
-                where=f"{path}, cell {index}",
-                folder=str(path.parent),
-            )
-            cells.append(cell)
+            here = {"where": f"{path}, cell {index}", "folder": str(path.parent)}
+            marked = NotebookNode(cell.metadata | here)
+            cells.append(NotebookNode(cell, metadata=marked))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
     return NotebookNode(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)

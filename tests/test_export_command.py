@@ -1,0 +1,525 @@
+"""python -m export: what it does and says, whatever goes wrong, and what it writes."""
+
+import contextlib
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+import export.__main__
+from export.__main__ import main
+from export.write import write
+from export.write_up import APPENDIX
+from nbtypst.read import read_notebook
+from nbtypst_samples import code, save, stdout
+from pdf_pages import Printed
+
+pytestmark = pytest.mark.export
+ROOT = Path(export.__file__).resolve().parents[1]
+NAMES = ("a.ipynb", "b.ipynb")
+OLD = b"%PDF the old one"
+ASK = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'), 6 * 7)"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Two notebooks with old outputs, a cover that is filled in, and an old PDF."""
+    for name, title in zip(NAMES, "AB"):
+        save(tmp_path / name, f"# {title}", code("print(6 * 7)", stdout("old"), ran=9))
+    (tmp_path / "w.pdf").write_bytes(OLD)
+    signed = 'title = "T"\nname = "Ada"\nworked_alone = true\ndate = "today"\n'
+    (tmp_path / "cover.toml").write_text(signed)
+    return tmp_path
+
+
+def command(folder: Path, *more: str, notebooks: tuple[str, ...] = NAMES) -> list[str]:
+    """The arguments that make w.pdf of notebooks in a folder, with its cover if any."""
+    cover = folder / "cover.toml"
+    options = ["-o", str(folder / "w.pdf"), *["--cover", str(cover)] * cover.exists()]
+    return [*(str(folder / name) for name in notebooks), *options, *more]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def refused(capsys, *arguments: str) -> str:
+    """The one line that the command prints as it fails."""
+    assert main(list(arguments)) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def run_command(arguments, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "export", *arguments], text=True,
+                          stderr=subprocess.PIPE, encoding="utf-8", **options)
+
+
+def text_of(path: Path) -> str:
+    printed = Printed(path.read_bytes())
+    return "".join(printed.text(k + 1) for k in range(len(printed.pages)))
+
+
+# ---- What it does ----------------------------------------------------------------
+
+def test_it_runs_the_notebooks_and_leaves_them_alone(folder, capsys, monkeypatch):
+    for name in ("fchmod", "sched_getaffinity"):  # which Windows lacks
+        monkeypatch.delattr(os, name, raising=False)
+    save(folder / "a.ipynb", "# A\n\n" + "Word word. " * 900, code(ASK))
+    before = contents(folder)
+    assert main(command(folder, "--keep-typst")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Running 2 notebooks"
+    assert sorted(line.split()[0] for line in lines[1:3]) == ["a.ipynb", "b.ipynb"]
+    assert [line.split() for line in lines[3:7]] == [
+        ["Question", "Pages"], ["A", "3-5"], ["B", "6"],
+        ["Appendix:", "all", "Python", "code", "7"]]
+    assert "w.pdf: 7 pages in " in lines[7] and len(lines) == 8
+    # Of page.py's three formats the PDF takes one; the others take more time.
+    assert "drawnaresvg42" in text_of(folder / "w.pdf")
+    assert "#show: document" in (folder / "w.typ").read_text()
+    after = contents(folder)
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"w.pdf", "w.typ"}
+
+
+steps: list[tuple[str, str, int]] = []  # files that are opened, with flags, or renamed
+watching = False
+
+
+def _watch(event: str, arguments: tuple) -> None:
+    if watching and event in ("open", "os.rename"):
+        steps.append((event, str(arguments[0]), arguments[2]))
+
+
+sys.addaudithook(_watch)
+
+
+def test_refresh_keeps_the_new_outputs_and_writes_no_file_in_place(folder):
+    save(folder / "a.ipynb", "# A", code(ASK))
+    (folder / "a.ipynb").chmod(0o600)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[__name__], "watching", True)
+        assert main(command(folder, "--refresh")) == 0
+    seen = [(event, Path(path).name, flags) for event, path, flags in steps
+            if path.startswith(f"{folder}/")]
+    renamed = {name for event, name, _ in seen if event == "os.rename"}
+    written = {name for event, name, flags in seen if event == "open" and flags & 3
+               and (flags & os.O_TRUNC or name != "w.pdf")}
+    assert len(renamed) == 3 and all(name.startswith(".") for name in renamed)
+    assert written == renamed
+    for name in NAMES:
+        notebook = nbformat.read(folder / name, 4)
+        nbformat.validate(notebook)
+        assert notebook.cells[1].outputs[0].text.endswith("42\n")
+        assert notebook.cells[1].execution_count == 1
+    assert "drawnareall42" in text_of(folder / "w.pdf")
+    assert (folder / "a.ipynb").stat().st_mode & 0o777 == 0o600
+    once = (folder / "a.ipynb").read_bytes()
+    assert once.endswith(b"}\n")
+    assert main(command(folder, "--refresh", notebooks=NAMES[:1])) == 0
+    assert (folder / "a.ipynb").read_bytes() == once
+
+
+def test_what_is_saved_while_it_runs_is_left_so(folder, capsys):
+    """The last notebook saves and removes others, as somebody in JupyterLab would."""
+    first, second = folder / "a.ipynb", folder / "b.ipynb"
+    edits = (f"from pathlib import Path; Path({str(first)!r}).write_text('edited')\n"
+             f"Path({str(second)!r}).unlink()")
+    save(folder / "c.ipynb", "# C", code(edits), code("print(6 * 7)"))
+    names = (*NAMES, "c.ipynb")
+    assert main(command(folder, "--refresh", notebooks=names)) == 0
+    assert first.read_text() == "edited" and not second.exists()
+    assert "42" in (folder / "c.ipynb").read_text()
+    said = capsys.readouterr().out
+    for path in (first, second):
+        assert f"{path} was saved while it ran, and is left so: run this again" in said
+
+
+def test_an_unsigned_write_up_is_said_to_be_so(folder, capsys):
+    (folder / "cover.toml").write_text('title = "T"\nworked_with = ["B"]\n')
+    assert main(command(folder, "--no-execute")) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    blanks = f"fill in name, date in {folder / 'cover.toml'}."
+    assert last == f"The write-up is unsigned: {blanks}"
+
+
+def test_what_is_not_as_meant_is_said_and_an_error_when_strict(folder, capsys):
+    path = save(folder / "a.ipynb", "# A", *(f"![](gone{k}.png)" for k in range(9)))
+    options = command(folder, "--no-execute", notebooks=("a.ipynb",))
+    assert main(options) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 9
+    line = f"{path}, cell 2: the image gone0.png: there is no such file"
+    assert lines[0] == f"warning: {line}"
+    (folder / "w.pdf").write_bytes(OLD)
+    error = refused(capsys, *options, "--strict")
+    assert error.startswith(f"error: {line}; ") and error.endswith(" (and 1 more)")
+    assert (folder / "w.pdf").read_bytes() == OLD
+
+
+def test_hidden_notebooks_are_left_out_and_copies_by_name(
+        tmp_path, monkeypatch, capsys):
+    for name in ("a", "a-Copy1", "a (2)", "b copy", "b_copy", ".~a", "c (1)"):
+        save(tmp_path / f"{name}.ipynb", "# A")
+    (tmp_path / "._a.ipynb").write_bytes(b"not a notebook")
+    seen = []
+    monkeypatch.setattr(export.__main__, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr("export.build.build", lambda paths, options: seen.extend(paths))
+    assert main([]) == 0
+    # Without an original, it is nobody's copy.
+    assert [path.stem for path in seen] == ["a", "b copy", "b_copy", "c (1)"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"Leaving out {name}.ipynb: it looks like a copy of a.ipynb"
+        for name in ("a (2)", "a-Copy1")]
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    said = capsys.readouterr().out
+    for option in ("--output", "--cover", "--no-execute", "--fresh", "--refresh",
+                   "--strict", "--keep-typst", "--timeout"):
+        assert option in said
+
+
+def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
+    """As a student would: export/ next to other notebooks, and another cover.toml.
+
+    Its modules are its own, wherever else some of these names are installed.
+    """
+    copy = tmp_path / "copy of it"
+    ignore = shutil.ignore_patterns("__pycache__", "*.pdf", "*.png")
+    shutil.copytree(ROOT / "export", copy / "export", ignore=ignore)
+    (copy / "export" / "cover.toml").write_text(
+        'course = "Stat 20"\nhomework = "Homework 9"\ntitle = "Dice"\nname = "Ada"\n'
+        'worked_alone = true\ndate = "today"\nstatement = "I rolled them myself."\n')
+    (copy / "nn_helpers.py").write_text("WHO = 'this is the copy'\n")
+    (copy / "notebooks").mkdir()
+    (copy / "notebooks" / "dice.py").write_text("FACES = 6\n")
+    for name, title in (("1_one", "# Question 1"), ("2_two", "# Question 2")):
+        source = "import dice, nn_helpers\nprint(nn_helpers.WHO.upper(), dice.FACES)"
+        save(copy / "notebooks" / f"{name}.ipynb", title, code(source))
+    done = run_command(["--strict"], cwd=copy, env={"PATH": "", "HOME": str(tmp_path)},
+                       stdout=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = Printed((copy / "export" / "write-up.pdf").read_bytes())
+    first, last = printed.text(1), printed.text(len(printed.pages))
+    for words in ("Stat20", "Homework9", "Dice", "Ada", "Irolledthemmyself."):
+        assert words in first
+    assert "certify" not in first
+    assert printed.titles == ["Question 1", "Question 2", APPENDIX]
+    assert printed.reader.metadata.title == "Stat 20 – Homework 9 – Dice"
+    assert "THISISTHECOPY6" in printed.text(3)
+    assert "'thisisthecopy'" in last and "FACES=6" in last
+
+
+# ---- What goes wrong -------------------------------------------------------------
+
+@pytest.mark.parametrize("source, words", [
+    ("1\nraise RuntimeError('so it is')", "cell 2: RuntimeError: so it is (line 2: "),
+    ("while True: pass", "cell 2: still running after 1 s, given up"),
+    (None, "not a Jupyter notebook"),
+], ids=["raises", "hangs", "half-saved"])
+def test_a_bad_notebook_leaves_all_as_it_was(folder, capsys, source, words):
+    if source:
+        save(folder / "b.ipynb", "# B", code(source))
+    else:
+        whole = (folder / "b.ipynb").read_bytes()
+        (folder / "b.ipynb").write_bytes(whole[: len(whole) // 2])
+    before = contents(folder)
+    line = refused(capsys, *command(folder, "--refresh", "--timeout", "1"))
+    assert line.startswith(f"error: {folder / 'b.ipynb'}") and words in line
+    assert contents(folder) == before
+
+
+def test_mistakes_are_one_line(folder, capsys, monkeypatch):
+    arguments = command(folder, "--no-execute")
+    assert "none.ipynb: No such file" in refused(capsys, "none.ipynb", *arguments[2:])
+    for seconds in ("0", "-5", "inf", "nan"):
+        line = refused(capsys, *command(folder, f"--timeout={seconds}"))
+        assert line.startswith("error: --timeout must be above 0 s, not ")
+    for name in ("a.ipynb", "./b.ipynb", "cover.toml"):
+        before = (folder / name).read_bytes()
+        line = refused(capsys, *arguments, "--output", str(folder / name))
+        assert "it is read from" in line and (folder / name).read_bytes() == before
+    (folder / "cover.toml").write_text("name = \n")
+    assert "cover.toml, line 1: " in refused(capsys, *arguments)
+    (folder / "empty").mkdir()
+    monkeypatch.setattr("export.__main__.NOTEBOOKS", folder / "empty")
+    assert "no notebook in" in refused(capsys, "--no-execute")
+    assert (folder / "w.pdf").read_bytes() == OLD
+
+
+@pytest.mark.traced
+def test_a_missing_package_is_named_with_the_line_that_installs_it():
+    script = ("import sys; sys.modules['typst'] = None; "
+              "from export.__main__ import main; sys.exit(main(['--no-execute']))")
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: the package typst is missing: "
+                                              "run `pip install -r requirements.txt`\n")
+
+
+# ---- Who listens, and where ------------------------------------------------------
+
+def test_another_build_in_other_surroundings_gives_the_same_bytes(tmp_path):
+    """To a terminal that cannot write the Σ of a title."""
+    path = save(tmp_path / "a.ipynb", "# Second Σ", code("{'a', 'b', 'c'}; import no"))
+    (tmp_path / "two").mkdir()
+    one, two = tmp_path / "one.pdf", tmp_path / "two" / "one.pdf"
+    assert main(["--no-execute", str(path), "-o", str(one)]) == 0
+    done = run_command(["--no-execute", path, "-o", two], stdout=subprocess.PIPE, env={
+        "PATH": "", "PYTHONHASHSEED": "2", "TZ": "UTC2", "PYTHONIOENCODING": "cp1252"})
+    assert done.returncode == 0 and "Second ?" in done.stdout, done.stderr
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_terminal_that_takes_nothing_is_an_error_once(folder, capsys, monkeypatch):
+    with open("/dev/full", "w") as full:  # where closing does not try again
+        full.write("held back")
+        monkeypatch.setattr("sys.stdout", full)
+        line = refused(capsys, *command(folder))
+    assert line == "error: [Errno 28] No space left on device"
+    assert (folder / "w.pdf").read_bytes() == OLD
+
+
+@pytest.mark.traced
+def test_nobody_who_reads_is_not_an_error(folder):
+    """A pipe whose reader has gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = run_command(command(folder, "--no-execute"), stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "w.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.traced
+def test_closed_streams_are_not_an_error_and_what_is_ignored_stays_so(folder):
+    """With no output at all, the first file that is opened would become number 1.
+
+    As under nohup, the terminal may go: the notebook sends what its end would.
+    """
+    save(folder / "a.ipynb", "# A", code(
+        "import os, signal; os.write(1, b'into a file?')\n"
+        "os.kill(os.getppid(), signal.SIGHUP)"))
+    words = [sys.executable, "-m", "export", *command(folder, notebooks=NAMES[:1])]
+    line = " ".join(f"'{word}'" for word in words)
+    done = subprocess.run(["sh", "-c", f"trap '' HUP; exec {line} <&- >&- 2>&-"])
+    assert done.returncode == 0
+    pdf = (folder / "w.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF")
+
+
+# ---- Stopped and killed ----------------------------------------------------------
+
+def start(folder: Path) -> subprocess.Popen:
+    """The command, which hears of a lost terminal even if the tests run under nohup."""
+    words = command(folder, "--refresh", notebooks=("b.ipynb",))
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        return subprocess.Popen([sys.executable, "-m", "export", *words], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                start_new_session=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.mark.traced
+def test_stopping_it_ends_the_kernels_and_keeps_every_file(tmp_path):
+    started, before, kernels = {}, {}, {}
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        folder = tmp_path / sent.name
+        folder.mkdir()
+        (folder / "w.pdf").write_bytes(OLD)
+        hangs = f"open({str(folder / 'reached')!r}, 'w').close()\nwhile True: pass"
+        save(folder / "b.ipynb", code(hangs))
+        before[sent], started[sent] = contents(folder), start(folder)
+    try:
+        for sent, process in started.items():
+            wait_for((tmp_path / sent.name / "reached").exists)
+            kernels[sent] = psutil.Process(process.pid).children(recursive=True)
+            os.kill(process.pid, sent)
+        for sent, process in started.items():
+            _, said = process.communicate(timeout=60)
+            if sent != signal.SIGKILL:
+                assert process.returncode == 130
+                assert said.strip() == "interrupted: no file is half written"
+            assert kernels[sent] and not psutil.wait_procs(kernels[sent], 60)[1]
+            left = contents(tmp_path / sent.name)
+            assert left == before[sent] | {"reached": b""}
+    finally:
+        for sent, process in started.items():
+            for child in kernels.get(sent, []):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            process.kill()
+
+
+# A process that is killed at the n-th step with which the disk changes.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from export.write import write
+folder, last = sys.argv[1], int(sys.argv[2])
+def watch(event, arguments):
+    global last
+    if event in ("open", "os.rename", "os.chmod", "os.remove"):
+        flags = arguments[2] if event == "open" else os.O_RDWR
+        if flags & 3 and str(arguments[0]).startswith(folder + "/"):
+            last -= 1
+            if not last:
+                os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+write({Path(folder, name): b"new" * 999_999 for name in ("a.ipynb", "b.ipynb")})
+"""
+
+
+def test_killed_at_any_step_it_leaves_whole_files(folder):
+    before, ends, last, killed = contents(folder), set(), 0, True
+    while killed:
+        last += 1
+        done = subprocess.run([sys.executable, "-c", KILLED, folder, str(last)],
+                              cwd=ROOT, capture_output=True, text=True)
+        killed = done.returncode == -signal.SIGKILL
+        assert killed or done.returncode == 0, done.stderr
+        left = contents(folder)
+        new = {name for name in NAMES if left[name] == b"new" * 999_999}
+        assert all(left[name] == before[name] for name in {*NAMES} - new)
+        assert all(name.startswith(".") for name in left.keys() - before.keys())
+        ends.add(len(new))
+        for name in left.keys() - before.keys():
+            (folder / name).unlink()
+        for name in NAMES:
+            (folder / name).write_bytes(before[name])
+    assert ends == {0, 1, 2} and last > 4
+
+
+# ---- The disk --------------------------------------------------------------------
+
+def failing(real, when, error):
+    """The real function, which raises an error when it is called with this."""
+    def function(*arguments, **options):
+        if when in arguments:
+            raise error
+        return real(*arguments, **options)
+
+    return function
+
+
+def test_interrupted_between_two_replacements_each_notebook_is_whole(
+        folder, monkeypatch):
+    before = contents(folder)
+    stops = failing(Path.replace, folder / "b.ipynb", KeyboardInterrupt)
+    monkeypatch.setattr(Path, "replace", stops)
+    with pytest.raises(KeyboardInterrupt):
+        write({folder / name: b"new" for name in NAMES})
+    assert contents(folder) == before | {"a.ipynb": b"new"}  # and nothing more
+
+
+def test_a_file_that_does_not_fit_leaves_the_old_one(folder):
+    before = contents(folder)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+        with pytest.raises(Exception, match="File too large"):
+            write({folder / "w.pdf": b"new" * 999})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("function, error, said", [
+    ("os.fsync", errno.ENOSPC, "cannot write {0}/a.ipynb: No space left on device"),
+    ("pathlib.Path.replace", errno.EBUSY,
+     "cannot write {0}/a.ipynb: Device or resource busy"),
+    ("nbtypst.engine.tempfile.TemporaryDirectory", errno.ENOSPC,
+     "[Errno 28] No space left on device: '/tmp/typst-0'"),
+])
+def test_a_disk_that_is_full_or_busy_is_said_and_changes_nothing(
+        folder, capsys, monkeypatch, function, error, said):
+    def executed(paths, **options):
+        notebooks = [read_notebook(path) for path in paths]
+        for notebook in notebooks:
+            notebook.cells[1].outputs[0].text = "42\n"
+        return notebooks
+
+    def fail(*arguments, **options):
+        of_typst = ["/tmp/typst-0"] * function.startswith("nbtypst")
+        raise OSError(error, os.strerror(error), *of_typst)
+
+    before = contents(folder)
+    monkeypatch.setattr("export.build.execute_notebooks", executed)
+    option = "--no-execute" if function.startswith("nbtypst") else "--refresh"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(function, fail)
+        line = refused(capsys, *command(folder, option))
+    assert line == f"error: {said.format(folder)}"
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("place, end", [
+    ("a.ipynb/w.pdf", ""), ("no/where/w.pdf", ""), ("/proc/w.pdf", ""),
+    (".", "it is a folder"), ("place", "it is not an ordinary file"),
+    ("w.pdf", "Permission denied; if it is open, close it"),
+])
+def test_where_nothing_can_be_written_is_known_before_any_notebook_runs(
+        folder, capsys, monkeypatch, place, end):
+    # Root may write anywhere that chmod forbids, but not below a file or in /proc.
+    before = contents(folder)
+    os.mkfifo(folder / "place")
+    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # as on Windows
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", failing(Path.open, folder / "w.pdf", denied))
+        assert main(command(folder, "--output", str(folder / place))) == 1
+    said, error = capsys.readouterr()
+    assert said == "" and error.startswith(f"error: cannot write {folder / place}: ")
+    assert error.strip().endswith(end)
+    assert contents(folder) == before
+
+
+def test_a_pdf_opened_in_the_meantime_costs_nothing(folder, capsys, monkeypatch):
+    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    fails = failing(Path.replace, folder / "w.pdf", denied)
+    monkeypatch.setattr(Path, "replace", fails)
+    assert main(command(folder, "--no-execute")) == 0
+    assert (folder / "w.pdf").read_bytes() == OLD
+    assert (folder / "w-new.pdf").read_bytes().startswith(b"%PDF-")
+    said = capsys.readouterr().out
+    assert f"{folder / 'w-new.pdf'}: " in said
+    assert f"{folder / 'w.pdf'} is open in another program, close it there." in said
+
+
+def test_a_link_is_followed(folder):
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "old.pdf").write_bytes(OLD)
+    for name in ("old.pdf", "none.pdf"):
+        link = folder / f"to-{name}"
+        link.symlink_to(folder / "elsewhere" / name)
+        write({link: b"new"})
+        assert link.is_symlink()
+        assert (folder / "elsewhere" / name).read_bytes() == b"new"
