@@ -28,9 +28,10 @@ from playwright.sync_api import expect, sync_playwright
 from pypdf import PdfReader
 
 from nn_helpers import PROJECT, finite_difference_gradient, logistic_loss
-from test_viewers import line, pixels
+from test_viewers import line, pixels, with_biases
 from viewers import (
     EXAMPLES,
+    draw_a_digit,
     film,
     find,
     ink,
@@ -40,6 +41,7 @@ from viewers import (
     seen,
     static_fallback,
 )
+from viewers.drawing import in_8_bits
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
 TIMEOUT_S = 240  # nothing here is timed, but nothing may hang for ever
@@ -1059,6 +1061,66 @@ def test_menu_saves_a_pdf(q, lab):
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
     for words in (r"$\frob$", "Picture: words, https://example.org/gone.png"):
         assert words in text
+
+
+READ = """(root, digits) => digits.match(/.{1568}/g).map((digit, k) => {
+    const [logit, pushes] = root.read(
+        digit.match(/../g).map(level => parseInt(level, 16) / 255));
+    return k < 50 ? [logit, pushes] : [logit];
+})"""
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, monkeypatch, deep):
+    """As NumPy does, but for digits whose logit is within the weights' rounding."""
+    shown = []
+    monkeypatch.setattr(static_fallback, "display", lambda one, **_: shown.append(one))
+    network = with_biases([784, 9, 5, 1]) if deep else truth.network
+    digits = truth.images[::40] if deep else truth.images
+    draw_a_digit(network, truth.X_train, truth.y_train)
+    page = new_page(browser.new_context(offline=True, has_touch=True))
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.set_content(shown[-1]["text/html"])
+    root = page.locator(".static-fallback")
+    levels = np.rint(255 * digits).astype(np.uint8)
+    answered = root.evaluate(READ, levels.tobytes().hex())
+    logits = np.array([logit for logit, *_ in answered])
+    layers = in_8_bits(network)
+    rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
+    for x, (logit, pushed) in zip(digits[:50], answered):
+        expected, rest = reasons.pushes(rounded, x)
+        assert pushed == pytest.approx(expected, abs=1e-5)
+        assert logit - sum(pushed) == pytest.approx(rest, abs=1e-4)
+    g = reasons.probabilities(network, digits)
+    expected = np.log(g / (1 - g))
+    assert abs(logits - expected).max() < 0.02 * abs(expected).max()
+    assert np.sum((logits > 0) != (expected > 0)) <= 2
+
+    caption, sums = root.get_by_role("status").last, root.get_by_text("sum, the logit")
+    for name, strokes in EXAMPLES.items():
+        button(root, f"Draw {name} for me").click()
+        image = seen(strokes)
+        g = reasons.probabilities(network, image[np.newaxis])[0]
+        said = re.search(r"says (.) with .* (0\.\d+)", caption.inner_text())
+        assert abs(float(said[2]) - max(g, 1 - g)) < 0.05
+        assert said[1] == mistakes.name_of(g) or abs(g - 0.5) < 0.05
+        drawn = pixels(base64.b64decode(root.locator("img").first.evaluate(
+            "image => image.src.split(',')[1]")))
+        assert abs(drawn - pixels(pictures.digit_png(image))).mean() < 3
+        pushed, rest = reasons.pushes(network, image.ravel())
+        told = [float(number) for number in re.findall(
+            r"[+-]\d+\.\d+", sums.inner_text())]
+        parts = [pushed[pushed < 0].sum(), pushed[pushed > 0].sum(), rest]
+        assert told == pytest.approx([*parts, sum(parts)], abs=0.3)
+    button(root, "Clear").click()
+    expect(caption).to_contain_text("An empty sheet. The network says ")
+    root.locator(SHEET).scroll_into_view_if_needed()
+    touch(root, [LOOP, TAIL])
+    expect(caption).not_to_contain_text("An empty sheet")
+    has_ink(root, [NINE])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert faults(page, ".static-fallback") == []
+    page.context.close()
 
 
 # ---- exported HTML -------------------------------------------------------------------

@@ -1,13 +1,17 @@
 """Draw a 3 or a 9, and watch the network's answer."""
 
+import base64
+
 import ipywidgets as widgets
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import page
+from page import NINE, THREE
 
 from .mistakes import Explainer, name_of
-from .parts import row, text
+from .parts import HERE, row, text
 from .reasons import probabilities
 from .sheet import PEN, Sheet, Stroke, ink, seen
 from .static_fallback import show
@@ -51,6 +55,38 @@ def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure
     return page.digit_grid(shown, titles, columns=len(shown))
 
 
+def in_8_bits(network: tuple) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return (levels, scales, biases) of each layer: its weights are levels * scales.
+
+    The levels are whole numbers from -127 to 127; a neuron, a column, has one scale.
+    """
+    layers = []
+    for W, b in zip(*network[:2]):
+        scales = np.maximum(abs(W).max(axis=0), 1e-30) / 127
+        layers.append((np.rint(W / scales).astype(np.int8), scales, b))
+    return layers
+
+
+def _in_page(layers: list) -> tuple[str, list]:
+    """Return what answers in a page without a kernel: see drawing.js.
+
+    layers is what in_8_bits returns.
+    """
+    def url(array: np.ndarray) -> str:
+        return f"data:;base64,{base64.b64encode(array.tobytes()).decode()}"
+
+    sheet, function = ((HERE / name).read_text(encoding="utf-8")
+                       for name in ("sheet.js", "drawing.js"))
+    sheet = sheet.replace("export default", "return")
+    colours = [[255 * np.array(to_rgb(colour)) for colour in pair]
+               for pair in (("white", "black"), (THREE, NINE))]
+    return f"(root, ...data) => ({function})(root, (() => {{{sheet}}})(), ...data)", [
+        (HERE / "viewers.css").read_text(encoding="utf-8"),
+        [[part.tolist() for part in pair] for pair in colours], EXAMPLES,
+        [[url(levels), url(np.append(scales, biases).astype(np.float32))]
+         for levels, scales, biases in layers]]
+
+
 def draw_a_digit(
     network: tuple, X_train: np.ndarray, y_train: np.ndarray
 ) -> widgets.Widget:
@@ -85,6 +121,13 @@ def draw_a_digit(
         buttons.append(button)
     viewer = widgets.VBox([row(*buttons), hint, row(sheet, *explainer.panels)])
     sheet.put(EXAMPLES["a 9 with a curled tail"])  # for the static fallback
-    show(viewer, "Here you draw a digit, and the network answers.")
+    layers = in_8_bits(network)
+    rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
+    changed = np.sum((probabilities(rounded, X_train) > 0.5) !=
+                     (probabilities(network, X_train) > 0.5))
+    hint.value = (f"In this page its weights have 8 bits each, which changes {changed} "
+                  f"of its answers to the {len(X_train):,} training digits.")
+    show(viewer, "Here you draw a digit, and the network answers.",
+         answers=_in_page(layers))
     sheet.put([])
     return viewer

@@ -106,7 +106,7 @@ function render({ model, el }) {
   });
   canvas.addEventListener("pointermove", event => {
     if (event.pointerId !== pen) return;
-    const between = event.getCoalescedEvents();
+    const between = event.getCoalescedEvents?.() ?? [];  // not on plain http
     move(...(between.length ? between : [event]).map(place));
   });
   for (const end of ["pointerup", "pointercancel"])
@@ -198,4 +198,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { render, stroke };

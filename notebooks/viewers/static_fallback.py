@@ -36,6 +36,7 @@ def show(
     instead: str,
     dial: Dial | None = None,
     places: Sequence = (),
+    answers: tuple[str, list] | None = None,
 ) -> None:
     """Display a viewer and its static fallback, for where no kernel runs.
 
@@ -47,10 +48,12 @@ def show(
     instead : a sentence that tells what the viewer is for; on paper it is all there is
     dial : the dial that the fallback has a slider for, if any; see static_fallback.js
     places : the values of dial at which the fallback shows what the viewer shows
+    answers : (a function in JavaScript, the data that it gets after the fallback's
+        element), for a fallback that does more than show places
     """
     _close_former(widget)
     # Before the viewer is seen, because the dial goes to all places.
-    page, number = fallback_html(widget, instead, dial, places)
+    page, number = fallback_html(widget, instead, dial, places, answers)
     widget.children = (*widget.children, Accessibility())
     widget.add_class("viewer").add_class(f"viewer-{number}")
     view = {**widget._repr_mimebundle_(), "text/plain": ""}
@@ -83,23 +86,30 @@ def _close_former(widget: widgets.Box) -> None:
 
 
 def fallback_html(
-    box: widgets.Box, instead: str, dial: Dial | None, places: Sequence
+    box: widgets.Box,
+    instead: str,
+    dial: Dial | None = None,
+    places: Sequence = (),
+    answers: tuple[str, list] | None = None,
 ) -> tuple[str, int]:
     """Return a viewer's static fallback as HTML, and a number that tells it apart.
 
     The arguments are those of show; the same viewer gets the same number at each run.
     """
+    alive = dial or answers
     leaves = [leaf for leaf in walk(box) if isinstance(leaf, (Picture, widgets.HTML))
-              and (leaf.value or dial) and "input-error" not in leaf._dom_classes]
+              and (leaf.value or alive) and "input-error" not in leaf._dom_classes]
     words = html.escape(f"{instead} {HOW_TO_START}")
     body = f"<p>{words}</p>{_tree(box, leaves)}"
-    script = ""
     if dial is not None:
-        frames = _frames(leaves, dial, places)
-        data = json.dumps([dial.description, frames], separators=(",", ":"))
         function = (HERE / "static_fallback.js").read_text(encoding="utf-8")
-        call = "(document.currentScript.parentElement, ..." + data.replace("</", "<\\/")
-        script = f"<script>({function.strip().rstrip(';')}){call})</script>"
+        answers = function, [dial.description, _frames(leaves, dial, places)]
+    script = ""
+    if answers is not None:
+        function, arguments = answers
+        data = json.dumps(arguments, separators=(",", ":")).replace("</", "<\\/")
+        call = f"(document.currentScript.parentElement, ...{data})"
+        script = f"<script>({function.strip().rstrip(';')}){call}</script>"
     number = zlib.crc32((body + script).encode())
     classes = f"static-fallback fallback-{number}"
     page = f'{STYLE.format(id=number)}<div class="{classes}">{body}{script}</div>'

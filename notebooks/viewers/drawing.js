@@ -1,0 +1,148 @@
+// The sheet where no kernel runs: the network, with weights of 8 bits, answers in the
+// page. read does what pushes in reasons.py does, and seen what seen in sheet.py does.
+
+(root, { render, stroke }, style, colours, examples, layers) => {
+  const SIDE = 280, FINE = 24, SMALL = 20, FIELD = 28;
+  const range = n => Array.from({ length: n }, (_, k) => k);
+  const total = numbers => numbers.reduce((sum, one) => sum + one, 0);
+  const clip = (number, low, high) => Math.min(high, Math.max(low, number));
+
+  const bytes = url => Uint8Array.from(atob(url.split(",")[1]), c => c.charCodeAt(0)).buffer;
+  const network = layers.map(([levels, parts]) => {
+    const numbers = Array.from(new Float32Array(bytes(parts)));  // scales, then biases
+    const n = numbers.length / 2;
+    return { W: new Int8Array(bytes(levels)), n,
+      scales: numbers.slice(0, n), biases: numbers.slice(n) };
+  });
+
+  // Return the logit and the pushes of an image, 784 numbers in [0, 1].
+  function read(x) {
+    const passed = [];
+    let out = x, ds = [1];
+    for (const { W, n, scales, biases } of network) {
+      const sums = Array(n).fill(0);
+      out.forEach((value, p) => {
+        if (value) for (let j = 0; j < n; j++) sums[j] += value * W[p * n + j];
+      });
+      passed.push(sums.map((sum, j) => scales[j] * sum + biases[j]));
+      out = passed.at(-1).map(s => Math.max(s, 0));
+    }
+    for (const [k, { W, n, scales }] of [...network.entries()].reverse()) {
+      const on = j => k === network.length - 1 || passed[k][j] > 0;
+      const factors = ds.map((d, j) => on(j) ? d * scales[j] : 0);
+      ds = range(W.length / n).map(p =>
+        factors.reduce((sum, factor, j) => sum + factor * W[p * n + j], 0));
+    }
+    return [passed.at(-1)[0], ds.map((d, p) => d * x[p])];
+  }
+
+  function seen(strokes) {
+    const field = Array(FIELD * FIELD).fill(0);
+    const drawn = strokes.filter(one => !one.erase);
+    if (!drawn.length) return field;
+    const ends = k => drawn.flatMap(({ points, width }) => points.flatMap(
+      point => [point[k] - width / 2 - 1, point[k] + width / 2 + 1]));
+    const low = [0, 1].map(k => clip(Math.min(...ends(k)), 0, SIDE - 1));
+    const high = [0, 1].map(k => clip(Math.max(...ends(k)), low[k] + 1, SIDE));
+    const sides = [0, 1].map(k => high[k] - low[k]);
+    const zoom = clip(SMALL * FINE / Math.max(...sides), 1, FINE);
+    const [wide, long] = sides.map(side => Math.round(side * zoom));
+    const context = new OffscreenCanvas(wide, long).getContext("2d");
+    context.fillStyle = "white";
+    context.fillRect(0, 0, wide, long);
+    context.setTransform(zoom, 0, 0, zoom, -zoom * low[0], -zoom * low[1]);
+    context.lineCap = context.lineJoin = "round";
+    for (const one of strokes) stroke(context, one);
+    const { data } = context.getImageData(0, 0, wide, long);
+    const ink = (row, column) => 1 - data[4 * (row * wide + column)] / 255;
+
+    // What has ink, scaled to 20 x 20: each new pixel is the mean of those it covers.
+    const rows = range(long).filter(row => range(wide).some(column => ink(row, column)));
+    const columns = range(wide).filter(column => rows.some(row => ink(row, column)));
+    if (!rows.length) return field;
+    const [down, across] = [rows, columns].map(some => {
+      const size = some.at(-1) + 1 - some[0];
+      const most = Math.max(rows.at(-1) - rows[0], columns.at(-1) - columns[0]) + 1;
+      const count = Math.max(1, Math.round(SMALL * size / most));
+      const edge = k => some[0] + Math.round(k * size / count);
+      return range(count).map(k => range(edge(k + 1) - edge(k)).map(more => edge(k) + more));
+    });
+    const box = down.map(of_row => across.map(of_column => total(of_row.map(row =>
+      total(of_column.map(column => ink(row, column))))) / of_row.length / of_column.length));
+    const start = mass => clip(Math.round(
+      FIELD / 2 - total(mass.map((part, k) => part * k)) / total(mass)), 0, FIELD - mass.length);
+    const top = start(box.map(total));
+    const left = start(across.map((_, x) => total(box.map(row => row[x]))));
+    box.forEach((row, y) => row.forEach((level, x) => {
+      field[(top + y) * FIELD + left + x] = level;
+    }));
+    return field;
+  }
+
+  // Show levels from -1 to 1, in a pair of colours and white between them.
+  function show(image, levels, pair, alt) {
+    const canvas = put(null, "canvas", { width: FIELD, height: FIELD });
+    const pixels = new ImageData(FIELD, FIELD);
+    levels.forEach((level, k) => pixels.data.set([...pair[+(level > 0)].map(
+      part => 255 + Math.abs(level) * (part - 255)), 255], 4 * k));
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    Object.assign(image, { src: canvas.toDataURL(), alt });
+  }
+
+  function put(parent, kind, more) {
+    const made = Object.assign(document.createElement(kind), more);
+    parent?.append(made);
+    return made;
+  }
+
+  const [digit, pushed, , , neighbour] = root.querySelectorAll("img");
+  const [words, sums] = [digit, pushed].map(image => image.nextElementSibling);
+  words.setAttribute("role", "status");
+  neighbour.parentElement.parentElement.remove();  // there are no training digits here
+
+  // The texts are those that Python wrote, with other numbers.
+  function answer({ strokes }) {
+    const x = seen(strokes), [logit, pushes] = read(x);
+    const g = 1 / (1 + Math.exp(-logit)), name = g > 0.5 ? "9" : "3";
+    const sides = [-1, 1].map(way => total(pushes.filter(push => way * push > 0)));
+    const signed = [...sides, logit - total(sides), logit].map(
+      number => (number < 0 ? "" : "+") + number.toFixed(2));
+    const renumbered = words => {
+      const left = [...signed];
+      return words.replace(/[+-]\d+\.\d+/g, () => left.shift());
+    };
+    words.textContent = (x.some(level => level) ? "" : "An empty sheet. ") +
+      `The network says ${name} with probability ${Math.max(g, 1 - g).toFixed(3)}.`;
+    sums.innerHTML = renumbered(sums.innerHTML).replace(/so&nbsp;\d/, `so&nbsp;${name}`);
+    show(digit, x, colours[0], `The digit. ${words.textContent}`);
+    const largest = Math.max(1e-9, ...pushes.map(Math.abs));
+    show(pushed, pushes.map(push => push / largest), colours[1], renumbered(pushed.alt));
+  }
+
+  // The sheet, and above it a button for each example, as in the viewer.
+  const state = { strokes: Object.values(examples).at(-1), digit: [], original: [] };
+  const followers = [];
+  const model = {
+    get: name => state[name],
+    set: now => Object.assign(state, now),
+    save_changes: () => answer(state),
+    on: (_, follow) => followers.push(follow),
+  };
+  const panels = digit.parentElement.parentElement;
+  const buttons = put(null, "p", { style: "display: flex; flex-wrap: wrap; gap: 4px" });
+  panels.before(put(null, "style", { textContent: style }), buttons);
+  for (const [name, strokes] of Object.entries(examples)) {
+    const onclick = () => {
+      model.set({ strokes });
+      followers[0]();
+      answer(state);
+    };
+    put(buttons, "button", { textContent: `Draw ${name} for me`, style: "min-height: 24px",
+      type: "button", onclick });
+  }
+  const el = put(null, "div");
+  panels.prepend(el);
+  render({ model, el });
+  answer(state);
+  root.read = read;
+}
