@@ -4,6 +4,7 @@
 # make lint       check style and types alone
 # make bench      time the training next to PyTorch and others, and the viewers
 # make versions   run the tests under other versions of Python and NumPy
+# make windows    run tests on Python for Windows, under Wine (TESTS="..." for pytest)
 # make ua         have veraPDF check that the PDF is PDF/UA-1, where it is installed
 # make learn      write the learner's edition into homework/, or into TO=folder
 # make check      check the learner's functions, and name the mistakes in them
@@ -15,12 +16,16 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Nothing of a user's Python or pip may lead out of the environment.
-unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT
+# Of what is set for every Python and pip, only this counts: where packages come from, and
+# how a terminal is written to.
+KEPT := INDEX_URL EXTRA_INDEX_URL FIND_LINKS NO_INDEX TRUSTED_HOST CERT CLIENT_CERT PROXY \
+  TIMEOUT DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE
+unexport $(filter-out PYTHON PYTHONUTF8 PYTHONIOENCODING $(KEPT:%=PIP_%), \
+  $(filter PYTHON% PIP_%,$(.VARIABLES)))
 export PIP_USER := 0
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab learn check gradescope test lint bench versions ua lock \
+.PHONY: write-up notebooks lab learn check gradescope test lint bench versions windows ua lock \
   clean again
 
 write-up: .venv/ready
@@ -60,6 +65,10 @@ bench: .venv/ready-for-bench
 versions:
 	@tests/versions.sh
 
+windows: .venv/ready-for-tests
+	@$(UV)
+	@$(BIN)/python tests/windows.py $(TESTS)
+
 ua:
 	@if command -v verapdf >/dev/null; then verapdf --flavour ua1 export/write-up.pdf; \
 	else echo "veraPDF is not installed; the tests check the tags as far as they can."; fi
@@ -71,34 +80,37 @@ ua:
 # the new one is complete. One that make has not made is not touched. The folder's name is
 # never part of a command.
 INTACT := $(shell test "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" && \
-  $(BIN)/python -c "" 2>/dev/null && echo yes)
+  $(BIN)/python -E -c "" 2>/dev/null && echo yes)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
   -c requirements.lock
+UV := $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 COMPLETE := $(BIN)/python -c "import export.build, ipywidgets, jupyterlab, mnist"
-ELSEWHERE := $(BIN)/python -m pip config list | \
-  grep -E "^(global|install)\.(prefix|target|root)=" >&2
+SETTINGS := $(BIN)/python -m pip config list
 
 .venv/ready: requirements.txt requirements.lock pyproject.toml nbtypst/pyproject.toml \
   $(if $(INTACT),,again)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "error: this Python has no venv (on Debian: apt install python3-venv)" >&2; exit 1; }
-	@if test -e .venv && ! test -e .venv/made-in; then \
-	  echo "error: .venv is not from make, and is left as it is: rename it, or go on" \
-	    "without make, as README.md says" >&2; exit 1; fi
-	@echo "Installing requirements.txt into .venv"
-	@if test -z "$(INTACT)"; then \
+	@fail() { echo "error: $$*" >&2; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  fail "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  fail "this Python has no venv (on Debian: apt install python3-venv)"; \
+	test ! -e .venv || test -e .venv/made-in || \
+	  fail ".venv is not from make, and is left as it is: rename it, or go on" \
+	    "without make, as README.md says"; \
+	echo "Installing requirements.txt into .venv"; \
+	if test -z "$(INTACT)"; then \
 	  if test -d .venv && ! grep -q unfinished .venv/made-in; then \
-	    rm -rf .venv-before && mv .venv .venv-before; fi; \
+	    rm -rf .venv-before && mv .venv .venv-before || exit; fi; \
 	  rm -rf .venv && mkdir .venv && echo unfinished >.venv/made-in && \
-	  $(PYTHON) -m venv .venv; fi
-	@if $(ELSEWHERE); then echo "error: with this setting pip installs elsewhere:" \
-	  "remove it, or try PIP_CONFIG_FILE=/dev/null make" >&2; exit 1; fi
-	@$(INSTALL) -r requirements.txt && $(COMPLETE) || { \
-	  if test -d .venv-before; then rm -rf .venv && mv .venv-before .venv; fi; exit 1; }
-	@pwd -P >.venv/made-in && rm -rf .venv-before
-	@touch $@
+	  $(PYTHON) -m venv .venv || exit; fi; \
+	if $(SETTINGS) | grep -E "^(global|install)\.(prefix|target|root|dry-run)=" >&2; then \
+	  fail "with this setting pip installs elsewhere:" \
+	    "remove it, or try PIP_CONFIG_FILE=/dev/null make"; fi; \
+	if $(INSTALL) -r requirements.txt && $(COMPLETE); then \
+	  pwd -P >.venv/made-in && rm -rf .venv-before && touch $@; \
+	else \
+	  echo "What pip is told elsewhere, which may be why:" >&2; $(SETTINGS) >&2; \
+	  if test -d .venv-before; then rm -rf .venv && mv .venv-before .venv; fi; exit 1; fi
 
 .venv/ready-for-tests: .venv/ready tests/requirements.txt
 	@$(INSTALL) -r tests/requirements.txt
@@ -108,13 +120,13 @@ ELSEWHERE := $(BIN)/python -m pip config list | \
 	@$(INSTALL) -r bench/requirements.txt
 	@touch $@
 
-lock:
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+lock: .venv/ready
+	@$(UV)
 	@grep -v editable requirements.txt | $(BIN)/uv pip compile --quiet --upgrade \
 	  --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
 	  - nbtypst/pyproject.toml tests/requirements.txt --output-file requirements.lock
 
 clean:
-	rm -rf .venv .venv-before .kept *.egg-info */*.egg-info build .pytest_cache \
+	rm -rf .venv .venv-before .windows .kept *.egg-info */*.egg-info build .pytest_cache \
 	  .hypothesis .ruff_cache .mypy_cache .coverage .coverage.*
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -21,7 +22,9 @@ case "$*" in
   "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
   *"pip config list") test -z "$SETTING" || echo "$SETTING" ;;
   *"pip install"*)
-    echo "installs for $PYTHONPATH:$PIP_USER:$PIP_PREFIX" && $FAKE_INSTALL ;;
+    echo "for $PYTHONPATH$PYTHONSAFEPATH:$PIP_PREFIX$PIP_NO_DEPS:$PIP_USER:$PIP_CERT"
+    echo installs
+    $FAKE_INSTALL ;;
   *"import export.build"*) $FAKE_CHECK ;;
 esac
 """
@@ -109,19 +112,33 @@ def test_the_environment_of_a_stranger_is_left_with_a_line(folder):
     (folder / ".venv" / "ready").unlink()
     said, well = make(folder)
     assert not well and "error: .venv is not from make, and is left as it is" in said
+    make(folder, MAKEFLAGS="i")  # whatever fails, go on
     assert (folder / ".venv" / "old").exists()
+    assert not (folder / ".venv" / "ready").exists()
 
 
 def test_nothing_outside_of_the_environment_plays_a_part(folder):
     (folder / ".venv" / "ready").unlink()
-    said, well = make(folder, PYTHONPATH="/p", PIP_USER="1", PIP_PREFIX="/q")
-    assert well and "installs for :0:\n" in said
+    said, well = make(folder, PYTHONPATH="/p", PYTHONSAFEPATH="1", PIP_USER="1",
+                      PIP_PREFIX="/q", PIP_NO_DEPS="1", PIP_CERT="/c")  # fmt: skip
+    assert well and "for ::0:/c\ninstalls" in said
     (folder / ".venv" / "ready").unlink()
     for setting in ("global.target='/t'", "install.prefix='/p'", "install.root='/r'"):
         said, well = make(folder, SETTING=setting)
         assert not well and setting in said and "pip installs elsewhere" in said
         assert not (folder / ".venv" / "ready").exists()
+    setting = "global.no-deps='true'"
+    said, well = make(folder, SETTING=setting, FAKE_CHECK="false")
+    assert not well and f"which may be why:\n{setting}" in said
     assert make(folder, SETTING="global.index-url='/i'")[1]
+
+
+def test_an_environment_is_intact_whatever_python_is_told(folder):
+    python = folder / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to(sys.executable)
+    said, well = make(folder, PYTHONHOME="/gone")
+    assert well and "installs" not in said
 
 
 def test_nothing_in_a_folders_name_is_run(folder):
@@ -155,3 +172,10 @@ def test_without_verapdf_one_line_says_so(folder):
                           text=True, check=True, env={"PATH": str(tools)})
     assert done.stdout == ("veraPDF is not installed; the tests check the tags as far "
                            "as they can.\n")
+
+
+def test_a_script_finds_its_folder_whatever_cd_searches(tmp_path):
+    (tmp_path / "tests").mkdir()
+    done = subprocess.run(["tests/versions.sh", "python0"], cwd=PROJECT, text=True,
+                          capture_output=True, env=OUTSIDE | {"CDPATH": str(tmp_path)})
+    assert done.stdout == "python0: there is no python0 here\n"

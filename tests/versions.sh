@@ -6,7 +6,7 @@
 #
 #   tests/versions.sh [CASE...]     newest python3.11 python3.12 python3.13 python3.14
 set -uo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd "$(dirname "$0")/.."
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/versions-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
