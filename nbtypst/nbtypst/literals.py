@@ -5,6 +5,7 @@ of a core over a write-up's appendix, Pygments 0.4 s while Pandoc runs.
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -76,23 +77,15 @@ def typst_code(source: str, language: str = "ipython3") -> str:
     source = re.sub(r"\r\n?", "\n", source)
     source = source.expandtabs(4)  # in the runs, Typst takes a tab for a space,
     source = _LINE_BREAKS.sub(" ", source)  # and these for the end of a line
-    lines = [typst_array(line) for line in _coloured(source, language)]
-    return f"{typst_string(source)}, {typst_array(lines)}"
-
-
-def _coloured(source: str, language: str) -> list[list[str]]:
-    """For each line of the source, its runs: a letter for the style, then the text."""
-    lines: list[list[tuple[str, str]]] = [[]]
-    for token, text in lex(source, _lexer(language)):
-        style = _style(token)
-        for number, part in enumerate(text.split("\n")):
-            if number:
-                lines.append([])
-            if part and lines[-1] and lines[-1][-1][0] == style:
-                lines[-1][-1] = (style, lines[-1][-1][1] + part)
-            elif part:
-                lines[-1].append((style, part))
-    return [[typst_string(word) for run in line for word in run] for line in lines]
+    lines: list[list[str]] = [[]]  # of each the runs: a letter for the style, words
+    for style, tokens in itertools.groupby(
+        lex(source, _lexer(language)), lambda token: _style(token[0])
+    ):
+        first, *others = "".join(text for _, text in tokens).split("\n")
+        lines[-1] += [style, first] if first else []
+        lines += [[style, part] if part else [] for part in others]
+    runs = typst_array(typst_array(map(typst_string, line)) for line in lines)
+    return f"{typst_string(source)}, {runs}"
 
 
 @functools.cache

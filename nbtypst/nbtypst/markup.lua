@@ -246,23 +246,15 @@ local function with_page_breaks(blocks)
   return done
 end
 
-local notes = 0 -- that are cited more than once, in all pieces
+local names, notes = {}, 0 -- of the notes of a piece, and how many there are in all
 
--- The document in which a note that is cited more than once is printed once.
-local function with_notes_once(document)
-  local counts, names = {}, {}
-  local function content(note) return pandoc.write(pandoc.Pandoc(note.content), "native") end
-  document:walk { Note = function(note)
-    counts[content(note)] = (counts[content(note)] or 0) + 1
-  end }
-  return document:walk { Note = function(note)
-    local key = content(note)
-    if counts[key] == 1 then return end
-    if names[key] then return raw("#footnote(" .. names[key] .. ")") end
-    notes = notes + 1
-    names[key] = "<note-" .. notes .. ">"
-    return { note, raw(names[key]) }
-  end }
+-- A note that is cited a second time is printed once.
+local function once(note)
+  local name = names[tostring(note)]
+  if name then return raw("#footnote(" .. name .. ")") end
+  notes = notes + 1
+  names[tostring(note)] = "<note-" .. notes .. ">"
+  return { note, raw(names[tostring(note)]) }
 end
 
 local function new_result()
@@ -285,7 +277,8 @@ local function convert(piece)
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
   document.blocks = with_page_breaks(document.blocks)
-  document = with_notes_once(document):walk { Div = unfolded, OrderedList = numbered }
+  names = {}
+  document = document:walk { Div = unfolded, OrderedList = numbered, Note = once }
   -- In a list, a quotation or a table, a heading does not begin a section.
   local in_bold = { Header = function(header) return pandoc.Para { pandoc.Strong(header.content) } end }
   document.blocks = document.blocks:map(function(block)
@@ -400,7 +393,8 @@ local function as_it_is(piece, reason)
 end
 
 local results = { formulas = formulas:map(convert_formula) }
-results.pieces = pandoc.List(request.pieces):map(function(piece)
+results.pieces = pandoc.List(request.pieces):map(function(piece, number)
+  io.stderr:write("piece ", number - 1, "\n") -- to be known by if it comes to no end
   if piece.endless then return as_it_is(piece, "it comes to no end") end
   local well, result = pcall(request.to_html and to_html or convert, piece)
   return well and result or as_it_is(piece, result)

@@ -87,21 +87,23 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     mark = _unused(piece.text for piece in pieces)
     origins: list[tuple[Piece, Formula]] = []  # of each formula, by its number
     requests = [_request(piece, mark, origins) for piece in pieces]
-    for piece, problems in zip(pieces, _read_html(requests)):
-        piece.warnings += map(one_line, problems)
+    _read_html(pieces, requests)
     formulas = _formulas(origins, mark)
     common: dict = {"mark": mark, "labels": labels, "formulas": formulas}
     done = _pandoc(common, requests)
     for (piece, formula), result in zip(origins, done["formulas"]):
-        if result.get("problem"):
-            _shown_as_source(piece, formula, _reason(result["problem"]))
+        if problem := result.get("problem"):  # of whose lines one says what it is
+            line = re.search("^(unexpected|a construct).*", problem, re.MULTILINE)
+            reason = line[0] if line else "Pandoc does not understand it"
+            _shown_as_source(piece, formula, reason)
+    places = {anchor for result in done["pieces"] for anchor in result["anchors"]}
     for piece, result in zip(pieces, done["pieces"]):
         piece.warnings += map(one_line, result["problems"])
-        piece.typst, piece.titles = result["typst"], result["titles"]
-        piece.images, piece.codes = result["images"], result["codes"]
-        piece.missing_alt = result["missing_alt"]
-    if labels:  # where nothing has a label, links are another matter
-        _name_dead_links(pieces, done["pieces"])
+        for name in ("typst", "titles", "images", "codes", "missing_alt"):
+            setattr(piece, name, result[name])
+        # Where nothing has a label, links are another matter.
+        gone = [link for link in result["links"] if unquote(link) not in places]
+        piece.warnings += [f"nothing has the label {link!r}" for link in gone if labels]
 
 
 def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> dict:
@@ -132,14 +134,6 @@ def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
     ]
 
 
-def _name_dead_links(pieces: Sequence[Piece], results: Sequence[dict]) -> None:
-    """Warn of links to what is nowhere in the document."""
-    places = {anchor for result in results for anchor in result["anchors"]}
-    for piece, result in zip(pieces, results):
-        gone = [link for link in result["links"] if unquote(link) not in places]
-        piece.warnings += [f"nothing has the label {link!r}" for link in gone]
-
-
 def _parts(piece: Piece) -> list[str | Formula]:
     """The text and the formulas of a piece."""
     if piece.mimetype != "text/latex":
@@ -162,6 +156,7 @@ def _as_jupyter_reads_it(text: str) -> str:
     A note that nothing in its cell refers to would be lost: its text stays where it is.
     The dashes of --help, which are not a dash between words, stay two.
     """
+
     def alone(mark: str) -> bool:
         return text.count(mark) == 1
 
@@ -198,22 +193,20 @@ def _formula(
     known = {"source": formula.source, "unset": f"#unset({source})"}
     try:
         done = rewrite(formula.tex, formula.display, mark, scope)
-    except Exception as reason:  # whatever is wrong with it, the rest can be set
-        said = isinstance(reason, Refused)
-        _shown_as_source(piece, formula, str(reason) if said else type(reason).__name__)
+    except Exception as error:  # whatever is wrong with it, the rest can be set
+        reason = str(error) if isinstance(error, Refused) else type(error).__name__
+        _shown_as_source(piece, formula, reason)
         return known
     alt = typst_string(" ".join(formula.tex.split()))  # its description, to be read out
     number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
     labelled = formula.display and anchor in [a for _, a in scope.labels.values()]
     gap = " " * formula.display
-    opening = f"#[#set math.equation(alt: {alt}{number});{gap}${gap}"
-    closing = f"{gap}$ <{anchor}>]" if labelled else f"{gap}$]"
     return known | {
         "tex": done.tex,
         "placeholders": done.placeholders,
         "display": formula.display,
-        "opening": opening,
-        "closing": closing,
+        "opening": f"#[#set math.equation(alt: {alt}{number});{gap}${gap}",
+        "closing": f"{gap}$" + f" <{anchor}>" * labelled + "]",
     }
 
 
@@ -222,62 +215,31 @@ def _shown_as_source(piece: Piece, formula: Formula, reason: str) -> None:
     piece.warnings.append(f"the formula ${tex}$ is shown as its source: {reason}")
 
 
-def _reason(message: str) -> str:
-    """The line of Pandoc's message that says what it did not understand."""
-    line = re.search("^(unexpected|a construct).*", message, re.MULTILINE)
-    return line[0] if line else "Pandoc does not understand it"
-
-
-class _Endless(ExportError):
-    """Pandoc ran out of time or room."""
-
-
-def _read_html(requests: list[dict]) -> list[list[str]]:
+def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
     """Have all HTML of the requests read as a browser does, and tell what is lost."""
-    lost: list[list[str]] = [[] for _ in requests]
-    known = list(zip(requests, lost))
-    mixed = [(request, problems) for request, problems in known
+    mixed = [(piece, request) for piece, request in zip(pieces, requests)
              if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
-    pieces = [request for request, _ in mixed]
     common = {"mark": "", "to_html": True}
-    done = _pandoc(common, pieces)["pieces"] if pieces else []
-    for (request, problems), result in zip(mixed, done):
+    texts = [request for _, request in mixed]
+    done = _pandoc(common, texts)["pieces"] if mixed else []
+    for (piece, request), result in zip(mixed, done):
         if result.get("html"):
             request |= {"format": "html", "text": result["html"]}
-            problems += result["problems"]
-    for request, problems in known:
+            piece.warnings += map(one_line, result["problems"])
+    for piece, request in zip(pieces, requests):
         if request["format"] == "html":
-            request["text"], embedded = page.read(request["text"])
-            problems += embedded
-    return lost
+            request["text"], problems = page.read(request["text"])
+            piece.warnings += map(one_line, problems)
 
 
-def _pandoc(request: dict, pieces: list[dict]) -> dict:
-    """What markup.lua makes of some pieces, the endless ones as they are."""
-    try:
-        return _lua(request, pieces, TIMEOUT_S)
-    except _Endless:
-        for piece in _endless(request, pieces):
-            piece["endless"] = True
-        return _lua(request, pieces, TIMEOUT_S)
+def _pandoc(common: dict, pieces: list[dict]) -> dict:
+    """What markup.lua makes of some pieces.
 
-
-def _endless(request: dict, pieces: list[dict]) -> list[dict]:
-    """The pieces with which Pandoc comes to no end, as a footnote in itself."""
-    try:
-        _lua(request, pieces, TIMEOUT_S / 4)
-    except _Endless:
-        half = len(pieces) // 2
-        halves = (pieces[:half], pieces[half:]) if half else ()
-        found = [one for part in halves for one in _endless(request, part)]
-        return found or pieces
-    return []
-
-
-def _lua(request: dict, pieces: list[dict], patience: float) -> dict:
+    One with which Pandoc comes to no end, as a footnote in itself, is left as it is.
+    """
+    content = json.dumps(common | {"pieces": pieces}).encode()
+    seconds = TIMEOUT_S + len(content) / BYTES_PER_S
     path = Path(__file__).with_name("markup.lua")
-    content = json.dumps(request | {"pieces": pieces}).encode()
-    seconds = patience + len(content) / BYTES_PER_S
     try:
         done = subprocess.run(
             [pypandoc.get_pandoc_path(), "+RTS", f"-M{MAX_HEAP}", "-RTS", "lua", path],
@@ -286,11 +248,14 @@ def _lua(request: dict, pieces: list[dict], patience: float) -> dict:
             timeout=seconds,
             env=os.environ | {"TMPDIR": tempfile.gettempdir()},  # one that is there
         )
-    except subprocess.TimeoutExpired:
-        raise _Endless(f"pandoc: still at work after {seconds:.0f} s") from None
-    message = one_line(done.stderr.decode(errors="replace"))
-    if done.returncode == HEAP_EXHAUSTED:
-        raise _Endless(f"pandoc: {message}")
-    if done.returncode:
-        raise ExportError(f"pandoc: {message}")
-    return json.loads(done.stdout)
+        status, said = done.returncode, done.stderr.decode(errors="replace")
+        if not status:
+            return json.loads(done.stdout)
+    except subprocess.TimeoutExpired as expired:
+        status, said = HEAP_EXHAUSTED, (expired.stderr or b"").decode(errors="replace")
+        said += f"still at work after {seconds:.0f} s"
+    *begun, message = re.split(r"^piece (\d+)$", said, flags=re.MULTILINE)
+    if not begun or status != HEAP_EXHAUSTED or pieces[int(begun[-1])].get("endless"):
+        raise ExportError(f"pandoc: {one_line(message)}")
+    pieces[int(begun[-1])]["endless"] = True
+    return _pandoc(common, pieces)

@@ -5,30 +5,30 @@ import itertools
 import json
 import re
 import warnings
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode, ValidationError
-from nbformat.v4 import new_output
+from nbformat import NotebookNode, ValidationError, v4
 from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import normalize
 
 from nbtypst.errors import ExportError, one_line
 from nbtypst.widgets import unfold
 
-# What cells and outputs must have. What is missing, or null, is empty.
-_FIELDS: dict[str, dict[str, type]] = {
-    "markdown": {"metadata": dict, "source": str},
-    "raw": {"metadata": dict, "source": str},
-    "code": {
-        "metadata": dict, "source": str, "outputs": list, "execution_count": type(None),
-    },
-    "stream": {"name": str, "text": str},
-    "display_data": {"data": dict, "metadata": dict},
-    "execute_result": {"data": dict, "metadata": dict, "execution_count": type(None)},
-    "error": {"ename": str, "evalue": str, "traceback": list},
+# What cells and outputs must have, empty. What is missing, or null, is that.
+_EMPTY: dict[str, NotebookNode] = {
+    part.get("output_type") or part.cell_type: part
+    for part in (
+        v4.new_markdown_cell(), v4.new_raw_cell(), v4.new_code_cell(),
+        *map(v4.new_output, ("stream", "display_data", "execute_result", "error")),
+    )
 }  # fmt: skip
+
+
+def _refused(reason: object) -> ExportError:
+    return ExportError(f"not a Jupyter notebook: {one_line(reason)}")
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -52,7 +52,7 @@ def parsed(text: str | bytes) -> dict:
             with warnings.catch_warnings(action="ignore"):
                 content = nbformat.convert(nbformat.reader.reads(text), 4)
     except Exception as error:  # of many kinds
-        raise ExportError(f"not a Jupyter notebook: {one_line(error)}") from None
+        raise _refused(error) from None
     return content
 
 
@@ -74,15 +74,13 @@ def valid(content: dict) -> NotebookNode:
     except ValidationError as error:
         place = re.search(r"On instance\['cells'\]\[(\d+)\]", str(error))
         where = f"cell {int(place[1]) + 1}: " if place else ""
-        reason = one_line(str(error).partition("\n")[0])
-        raise ExportError(f"not a Jupyter notebook: {where}{reason}") from None
+        raise _refused(where + str(error).partition("\n")[0]) from None
     except (AssertionError, AttributeError, KeyError, TypeError) as error:
         reason = f"something in it is missing or of the wrong kind ({error})"
-        raise ExportError(f"not a Jupyter notebook: {reason}") from None
+        raise _refused(reason) from None
     for number, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type not in _FIELDS:
-            reason = f"cell {number} is of an unknown kind, {cell.cell_type!r}"
-            raise ExportError(f"not a Jupyter notebook: {reason}")
+        if cell.cell_type not in _EMPTY:
+            raise _refused(f"cell {number} is of an unknown kind, {cell.cell_type!r}")
         if "outputs" in cell:
             cell.outputs = join_streams(cell.outputs)
     return notebook
@@ -91,15 +89,15 @@ def valid(content: dict) -> NotebookNode:
 def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """The outputs with what was printed in one go as one, whatever the two's order."""
     joined: list[NotebookNode] = []
-    kinds = itertools.groupby(outputs, key=lambda output: output.output_type)
-    for kind, group in kinds:
-        if kind == "stream":
-            texts: dict[str, str] = {}
-            for output in group:
+    for kind, group in itertools.groupby(outputs, lambda output: output.output_type):
+        texts: dict[str, str] = {}
+        for output in group:
+            if kind == "stream":
                 texts[output.name] = texts.get(output.name, "") + output.text
-            names = sorted(texts, reverse=True)  # stdout, stderr
-            group = (new_output("stream", name=n, text=texts[n]) for n in names)
-        joined += group
+            else:
+                joined.append(output)
+        names = sorted(texts, reverse=True)  # stdout, stderr
+        joined += (v4.new_output("stream", name=n, text=texts[n]) for n in names)
     return joined
 
 
@@ -115,32 +113,30 @@ def _fill(notebook: NotebookNode) -> None:
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     for output in outputs:
         _complete(output, "output_type")
+        # The schema leaves these open: tags are words, and of formats there are names.
+        for name, value in [*output.get("metadata", {}).items()]:
+            tags = name == "tags" and not all(isinstance(tag, str) for tag in value)
+            if tags or ("/" in name and not isinstance(value, dict)):
+                del output["metadata"][name]
     rejoin_lines(notebook)
-    for output in outputs:
-        _make_text(output.get("data", {}))
+    bundles = [output.get("data", {}) for output in outputs]
     for cell in notebook.cells:
-        for attachment in cell.get("attachments", {}).values():
-            _make_text(attachment)
+        bundles += cell.get("attachments", {}).values()
+    for bundle in bundles:
+        _make_text(bundle)
 
 
 def _complete(part: NotebookNode, kind: str) -> None:
-    """Fill in, in place, what a cell or an output must have; nothing in it is null.
-
-    Of an output's metadata the schema leaves all open: tags are words, and what is
-    said of one of its formats has names.
-    """
+    """Fill in, in place, what a cell or an output must have; nothing in it is null."""
     for name in [name for name, value in part.items() if value is None]:
         del part[name]
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part.get("id", "new"))):
         del part["id"]
-    for name, empty in _FIELDS.get(part.get(kind, ""), {}).items():
-        part.setdefault(name, empty())
+    for name, empty in _EMPTY.get(part.get(kind, ""), NotebookNode()).items():
+        if name != "id":
+            part.setdefault(name, deepcopy(empty))
     if part.get("name") == "":
         part["name"] = "stdout"
-    for name, value in [*part.get("metadata", {}).items()] * (kind == "output_type"):
-        tags = name == "tags" and not all(isinstance(tag, str) for tag in value)
-        if tags or ("/" in name and not isinstance(value, dict)):
-            del part["metadata"][name]
 
 
 def _make_text(bundle: NotebookNode) -> None:

@@ -246,9 +246,9 @@ def test_what_never_ends_is_shown_as_written_and_the_rest_is_set(pandoc):
     real = pypandoc.get_pandoc_path()
     pandoc(
         "input=$(cat)\ncase $input in",
-        """  *'"text": "a[^1]'*'"endless": true'*) ;;""",
-        """  *'"text": "a[^1]'*) echo heap overflow >&2; exit 251 ;;\nesac""",
-        f"printf %s \"$input\" | exec '{real}' \"$@\"",
+        """*'"text": "a[^1]'*'"endless": true'*) ;;""",
+        """*'"text": "a[^1]'*) printf 'piece 0\\npiece 1\\nno room' >&2; exit 251 ;;""",
+        f"esac\nprintf %s \"$input\" | exec '{real}' \"$@\"",
     )
     notes = "a[^1]\n\n[^1]: note\na[^1]"
     printed, [warning] = pdf_of("first $x$", notes, "*last*")

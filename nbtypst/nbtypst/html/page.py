@@ -15,6 +15,9 @@ _CENTRED = re.compile(r"(^|[;\s])text-align\s*:\s*center")
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
 _PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of words and what is behind them
+_KEEPING = ["div", "p", "section", "span", "table", "tbody", "td", "th", "thead", "tr"]
+_WRAPPED = ["blockquote", "code", "dl", "ol", "pre", "ul"]
+_BLOCKS = ["div", "p", "table", "ol", "ul", "pre", *(f"h{n}" for n in range(1, 7))]
 MAX_ROWS = 2_000  # of a table, some forty pages
 _parsed = functools.partial(BeautifulSoup, features="html.parser")
 
@@ -32,22 +35,20 @@ def read(source: str) -> tuple[str, list[str]]:
     problems = [_name_embedded(tag) for tag in page.find_all(_EMBEDDED)]
     for heading in page.find_all(re.compile("^h[1-6]$")):
         _flatten(heading)
-    for tag in page.find_all("img", alt="") + page.select("img[role=presentation]"):
+    for tag in page.select('img[alt=""], img[role=presentation]'):
         tag["data-decorative"] = "yes"  # which needs no description
-    for tag in page.find_all("center"):
-        tag.name, tag["align"] = "div", "center"
-    for tag in page.find_all("main"):  # all around it would be lost
+    for tag in page.find_all(["center", "main"]):  # all around a main would be lost
+        tag.attrs |= {"align": "center"} if tag.name == "center" else {}
         tag.name = "div"
     _paint(page)
     for paragraph in page.find_all("p"):
         if paragraph.attrs:  # which Pandoc keeps of a div
-            div = paragraph.wrap(Tag(name="div"))
-            div.attrs, paragraph.attrs = paragraph.attrs, {}
+            paragraph.wrap(Tag(name="div", attrs=paragraph.attrs))
+            paragraph.attrs = {}
     for numbered in page.find_all("ol"):
         _number(numbered)
     for table in page.find_all("table"):
-        problems += _cut(table)
-        _tidy(table)
+        problems += _tidy(table)
     return page.decode_contents(), problems
 
 
@@ -90,9 +91,8 @@ def _image(svg: str) -> str:
 def _name_embedded(tag: Tag) -> str:
     """Put an address in the place of what is embedded, and say that it is not shown."""
     source = tag if tag.get("src") or tag.get("data") else tag.find(src=True) or tag
-    address = str(source.get("src") or source.get("data") or "data:")
-    if address.startswith("data:"):
-        address = "in the notebook"
+    address = str(source.get("src") or source.get("data") or "in the notebook")
+    address = re.sub("^data:.*", "in the notebook", address, flags=re.DOTALL)
     words = html.escape(address)
     tag.replace_with(_parsed(f'<p>Embedded: <a href="{words}">{words}</a></p>'))
     return f"what is embedded is not shown: {address}"
@@ -110,16 +110,22 @@ def _flatten(heading: Tag) -> None:
 
 def _paint(page: Tag) -> None:
     """Tell Pandoc the colours of words and of what is behind them."""
-    for tag in page.find_all("font", color=True):
-        tag.name, tag.attrs = "span", {"style": f"color: {tag['color']}"}
-    for tag in page.find_all(bgcolor=True):
-        tag["style"] = f"background: {tag['bgcolor']}; {tag.get('style', '')}"
-    for tag in page.find_all(style=True):
-        style = dict(_DECLARATION.findall(str(tag["style"])))
+    for tag in page.select("[style], [bgcolor], font[color]"):
+        old = f"color: {tag.get('color')}; background: {tag.get('bgcolor')}; "
+        style = dict(_DECLARATION.findall(old + str(tag.get("style"))))
         paper = style.get("background-color") or style.get("background")
-        for name, value in zip(_PAINTS, (style.get("color"), paper)):
-            if colour := typst_colour((value or "").strip().lower()):
-                tag[name] = colour
+        found = [(name, typst_colour((value or "").strip().lower()))
+                 for name, value in zip(_PAINTS, (style.get("color"), paper))]
+        paints = {name: colour for name, colour in found if colour}
+        box = Tag(name="div" if tag.find(_BLOCKS) else "span", attrs=paints)
+        if tag.name in _KEEPING:
+            tag.attrs |= paints
+        elif paints and tag.name in _WRAPPED:  # whose attributes Pandoc loses
+            box.name = "span" if tag.name == "code" else "div"
+            tag.wrap(box)
+        elif paints:
+            box.extend(list(tag.contents))
+            tag.append(box)
 
 
 def _number(numbered: Tag) -> None:
@@ -141,31 +147,31 @@ def _number(numbered: Tag) -> None:
         number, expected = number + step, number + 1
 
 
-def _cut(table: Tag) -> list[str]:
-    """Leave out the last rows of a table without an end, and say so below it."""
-    beyond = table.select(":scope > * > tr")[MAX_ROWS:]
-    if not beyond:
-        return []
-    for row in beyond:
-        row.decompose()
-    table.insert_after(_parsed(f"<p>… {len(beyond):,} more rows</p>"))
-    return [f"{len(beyond):,} more rows left out: print less"]
+def _tidy(table: Tag) -> list[str]:
+    """Have nothing in a table but one head, and rows of cells below it.
 
-
-def _tidy(table: Tag) -> None:
-    """Have nothing in a table but a head, and rows of cells below it."""
+    The last rows of one without an end are left out: what it says of that.
+    """
     for row in table.select(":scope > * > tr:not(:has(> td, > th))"):
         row.decompose()
     rows = table.select(":scope > * > tr")
-    for row in rows:  # whose colours Pandoc would lose
-        paints = {name: row[name] for name in _PAINTS if row.get(name)}
+    beyond = rows[MAX_ROWS:]
+    for row in beyond:
+        row.decompose()
+    for row in rows[:MAX_ROWS]:  # whose colours Pandoc would lose
+        around = (row.parent.attrs if row.parent else {}) | row.attrs
+        paints = {name: around[name] for name in _PAINTS if name in around}
         for cell in _cells(row):
             cell.attrs = paints | cell.attrs
     if rows:
-        _mend_spans([_cells(row) for row in rows])
-        _gather_head(table, rows)
+        _mend_spans([_cells(row) for row in rows[:MAX_ROWS]])
+        _gather_head(table, rows[:MAX_ROWS])
     for part in table.select(":scope > :not(caption, colgroup, :has(tr))"):
         part.decompose()
+    if not beyond:
+        return []
+    table.insert_after(_parsed(f"<p>… {len(beyond):,} more rows</p>"))
+    return [f"{len(beyond):,} more rows left out: print less"]
 
 
 def _mend_spans(rows: list[list[Tag]]) -> None:
@@ -175,18 +181,18 @@ def _mend_spans(rows: list[list[Tag]]) -> None:
     """
     for cell in (cell for cells in rows for cell in cells):
         for name in {"colspan", "rowspan"} & {*cell.attrs}:
-            cell[name] = str(_span(cell, name))
-    widths = [sum(_span(cell, "colspan") for cell in cells)
+            cell[name] = str(_whole(cell, name) or 1)
+    widths = [sum(_whole(cell, "colspan") or 1 for cell in cells)
               for cells in rows if len(cells) > 1]  # fmt: skip
     for [cell] in (cells for cells in rows if len(cells) == 1):
-        cell["colspan"] = str(min(_span(cell, "colspan"), max(widths, default=1)))
+        cell["colspan"] = str(min(_whole(cell, "colspan") or 1, max(widths, default=1)))
 
 
 def _gather_head(table: Tag, rows: list[Tag]) -> None:
     """Have one head: all rows that say so, or those that the first one reaches into."""
     head = list(table.select(":scope > thead > tr"))
     if not head and all(cell.name == "th" for cell in _cells(rows[0])):
-        head = rows[: max(_span(cell, "rowspan") for cell in _cells(rows[0]))]
+        head = rows[: max(_whole(cell, "rowspan") or 1 for cell in _cells(rows[0]))]
     if head:
         thead = Tag(name="thead")
         table.select(":scope > :has(> tr)")[0].insert_before(thead)
@@ -195,11 +201,6 @@ def _gather_head(table: Tag, rows: list[Tag]) -> None:
 
 def _cells(row: Tag) -> list[Tag]:
     return row.find_all(["td", "th"], recursive=False)
-
-
-def _span(cell: Tag, name: str) -> int:
-    """How many rows or columns a cell takes."""
-    return _whole(cell, name) or 1
 
 
 def _whole(tag: Tag, name: str) -> int:
