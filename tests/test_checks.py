@@ -1,10 +1,8 @@
 """Input validation: every ValueError of the network, its message, and what just passes.
 
 Each public function is called with arguments that are wrong in one way. What the
-functions compute is in test_pieces, test_passes, test_training and test_faster.
+functions compute is in the tests of their questions.
 """
-
-import re
 
 import numpy as np
 import pytest
@@ -16,69 +14,68 @@ from networks import activations_for, load_toy
 from nn_helpers import relu_activation, sigmoid_activation
 
 X, Y, WEIGHTS, BIASES = load_toy()  # 2 examples, 4-2-1
-W, B = WEIGHTS[0], BIASES[0]
-NETWORK = WEIGHTS, BIASES, activations_for(WEIGHTS)
+(W, _), (B, _) = WEIGHTS, BIASES
 HALVES, ONES = np.full(2, 0.5), np.ones(2)
-_, CACHES = nn.forward_pass(X, *NETWORK)
+CACHES = nn.forward_pass(X, WEIGHTS, BIASES, activations_for(WEIGHTS))[1]
 CHECKERS = [nn.nn_finite_difference_checker, fast.nn_finite_difference_checker]
 TRAIN = [nn.train, fast.train]
-a, b, c, d, e = (getattr(pytest.mark, name) for name in "abcde")
+LEARNING = [nn.sgd, fast.descend, *TRAIN]
+LAYERS = {"weight_matrices": WEIGHTS, "biases": BIASES}
+NETWORK = {**LAYERS, "activations": activations_for(WEIGHTS)}
+TRAINING, TEST = {"X_train": X, "y_train": Y}, {"X_test": X, "y_test": Y}
+CALLS = {  # each public function with what is right for it, and its question's marker
+    nn.display_image: ("data", {"image": np.zeros(784)}),
+    nn.finite_difference_gradient: ("a", {"f": lambda a: 0.0, "a": ONES}),
+    **{f: ("a", {"X_batch": X, "y_batch": Y, **NETWORK}) for f in CHECKERS},
+    sigmoid_activation: ("b", {"s": ONES}), relu_activation: ("b", {"s": ONES}),
+    nn.logistic_loss: ("b", {"g": HALVES, "y": Y}),
+    nn.layer_forward: ("b", {"x": X, "W": W, "b": B, "activation_fn": relu_activation}),
+    nn.create_weight_matrices: ("c", {"layer_dims": [3, 1]}),
+    nn.create_bias_vectors: ("c", {"layer_dims": [3, 1]}),
+    nn.forward_pass: ("c", {"X_batch": X, **NETWORK}),
+    nn.backward_pass: ("d", {"dL_dg": ONES, "layer_caches": CACHES}),
+    nn.accuracy: ("e", {"g": HALVES, "y": Y}),
+    nn.sgd: ("e", {**TRAINING, **NETWORK}), fast.descend: ("e", {**TRAINING, **LAYERS}),
+    **{f: ("e", {**TRAINING, **TEST, **NETWORK}) for f in TRAIN},
+}
 
 
-def assert_refused(message, function, *arguments, **named):
+def refused(function, change, message):
     """See a ValueError of one line that begins with message, and no NumPy warning."""
     with np.errstate(all="raise"), pytest.raises(ValueError) as caught:
-        function(*arguments, **named)
+        function(**CALLS[function][1] | change)
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-def for_each(functions, mark, name, valid, call):
-    """Return a row of ARGUMENTS for each function, which call takes first."""
-    return [(mark, name, valid, lambda v, f=f: call(f, v)) for f in functions]
-
-
-def activated(*result):
-    return nn.layer_forward(X, W, B, lambda s: result)
+def marked(function, *row):
+    """Return a case of a parametrized test, with the marker of the function's question.
+    """
+    mark = getattr(pytest.mark, CALLS[function][0])
+    return pytest.param(function, *row, marks=mark)
 
 
 # ---- Arrays of the wrong kind ----------------------------------------------------
 
-# For each argument that takes an array: what is right, and the call with it.
-ARGUMENTS = [
-    (pytest.mark.data, "image", np.zeros(784), nn.display_image),
-    (a, "a", ONES, lambda v: nn.finite_difference_gradient(lambda a: 0.0, v)),
-    *for_each(CHECKERS, a, "X_batch", X, lambda f, v: f(v, Y, *NETWORK)),
-    *for_each(CHECKERS, a, "y", Y, lambda f, v: f(X, v, *NETWORK)),
-    (b, "s", ONES, sigmoid_activation),
-    (b, "s", ONES, relu_activation),
-    (b, "g", HALVES, lambda v: nn.logistic_loss(v, Y)),
-    (b, "y", Y, lambda v: nn.logistic_loss(HALVES, v)),
-    (b, "x", X, lambda v: nn.layer_forward(v, W, B, relu_activation)),
-    (b, "W", W, lambda v: nn.layer_forward(X, v, B, relu_activation)),
-    (b, "b", B, lambda v: nn.layer_forward(X, W, v, relu_activation)),
-    (b, "activation_fn's output", np.ones((2, 2)),
-     lambda v: activated(v, np.ones((2, 2)))),
-    (b, "activation_fn's derivative", np.ones((2, 2)),
-     lambda v: activated(np.ones((2, 2)), v)),
-    (c, "X_batch", X, lambda v: nn.forward_pass(v, *NETWORK)),
-    (c, "layer 1: W", WEIGHTS[1], lambda v: nn.forward_pass(X, [W, v], *NETWORK[1:])),
-    (c, "layer 0: b", B,
-     lambda v: nn.forward_pass(X, WEIGHTS, [v, BIASES[1]], NETWORK[2])),
-    (d, "dL_dg", ONES, lambda v: nn.backward_pass(v, CACHES)),
-    (e, "g", HALVES, lambda v: nn.accuracy(v, Y)),
-    (e, "y", Y, lambda v: nn.accuracy(HALVES, v)),
-    (e, "X_train", X, lambda v: nn.sgd(v, Y, *NETWORK)),
-    (e, "y_train", Y, lambda v: nn.sgd(X, v, *NETWORK)),
-    (e, "X_train", X, lambda v: fast.descend(v, Y, WEIGHTS, BIASES)),
-    (e, "y_train", Y, lambda v: fast.descend(X, v, WEIGHTS, BIASES)),
-    (e, "layer 0: W", W, lambda v: fast.descend(X, Y, [v, WEIGHTS[1]], BIASES)),
-    (e, "layer 1: b", BIASES[1], lambda v: fast.descend(X, Y, WEIGHTS, [B, v])),
-    *for_each(TRAIN, e, "X_train", X, lambda f, v: f(v, Y, X, Y, *NETWORK)),
-    *for_each(TRAIN, e, "y_train", Y, lambda f, v: f(X, v, X, Y, *NETWORK)),
-    *for_each(TRAIN, e, "X_test", X, lambda f, v: f(X, Y, v, Y, *NETWORK)),
-    *for_each(TRAIN, e, "y_test", Y, lambda f, v: f(X, Y, X, v, *NETWORK)),
-]  # fmt: skip
+def arrays():
+    """Yield each function, each name in its messages for an array, and how to give it.
+    """
+    for function, (_, arguments) in CALLS.items():
+        for name, value in arguments.items():
+            if isinstance(value, np.ndarray):
+                called = name.replace("y_batch", "y")
+                yield marked(function, called, value, lambda v, n=name: {n: v})
+            for k, part in enumerate(value if name in LAYERS else []):
+                called = f"layer {k}: {name[0].replace('w', 'W')}"
+                yield marked(function, called, part, lambda v, n=name, k=k: {
+                    n: [*LAYERS[n][:k], v, *LAYERS[n][k + 1:]]})
+    for place, called in enumerate(["output", "derivative"]):
+        yield marked(nn.layer_forward, f"activation_fn's {called}", np.ones((2, 2)),
+                     lambda v, place=place: {"activation_fn": lambda s: (
+                         (v, s) if place == 0 else (s, v))})
 
+
+MASKED = "must not be a masked array: its mask would be lost"
 BAD = {
     "ragged": (lambda v: [[1, 2], [3]], "must not have rows of unequal length"),
     "strings": (lambda v: ["1", "2"], "must hold numbers, got dtype <U1"),
@@ -91,284 +88,209 @@ BAD = {
                 "must be finite, but holds inf or nan"),
     "too large": (lambda v: np.full(v.shape, np.longdouble("1e400")),
                   "must be finite, but holds inf or nan"),
-    "masked": (lambda v: np.ma.masked_array(v, v == v.flat[0]),
-               "must not be a masked array: its mask would be lost"),
-    "masked rows": (lambda v: [np.ma.masked_array(row, True) for row in v],
-                    "must not be a masked array: its mask would be lost"),
-}  # fmt: skip
+    "masked": (lambda v: np.ma.masked_array(v, v == v.flat[0]), MASKED),
+    "masked rows": (lambda v: [np.ma.masked_array(row, True) for row in v], MASKED),
+}
 
 
 @pytest.mark.parametrize("kind", BAD)
-@pytest.mark.parametrize(
-    "name, valid, call",
-    [pytest.param(*row[1:], id=f"{row[1]}-{k}", marks=row[0])
-     for k, row in enumerate(ARGUMENTS)],
-)  # fmt: skip
-def test_an_array_of_the_wrong_kind_is_named(name, valid, call, kind, monkeypatch):
+@pytest.mark.parametrize("function, name, right, change", [*arrays()])
+def test_an_array_of_the_wrong_kind_is_named(
+        function, name, right, change, kind, monkeypatch):
     monkeypatch.setattr("matplotlib.pyplot.show", lambda: None)
-    call(valid)
-    change, message = BAD[kind]
-    if name in ("X_test", "y_test") and kind == "nothing":
-        message = "X_test and y_test go together: give both, or None for both"
+    function(**CALLS[function][1] | change(right))
+    make, message = BAD[kind]
+    if name in TEST and kind == "nothing":
+        refused(function, change(None), "X_test and y_test go together: give both, or")
     else:
         message = f"{name} {message}"
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        call(change(valid))
+        assert refused(function, change(make(right)), message) == message
 
 
 # ---- Each other wrong argument ---------------------------------------------------
 
+def rows(functions, changes):
+    """Return a case for each function with each (change to its arguments, message)."""
+    functions = functions if isinstance(functions, list) else [functions]
+    return [marked(f, *change) for f in functions for change in changes]
+
+
+def each(name, values, message):
+    """Return a change for each value, whose message may end with what it got."""
+    return [({name: value}, message.format(value)) for value in values]
+
+
 LARGE = 10**400  # a number, but too large for a float
-LISTS = "weight_matrices, biases and activations must be lists of one length, got "
+THE_LISTS = "weight_matrices, biases and activations must be lists of one length, got "
 CACHE = "layer_caches[0] must hold x, W and dout_ds, 2-d arrays of floats"
 SHAPES = "must hold x, W, dout_ds of shapes "
+STEP = "epsilon must be positive and finite, got {0!r:.60}"
+SMALL = "epsilon = 1e-05 is too small to move a"
+WHOLE = "each of layer_dims must be a whole number >= 1, got "
+ONE_LAYER = {"weight_matrices": [[[0], [1e30], [0], [0]]], "biases": [[[0]]],
+             "activations": [sigmoid_activation]}
 
 
-@pytest.mark.data
-@pytest.mark.parametrize("shape", [(27, 28), (785,), (1, 28, 28)])
-def test_an_image_of_another_shape(shape):
-    message = f"image must be (28, 28) or (784,), got shape {shape}"
-    assert_refused(message, nn.display_image, np.zeros(shape))
+def of_cache(change):
+    return {"layer_caches": [tuple(map(change, CACHES[0])), CACHES[1]]}
 
 
-@a
-@pytest.mark.parametrize("f, message", [
-    (None, "f must be a function, got None"),
-    (lambda a: a, "f must return one number, got shape (2,)"),
-    (lambda a: np.nan, "f(a) must be finite"),
-    (lambda a: "1", "f(a) must hold numbers"),
-    (lambda a: [[1, 2], [3]], "f(a) must not have rows of unequal length"),
-    (lambda a: np.ma.masked, "f(a) must not be a masked array"),
-    (lambda a: a.astype("f4").sum(), "f must compute in float64, got float32"),
-    (lambda a: a.astype("f2").sum(), "f must compute in float64, got float16"),
-    (lambda a: np.array(1, "f4"), "f must compute in float64, got float32"),
-    (lambda a: 1.7e308 * np.sign(a[0] - 1), "the gradient must be finite"),
-])  # fmt: skip
-def test_a_function_that_cannot_be_differentiated(f, message):
-    assert_refused(message, nn.finite_difference_gradient, f, ONES)
-
-
-@a
-@pytest.mark.parametrize("epsilon", [0, -1e-5, np.nan, np.inf, "a", None, True, LARGE])
-def test_an_epsilon_that_is_not_a_step(epsilon):
-    message = f"epsilon must be positive and finite, got {epsilon!r:.60}"
-    assert_refused(message, nn.finite_difference_gradient, np.sum, ONES, epsilon)
-    for checker in CHECKERS:
-        assert_refused(message, checker, X, Y, *NETWORK, epsilon)
-
-
-@a
-def test_an_epsilon_too_small_to_move_a_large_number():
-    message = "epsilon = 1e-05 is too small to move a"
-    a = np.array([1.0, 1e30])
-    assert_refused(f"{message}[1]", nn.finite_difference_gradient, np.sum, a)
-    network = [[[0], [1e30], [0], [0]]], [[[0]]], [sigmoid_activation]
-    for checker in CHECKERS:
-        assert_refused(message, checker, X, Y, *network)
-
-
-@a
-@pytest.mark.parametrize("checker", CHECKERS)
-def test_a_checker_refuses_before_any_difference(checker):
-    network = [np.ones((4, 1)), np.ones((1, 1))], [np.zeros((1, 1)), [[0]]], NETWORK[2]
-    message = "y must have shape (2,), got (2, 1)"
-    assert_refused(message, checker, X, Y[:, np.newaxis], *network)
-    assert_refused(LISTS + "NoneType, 0 and 0", checker, X, Y, None, [], [])
-    assert_refused(LISTS + "2, 2 and NoneType", checker, X, Y, WEIGHTS, BIASES, None)
-
-
-@b
-@pytest.mark.parametrize("g, y, message", [
-    (np.full((3, 1), 0.5), np.ones(3), "g must be (n,), got shape (3, 1)"),
-    (np.full((1, 3), 0.5), np.ones(3), "g must be (n,), got shape (1, 3)"),
-    (HALVES, np.ones((2, 1)), "y must have shape (2,), got (2, 1)"),
-    (HALVES, np.ones(1), "y must have shape (2,), got (1,)"),
-    (HALVES, 1.0, "y must have shape (2,), got ()"),
-    (HALVES, [2, 2], "y must lie in [0, 1], got 2 to 2"),
-    (HALVES, [-1, 0], "y must lie in [0, 1], got -1 to 0"),
-    ([], [], "g must not be empty, got shape (0,)"),
-])  # fmt: skip
-def test_outputs_and_labels_that_do_not_fit(g, y, message):
-    assert_refused(message, nn.logistic_loss, g, y)
-    assert_refused(message, nn.accuracy, g, y)
-
-
-@b
-@pytest.mark.parametrize("g, got", [
-    ([0.5, 1], "0.5 to 1"), ([0, 0.5], "0 to 0.5"), ([-0.1], "-0.1 to -0.1"),
-    ([1e-310], "1e-310 to 1e-310"),
-])  # fmt: skip
-def test_outputs_that_are_not_probabilities(g, got):
-    message = f"g must be at least 2.2e-308 and below 1, got {got}"
-    assert_refused(message, nn.logistic_loss, g, np.ones(len(g)))
-
-
-@b
-@pytest.mark.parametrize("x, W, b, message", [
-    (np.ones(4), W, B, "x must be two-dimensional, got shape (4,)"),
-    (X, np.ones(4), B, "W must be two-dimensional, got shape (4,)"),
-    (X, X, B, "x (2, 4) and W (2, 4) do not fit: W must have 4 row(s)"),
-    (X, W, np.ones(2), "b must have shape (1, 2) for W (4, 2), got (2,)"),
-    (X, W, np.ones((2, 2)), "b must have shape (1, 2) for W (4, 2), got (2, 2)"),
-    (X, W, np.ones((1, 1)), "b must have shape (1, 2) for W (4, 2), got (1, 1)"),
-    (X[:0], W, B, "x must not be empty, got shape (0, 4)"),
-    (X * 1e200, W * 1e200, B, "s must be finite"),
-])  # fmt: skip
-def test_a_layer_that_does_not_fit(x, W, b, message):
-    assert_refused(message, nn.layer_forward, x, W, b, sigmoid_activation)
-
-
-@b
-@pytest.mark.parametrize("function", [
-    "relu", None, 3, np.tanh, lambda s: (s, s, s), lambda s: (s, s[0]),
-    lambda s: (s.sum(), s), lambda s: [s, s], lambda s: s.tolist(), lambda s: "ab",
-    lambda s: None,
-])  # fmt: skip
-def test_an_activation_that_is_not_one(function):
-    message = "activation_fn must return output and derivative"
-    if not callable(function):
-        message = f"activation_fn must be a function, got {function!r}"
-    assert_refused(message, nn.layer_forward, X, W, B, function)
-
-
-@c
-@pytest.mark.parametrize("create", [nn.create_weight_matrices, nn.create_bias_vectors])
-@pytest.mark.parametrize("layer_dims, message", [
-    *((dims, "must hold 2 or more sizes, got ")
-      for dims in ([], [3], None, 5, {3, 1}, iter([3, 1]), np.array(5), np.array([5]))),
-    ([3, 0], "must be a whole number >= 1, got 0"),
-    ([3, -1, 1], "must be a whole number >= 1, got -1"),
-    ([3, 2.5, 1], "must be a whole number >= 1, got 2.5"),
-    ("31", "must be a whole number >= 1, got '3'"),
-    ([True, 1], "must be a whole number >= 1, got True"),
-    ([3, np.True_], "must be a whole number >= 1, got np.True_"),
-    ([10**30, 10**30], "are too large, got [1000"),
-    ([LARGE, 1], "are too large, got [1000"),
-    ([2**30, 2**30 + 1], "are too large, got [1073741824, 1073741825]"),
-])  # fmt: skip
-def test_sizes_that_do_not_make_a_network(create, layer_dims, message):
-    each = "each of " if "whole" in message else ""
-    assert_refused(f"{each}layer_dims {message}", create, layer_dims)
-
-
-@c
-@pytest.mark.parametrize("rng", ["abc", 0.5, -1, True])
-def test_no_source_of_random_numbers(rng):
-    message = f"rng must be a Generator, a seed >= 0 or None, got {rng!r}"
-    assert_refused(message, nn.create_weight_matrices, [3, 1], rng)
-
-
-@c
-@pytest.mark.parametrize("change, message", [
-    ({"weight_matrices": WEIGHTS[:1]}, LISTS + "1, 2 and 2"),
-    ({"weight_matrices": iter(WEIGHTS)}, LISTS + "list_iterator, 2 and 2"),
-    *(({"weight_matrices": v}, f"{LISTS}{type(v).__name__}, 2 and 2")
-      for v in (None, np.array(5))),
-    ({"activations": NETWORK[2] * 2}, LISTS + "2, 2 and 4"),
-    ({"weight_matrices": [], "biases": [], "activations": []}, LISTS + "0, 0 and 0"),
-    ({"weight_matrices": zip(), "biases": zip(), "activations": zip()},
-     LISTS + "zip, zip and zip"),
-    ({"X_batch": X[0]}, "X_batch must be two-dimensional, got shape (4,)"),
-    ({"X_batch": X[:0]}, "X_batch must not be empty, got shape (0, 4)"),
-    ({"X_batch": X[:, :3]}, "layer 0: x (2, 3) and W (4, 2) do not fit"),
-    ({"weight_matrices": [W, W]}, "layer 1: x (2, 2) and W (4, 2) do not fit"),
-    ({"biases": [B, np.ones(1)]}, "layer 1: b must have shape (1, 1)"),
-    ({"activations": ["relu", 3]}, "layer 0: activation_fn must be a function"),
-    ({"weight_matrices": [W, np.ones((2, 3))], "biases": [B, np.ones((1, 3))]},
-     "the last layer must have one neuron, got 3"),
-])  # fmt: skip
-def test_a_network_that_does_not_fit(change, message):
-    names = ["X_batch", "weight_matrices", "biases", "activations"]
-    arguments = dict(zip(names, [X, *NETWORK])) | change
-    assert_refused(message, nn.forward_pass, **arguments)
-
-
-@d
-@pytest.mark.parametrize("dL_dg, caches, message", [
-    (np.ones((2, 1)), CACHES, "dL_dg must be (n,), got shape (2, 1)"),
-    (np.ones(3), CACHES, f"layer_caches[0] {SHAPES}((3, 4), (4, 2), (3, 2)) for a"),
-    (ONES, [], "layer_caches must hold a cache for each layer, got none"),
-    (ONES, None, "layer_caches must be a list, got None"),
-    (ONES, 5, "layer_caches must be a list, got 5"),
-    (ONES, iter([]), "layer_caches must be a list, got <"),
-    *((ONES, caches, CACHE) for caches in (
-        [1, 2], [(), ()], [[[1.0]], [[1.0]]], [([[1.0]], [[1.0]], [[1.0]])], "ab",
-        [(ONES, W, W)], [CACHES[0][:2]], [list(CACHES[0])])),
-    *((ONES, [tuple(map(change, CACHES[0])), CACHES[1]], CACHE) for change in (
-        np.ma.masked_array, lambda v: v.view(np.matrix), lambda v: v.astype(object),
-        lambda v: v[0], lambda v: v.astype(str), lambda v: v.astype(int))),
-    (ONES, CACHES[:1], f"layer_caches[0] {SHAPES}((2, 4), (4, 1), (2, 1)) "
-     "for a dL_dg of 2, got ((2, 4), (4, 2), (2, 2))"),
-    (ONES, [(*CACHES[0][:2], np.ones((2, 3))), CACHES[1]],
-     f"layer_caches[0] {SHAPES}((2, 4), (4, 3), (2, 3)) "
-     "for a dL_dg of 2, got ((2, 4), (4, 2), (2, 3))"),
-    (ONES, [CACHES[0], (CACHES[1][0], np.ones((2, 2)), np.ones((2, 2)))],
-     f"layer_caches[1] {SHAPES}((2, 2), (2, 1), (2, 1)) for a dL_dg of 2, got "),
-    (ONES, [CACHES[0], nn.forward_pass(X[:1], *NETWORK)[1][1]],
-     f"layer_caches[1] {SHAPES}((2, 2), (2, 1), (2, 1)) for a dL_dg of 2, got "),
-    (ONES, CACHES[::-1], f"layer_caches[1] {SHAPES}((2, 1), (1, 1), (2, 1)) for a dL"),
-    ([1.7e308], [(np.full((1, 2), 10.0), np.ones((2, 1)), np.full((1, 1), 0.25))],
-     "a gradient in grad_Ws must be finite"),
-    ([1.7e308] * 2, [(np.full((2, 1), 1e-10), np.ones((1, 1)), np.full((2, 1), 1.9))],
-     "a gradient in grad_bs must be finite"),
-])  # fmt: skip
-def test_caches_that_do_not_belong_together(dL_dg, caches, message):
-    assert_refused(message, nn.backward_pass, dL_dg, caches)
-
-
-@e
-@pytest.mark.parametrize("call", [
-    lambda X=X, y=Y, **rest: nn.sgd(X, y, *NETWORK, **rest),
-    lambda X=X, y=Y, **rest: fast.descend(X, y, *NETWORK[:2], **rest),
-    *(lambda X=X, y=Y, f=f, **rest: f(X, y, X, y, *NETWORK, **rest) for f in TRAIN),
-], ids=["sgd", "descend", "train", "fast train"])
-@pytest.mark.parametrize("change, message", [
-    ({"X": np.ones((2, 2, 4))}, "X_train must be two-dimensional, got shape (2, 2, 4)"),
-    ({"X": X[:0]}, "X_train must not be empty"),
-    ({"X": np.ones((2, 5))}, "layer 0: x (1, 5) and W (4, 2) do not fit"),
-    ({"y": np.ones(3)}, "y_train must have shape (2,), got (3,)"),
-    ({"y": np.ones((2, 1))}, "y_train must have shape (2,), got (2, 1)"),
-    ({"y": np.full(2, 9)}, "y_train must lie in [0, 1], got 9 to 9"),
-    *(({"batch_size": n}, f"batch_size must be a whole number >= 1, got {n!r}")
-      for n in (0, -1, 2.5, "5", True)),
-    *(({"num_epochs": n}, f"num_epochs must be a whole number >= 0, got {n!r}")
-      for n in (-1, 1.5, None, True)),
-    *(({"step_size": s}, f"step_size must be positive and finite, got {s!r:.60}")
-      for s in (0, np.inf, np.nan, True, "0.1", LARGE)),
-    *(({"rng": r}, f"rng must be a Generator, a seed >= 0 or None, got {r!r}")
-      for r in ("abc", 0.5, -1, True)),
-])  # fmt: skip
-def test_training_is_refused_before_the_first_step(call, change, message):
-    assert_refused(message, call, **change)
-
-
-@e
-@pytest.mark.parametrize("train", TRAIN)
-@pytest.mark.parametrize("change, message", [
-    ({"X_test": None}, "X_test and y_test go together: give both, or None for both"),
-    ({"y_test": None}, "X_test and y_test go together: give both, or None for both"),
-    ({"y_test": np.ones(3)}, "y_test must have shape (2,), got (3,)"),
-    ({"X_test": np.ones((2, 3))}, "X_test must have 4 columns, got shape (2, 3)"),
-    ({"X_test": ONES}, "X_test must be two-dimensional, got shape (2,)"),
-    ({"X_test": X[..., np.newaxis]}, "X_test must be two-dimensional, got shape"),
-    ({"weight_matrices": []}, LISTS + "0, 2 and 2"),
-    ({"weight_matrices": None}, LISTS + "NoneType, 2 and 2"),
-    ({"activations": None}, LISTS + "2, 2 and NoneType"),
-])  # fmt: skip
-def test_a_test_set_or_network_that_does_not_fit(train, change, message):
-    names = ["X_train", "y_train", "X_test", "y_test", "weight_matrices", "biases",
-             "activations"]
-    assert_refused(message, train, **dict(zip(names, [X, Y, X, Y, *NETWORK])) | change)
-
-
-@e
-@pytest.mark.parametrize("weights, got", [(None, "NoneType"), ([W], "1"), ([], "0")])
-def test_lists_of_layers_that_descend_cannot_pair(weights, got):
-    message = f"weight_matrices and biases must be lists of one length, got {got} and 2"
-    assert_refused(message, fast.descend, X, Y, weights, BIASES)
+@pytest.mark.parametrize("function, change, message", [
+    *rows(nn.display_image, [
+        ({"image": np.zeros(n)}, f"image must be (28, 28) or (784,), got shape {n}")
+        for n in ((27, 28), (785,), (1, 28, 28))]),
+    # ---- (a)
+    *rows(nn.finite_difference_gradient, [
+        ({"f": None}, "f must be a function, got None"),
+        ({"f": lambda a: a}, "f must return one number, got shape (2,)"),
+        ({"f": lambda a: np.nan}, "f(a) must be finite"),
+        ({"f": lambda a: "1"}, "f(a) must hold numbers"),
+        ({"f": lambda a: [[1, 2], [3]]}, "f(a) must not have rows of unequal length"),
+        ({"f": lambda a: np.ma.masked}, "f(a) must not be a masked array"),
+        *(({"f": lambda a, t=t: a.astype(t).sum()},
+           f"f must compute in float64, got {np.dtype(t)}") for t in ("f4", "f2")),
+        ({"f": lambda a: np.array(1, "f4")}, "f must compute in float64, got float32"),
+        ({"f": lambda a: 1.7e308 * np.sign(a[0] - 1)}, "the gradient must be finite"),
+        ({"f": np.sum, "a": np.array([1.0, 1e30])}, SMALL + "[1]")]),
+    *rows([nn.finite_difference_gradient, *CHECKERS], each(
+        "epsilon", [0, -1e-5, np.nan, np.inf, "a", None, True, LARGE], STEP)),
+    *rows(CHECKERS, [
+        (ONE_LAYER, SMALL),
+        ({"y_batch": Y[:, np.newaxis], "biases": [np.zeros((1, 1)), [[0]]],
+          "weight_matrices": [W[:, :1], np.ones((1, 1))]},
+         "y must have shape (2,), got (2, 1)"),
+        ({"weight_matrices": None, "biases": [], "activations": []},
+         THE_LISTS + "NoneType, 0 and 0"),
+        ({"activations": None}, THE_LISTS + "2, 2 and NoneType")]),
+    # ---- (b)
+    *rows([nn.logistic_loss, nn.accuracy], [
+        *(({"g": np.full(shape, 0.5), "y": np.ones(3)},
+           f"g must be (n,), got shape {shape}") for shape in ((3, 1), (1, 3))),
+        ({"y": np.ones((2, 1))}, "y must have shape (2,), got (2, 1)"),
+        ({"y": np.ones(1)}, "y must have shape (2,), got (1,)"),
+        ({"y": 1.0}, "y must have shape (2,), got ()"),
+        ({"y": [2, 2]}, "y must lie in [0, 1], got 2 to 2"),
+        ({"y": [-1, 0]}, "y must lie in [0, 1], got -1 to 0"),
+        ({"g": [], "y": []}, "g must not be empty, got shape (0,)")]),
+    *rows(nn.logistic_loss, [
+        ({"g": g, "y": g}, f"g must be at least 2.2e-308 and below 1, got {got}")
+        for g, got in [([0.5, 1], "0.5 to 1"), ([0, 0.5], "0 to 0.5"),
+                       ([1e-310], "1e-310 to 1e-310")]]),
+    *rows(nn.logistic_loss, [({"g": [-0.1, 0.5]}, "g must be at least 2.2e-308 and "
+                              "below 1, got -0.1 to 0.5")]),
+    *rows(nn.layer_forward, [
+        ({"x": np.ones(4)}, "x must be two-dimensional, got shape (4,)"),
+        ({"W": np.ones(4)}, "W must be two-dimensional, got shape (4,)"),
+        ({"W": X}, "x (2, 4) and W (2, 4) do not fit: W must have 4 row(s)"),
+        *(({"b": np.ones(shape)}, f"b must have shape (1, 2) for W (4, 2), got {shape}")
+          for shape in ((2,), (2, 2), (1, 1))),
+        ({"x": X[:0]}, "x must not be empty, got shape (0, 4)"),
+        ({"x": X * 1e200, "W": W * 1e200}, "s must be finite"),
+        *each("activation_fn", ["relu", None, 3],
+              "activation_fn must be a function, got {0!r}"),
+        *each("activation_fn", [
+            np.tanh, lambda s: (s, s, s), lambda s: (s, s[0]), lambda s: (s.sum(), s),
+            lambda s: [s, s], lambda s: s.tolist(), lambda s: "ab", lambda s: None],
+            "activation_fn must return output and derivative")]),
+    # ---- (c)
+    *rows([nn.create_weight_matrices, nn.create_bias_vectors], [
+        *each("layer_dims", [
+            [], [3], None, 5, {3, 1}, iter([3, 1]), np.array(5), np.array([5])],
+            "layer_dims must hold 2 or more sizes, got "),
+        *(({"layer_dims": dims}, WHOLE + got) for dims, got in [
+            ([3, 0], "0"), ([3, -1, 1], "-1"), ([3, 2.5, 1], "2.5"), ("31", "'3'"),
+            ([True, 1], "True"), ([3, np.True_], "np.True_")]),
+        *(({"layer_dims": dims}, f"layer_dims are too large, got {dims!r:.60}")
+          for dims in ([10**30, 10**30], [LARGE, 1], [2**30, 2**30 + 1]))]),
+    *rows([nn.create_weight_matrices, *LEARNING], each(
+        "rng", ["abc", 0.5, -1, True],
+        "rng must be a Generator, a seed >= 0 or None, got {0!r}")),
+    *rows(nn.forward_pass, [
+        ({"weight_matrices": WEIGHTS[:1]}, THE_LISTS + "1, 2 and 2"),
+        ({"weight_matrices": iter(WEIGHTS)}, THE_LISTS + "list_iterator, 2 and 2"),
+        ({"weight_matrices": None}, THE_LISTS + "NoneType, 2 and 2"),
+        ({"weight_matrices": np.array(5)}, THE_LISTS + "ndarray, 2 and 2"),
+        ({"activations": NETWORK["activations"] * 2}, THE_LISTS + "2, 2 and 4"),
+        *(({"weight_matrices": v, "biases": v, "activations": v}, THE_LISTS + got)
+          for v, got in (([], "0, 0 and 0"), (zip(), "zip, zip and zip"))),
+        ({"X_batch": X[0]}, "X_batch must be two-dimensional, got shape (4,)"),
+        ({"X_batch": X[:0]}, "X_batch must not be empty, got shape (0, 4)"),
+        ({"X_batch": X[:, :3]}, "layer 0: x (2, 3) and W (4, 2) do not fit"),
+        ({"weight_matrices": [W, W]}, "layer 1: x (2, 2) and W (4, 2) do not fit"),
+        ({"biases": [B, np.ones(1)]}, "layer 1: b must have shape (1, 1)"),
+        ({"activations": ["relu", 3]}, "layer 0: activation_fn must be a function"),
+        ({"weight_matrices": [W, np.ones((2, 3))], "biases": [B, np.ones((1, 3))]},
+         "the last layer must have one neuron, got 3")]),
+    # ---- (d)
+    *rows(nn.backward_pass, [
+        ({"dL_dg": np.ones((2, 1))}, "dL_dg must be (n,), got shape (2, 1)"),
+        ({"dL_dg": np.ones(3)},
+         f"layer_caches[0] {SHAPES}((3, 4), (4, 2), (3, 2)) for a"),
+        ({"layer_caches": []}, "layer_caches must hold a cache for each layer, got no"),
+        *each("layer_caches", [None, 5], "layer_caches must be a list, got {0}"),
+        ({"layer_caches": iter([])}, "layer_caches must be a list, got <"),
+        *each("layer_caches", [
+            [1, 2], [(), ()], [[[1.0]], [[1.0]]], [([[1.0]], [[1.0]], [[1.0]])], "ab",
+            [(ONES, W, W)], [CACHES[0][:2]], [list(CACHES[0])]], CACHE),
+        *((of_cache(change), CACHE) for change in (
+            np.ma.masked_array, lambda v: v.view(np.matrix), lambda v: v.astype(object),
+            lambda v: v[0], lambda v: v.astype(str), lambda v: v.astype(int))),
+        ({"layer_caches": CACHES[:1]},
+         f"layer_caches[0] {SHAPES}((2, 4), (4, 1), (2, 1)) "
+         "for a dL_dg of 2, got ((2, 4), (4, 2), (2, 2))"),
+        ({"layer_caches": [(*CACHES[0][:2], np.ones((2, 3))), CACHES[1]]},
+         f"layer_caches[0] {SHAPES}((2, 4), (4, 3), (2, 3)) "
+         "for a dL_dg of 2, got ((2, 4), (4, 2), (2, 3))"),
+        *(({"layer_caches": [CACHES[0], cache]},
+           f"layer_caches[1] {SHAPES}((2, 2), (2, 1), (2, 1)) for a dL_dg of 2, got ")
+          for cache in ((CACHES[1][0], np.ones((2, 2)), np.ones((2, 2))),
+                        tuple(a[:1] for a in CACHES[1]))),
+        ({"layer_caches": CACHES[::-1]},
+         f"layer_caches[1] {SHAPES}((2, 1), (1, 1), (2, 1)) for a dL"),
+        ({"dL_dg": [1.7e308], "layer_caches": [
+            (np.full((1, 2), 10.0), np.ones((2, 1)), np.full((1, 1), 0.25))]},
+         "a gradient in grad_Ws must be finite"),
+        ({"dL_dg": [1.7e308] * 2, "layer_caches": [
+            (np.full((2, 1), 1e-10), np.ones((1, 1)), np.full((2, 1), 1.9))]},
+         "a gradient in grad_bs must be finite")]),
+    # ---- (e)
+    *rows(LEARNING, [
+        ({"X_train": np.ones((2, 2, 4))},
+         "X_train must be two-dimensional, got shape (2, 2, 4)"),
+        ({"X_train": X[:0]}, "X_train must not be empty"),
+        ({"X_train": np.ones((2, 5))}, "layer 0: x (1, 5) and W (4, 2) do not fit"),
+        ({"y_train": np.ones(3)}, "y_train must have shape (2,), got (3,)"),
+        ({"y_train": np.ones((2, 1))}, "y_train must have shape (2,), got (2, 1)"),
+        ({"y_train": np.full(2, 9)}, "y_train must lie in [0, 1], got 9 to 9"),
+        *each("batch_size", [0, -1, 2.5, "5", True],
+              "batch_size must be a whole number >= 1, got {0!r}"),
+        *each("num_epochs", [-1, 1.5, None, True],
+              "num_epochs must be a whole number >= 0, got {0!r}"),
+        *each("step_size", [0, np.inf, np.nan, True, "0.1", LARGE],
+              "step_size must be positive and finite, got {0!r:.60}")]),
+    *rows(TRAIN, [
+        *(({name: None}, "X_test and y_test go together: give both, or None for both")
+          for name in TEST),
+        ({"y_test": np.ones(3)}, "y_test must have shape (2,), got (3,)"),
+        ({"X_test": np.ones((2, 3))}, "X_test must have 4 columns, got shape (2, 3)"),
+        ({"X_test": ONES}, "X_test must be two-dimensional, got shape (2,)"),
+        ({"X_test": X[..., np.newaxis]}, "X_test must be two-dimensional, got shape"),
+        ({"weight_matrices": []}, THE_LISTS + "0, 2 and 2"),
+        ({"weight_matrices": None}, THE_LISTS + "NoneType, 2 and 2"),
+        ({"activations": None}, THE_LISTS + "2, 2 and NoneType")]),
+    *rows(fast.descend, [
+        ({"weight_matrices": weights},
+         f"weight_matrices and biases must be lists of one length, got {got} and 2")
+        for weights, got in ((None, "NoneType"), ([W], "1"), ([], "0"))]),
+])
+def test_a_wrong_argument_is_named_with_what_is_right(function, change, message):
+    refused(function, change, message)
 
 
 # ---- What just passes ------------------------------------------------------------
+
+b = pytest.mark.b
+
 
 @b
 def test_no_floating_point_warning_gets_through():
@@ -387,9 +309,8 @@ def test_the_smallest_probability_is_allowed_and_rounds_quietly(dtype):
         loss, dL_dg = nn.logistic_loss(np.full(3, tiny), np.array([0, 0.7, 1]))
     assert np.allclose(loss[1:], np.array([-0.7, -1]) * np.log(tiny), rtol=1e-6)
     assert np.allclose(dL_dg, [1, -0.7 / tiny, -1 / tiny], rtol=1e-6, atol=0)
-    below = np.nextafter(tiny, dtype(0))
-    with pytest.raises(ValueError, match=f"^g must be at least {tiny:.2g} and "):
-        nn.logistic_loss(np.full(3, below), np.zeros(3))
+    below = np.full(2, np.nextafter(tiny, dtype(0)))
+    refused(nn.logistic_loss, {"g": below}, f"g must be at least {tiny:.2g} and ")
 
 
 @b

@@ -2,21 +2,22 @@
 
 import gzip
 import hashlib
-import pickle
 import shutil
-import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import nn_data
-from nn_data import DATA, PROJECT, SHA256, display_image, get_mnist_threes_nines
+from networks import load_toy
+from nn_data import DATA, SHA256, display_image, get_mnist_threes_nines
 
 pytestmark = pytest.mark.data
 
 
-def test_sizes_types_and_ranges():
+def test_sizes_types_and_ranges_without_a_network(monkeypatch):
+    monkeypatch.setattr("socket.socket", None)
+    nn_data._read_idx.cache_clear()
     (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
     assert X_train.shape == (12080, 28, 28) and X_test.shape == (2019, 28, 28)
     assert y_train.shape == (12080,) and y_test.shape == (2019,)
@@ -30,30 +31,14 @@ def test_sizes_types_and_ranges():
     assert y_train[:10].tolist() == [1, 0, 0, 0, 1, 1, 0, 0, 1, 1]
 
 
-def test_images_belong_to_their_labels():
+def test_images_belong_to_their_labels_in_fresh_arrays():
     """Counts would not show a shifted label; the nearest class mean does."""
+    get_mnist_threes_nines()[0][0][:] = -1
     (X_train, y_train), (X_test, y_test) = get_mnist_threes_nines()
-    three, nine = (X_train[y_train == digit].mean(axis=0) for digit in (0, 1))
     to_three, to_nine = (
-        ((X_test - mean) ** 2).sum(axis=(1, 2)) for mean in (three, nine)
-    )
+        ((X_test - X_train[y_train == digit].mean(axis=0)) ** 2).sum(axis=(1, 2))
+        for digit in (0, 1))
     assert np.mean((to_nine < to_three) == y_test) > 0.95
-
-
-def test_each_call_gives_fresh_arrays():
-    (first, _), _ = get_mnist_threes_nines()
-    first[:] = -1
-    (second, _), _ = get_mnist_threes_nines()
-    assert second.min() == 0
-
-
-def test_no_network_is_touched(monkeypatch):
-    def refuse(*arguments, **named):
-        raise AssertionError("the network was used")
-
-    monkeypatch.setattr("socket.socket", refuse)
-    nn_data._read_idx.cache_clear()
-    get_mnist_threes_nines()
 
 
 @pytest.fixture(scope="module")
@@ -85,34 +70,27 @@ def test_the_small_files_are_read(data):
     assert np.array_equal(X_test, X_train) and y_train.tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("name", SHA256)
-def test_missing_file_is_named_with_the_way_out(data, name):
-    (data / name).unlink()
-    with pytest.raises(FileNotFoundError) as caught:
-        get_mnist_threes_nines()
-    way_out = "restore it with: git checkout -- data"
-    assert str(caught.value) == f"{data / name} is missing; {way_out}"
-
-
-def altered_and_recompressed(content):
+def recompressed(content):
     pixels = bytearray(gzip.decompress(content))
     pixels[-1] ^= 1
     return gzip.compress(bytes(pixels))
 
 
-@pytest.mark.parametrize("harmed", [
-    lambda content: content[:-10],
+@pytest.mark.parametrize("harm", [
+    None, recompressed, lambda content: content[:-10], lambda content: b"",
     lambda content: content[:12] + bytes([content[12] ^ 1]) + content[13:],
-    lambda content: b"",
-    altered_and_recompressed,
-], ids=["cut off", "one bit", "empty", "recompressed"])
+], ids=["missing", "recompressed", "cut off", "empty", "one bit"])
 @pytest.mark.parametrize("name", SHA256)
-def test_damaged_file_is_named_with_the_way_out(data, name, harmed):
-    (data / name).write_bytes(harmed((data / name).read_bytes()))
-    with pytest.raises(ValueError) as caught:
+def test_a_missing_or_damaged_file_is_named_with_the_way_out(data, name, harm):
+    content = (data / name).read_bytes()
+    (data / name).unlink()
+    if harm:
+        (data / name).write_bytes(harm(content))
+    with pytest.raises(ValueError if harm else FileNotFoundError) as caught:
         get_mnist_threes_nines()
-    way_out = "(its SHA-256 is another one); restore it with: git checkout -- data"
-    assert str(caught.value) == f"{data / name} is damaged {way_out}"
+    fault = "damaged (its SHA-256 is another one)" if harm else "missing"
+    way_out = "restore it with: git checkout -- data"
+    assert str(caught.value) == f"{data / name} is {fault}; {way_out}"
 
 
 def test_checksums_in_the_readme_are_the_files():
@@ -122,8 +100,8 @@ def test_checksums_in_the_readme_are_the_files():
         assert f"`{name}`" in readme and f"`{checksum}`" in readme
 
 
-@pytest.mark.parametrize("shape, dtype", [((28, 28), float), ((784,), float),
-                                          ((28, 28), int)])
+@pytest.mark.parametrize("shape, dtype", [
+    ((28, 28), float), ((784,), float), ((28, 28), int)])
 def test_display_image_draws_that_image(shape, dtype, monkeypatch):
     plt.switch_backend("Agg")
     shown = []
@@ -140,10 +118,7 @@ def test_display_image_draws_that_image(shape, dtype, monkeypatch):
 
 
 def test_toy_network_holds_the_courses_numbers():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with open(PROJECT / "test_batch_weights_biases.pkl", "rb") as fn:
-            (X_batch, y_batch, weight_matrices, biases) = pickle.load(fn)
+    X_batch, y_batch, weight_matrices, biases = load_toy()
     expected = [
         [[0.9817849455617458, 0.32574182295810183,
           0.3936760173327711, 0.17309335830164496],
@@ -155,9 +130,7 @@ def test_toy_network_holds_the_courses_numbers():
          [0.01462573428036798, 0.02592555039505862],
          [0.002159917231284379, 0.00019206840771245006]],
         [[0.0045139958478313145], [-0.0002148607884772903]],
-        [[-0.013802977609752794, -0.0055311164263622805]],
-        [[-0.0107179189762918]],
-    ]
+        [[-0.013802977609752794, -0.0055311164263622805]], [[-0.0107179189762918]]]
     assert len(weight_matrices) == len(biases) == 2
     for array, values in zip([X_batch, y_batch, *weight_matrices, *biases], expected):
         assert type(array) is np.ndarray and array.dtype == np.float64

@@ -1,11 +1,8 @@
-"""(a) The numerical gradient check, and that it finds planted mistakes.
-
-What it refuses is in test_checks; the faster one is in test_faster.
-"""
+"""(a) The numerical gradient check, and that it finds planted mistakes."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nn_helpers as nn
@@ -18,179 +15,134 @@ from networks import (
     random_network,
     relative_error,
 )
+from nn_helpers import finite_difference_gradient, nn_finite_difference_checker
 
 pytestmark = pytest.mark.a
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
 
 
-@given(
-    shape=st.lists(st.integers(1, 4), max_size=3).map(tuple), seed=st.integers(0, 999)
-)
+@given(st.lists(st.integers(1, 4), max_size=3).map(tuple), st.integers(0, 999))
 def test_gradient_of_a_known_function_in_any_shape(shape, seed):
     rng = np.random.default_rng(seed)
     a, c = rng.normal(size=shape), rng.normal(size=shape)
-    gradient = nn.finite_difference_gradient(lambda a: float(np.sum(c * np.sin(a))), a)
+    gradient = finite_difference_gradient(lambda a: float(np.sum(c * np.sin(a))), a)
     assert gradient.shape == shape and gradient.dtype == np.float64
     assert np.allclose(gradient, c * np.cos(a), rtol=0, atol=1e-9)
 
 
-def test_the_difference_is_centred_and_divided_by_the_whole_step():
-    """On a cubic at 0 the centred difference is eps^2, exactly and by formula."""
-    for epsilon in (0.5, 0.125):
-        cubic = nn.finite_difference_gradient(lambda a: float(a**3), 0.0, epsilon)
-        square = nn.finite_difference_gradient(lambda a: float(a**2), 3.0, epsilon)
-        assert cubic == epsilon**2 and square == 6
+@pytest.mark.parametrize("power, a, epsilon, expected", [
+    (3, 0.0, 0.5, 0.25), (3, 0.0, 0.125, 0.125**2),  # centred: on a cubic eps^2 exactly
+    (2, 3.0, 0.5, 6), (2, 3.0, 0.125, 6),
+    (1, 1e10, 1e-5, 1),  # the step that was taken, next to a large number
+])
+def test_the_difference_is_centred_and_divided_by_the_whole_step(
+        power, a, epsilon, expected):
+    found = finite_difference_gradient(lambda a: float(a**power), a, epsilon)
+    assert found == expected
 
 
 def test_error_falls_with_the_square_of_epsilon():
-    error = [
-        abs(nn.finite_difference_gradient(np.exp, 0.3, eps) - np.exp(0.3))
-        for eps in (1e-2, 1e-3)
-    ]
+    error = [abs(finite_difference_gradient(np.exp, 0.3, eps) - np.exp(0.3))
+             for eps in (1e-2, 1e-3)]
     assert error[0] / error[1] == pytest.approx(100, rel=0.01)
-
-
-def test_next_to_a_large_number_the_step_that_was_taken_counts():
-    gradient = nn.finite_difference_gradient(lambda a: float(2 * a), 1e10, 1e-5)
-    assert gradient == 2
 
 
 @pytest.mark.parametrize("integer", [3, np.int64(3), np.array([3, 4])])
 def test_integers_are_differentiated_as_floats(integer):
-    gradient = nn.finite_difference_gradient(lambda a: float(np.sum(a**2)), integer)
+    gradient = finite_difference_gradient(lambda a: float(np.sum(a**2)), integer)
     assert np.allclose(gradient, 2 * np.asarray(integer))
 
 
-def test_a_is_left_as_it_was_even_when_f_raises():
-    a = np.arange(6.0).reshape(2, 3)
-    kept, calls = a.copy(), []
+def test_f_sees_one_entry_moved_at_a_time_and_a_stays_even_if_f_raises():
+    a, seen = np.array([1.0, 5.0]), []
 
-    def raises(shifted):
-        calls.append(1)
-        if len(calls) == 5:
+    def remember(shifted):
+        seen.append(shifted.copy())
+        if len(seen) == 4:
             raise RuntimeError("stop")
         return 0.0
 
     with pytest.raises(RuntimeError, match="stop"):
-        nn.finite_difference_gradient(raises, a)
-    assert np.array_equal(a, kept)
+        finite_difference_gradient(remember, a, epsilon=0.5)
+    assert np.array_equal(seen, [[1.5, 5], [0.5, 5], [1, 5.5], [1, 4.5]])
+    assert a.tolist() == [1, 5]
 
 
 def test_f_cannot_write_into_its_argument():
-    def writes(shifted):
-        shifted[0] = 99
-
     with pytest.raises(ValueError, match="read-only"):
-        nn.finite_difference_gradient(writes, np.ones(3))
-
-
-def test_f_sees_one_entry_moved_at_a_time():
-    seen = []
-
-    def remember(a):
-        seen.append(a.copy())
-        return 0.0
-
-    nn.finite_difference_gradient(remember, np.array([1.0, 5.0]), epsilon=0.5)
-    assert np.array_equal(seen, [[1.5, 5], [0.5, 5], [1, 5.5], [1, 4.5]])
+        finite_difference_gradient(lambda a: a.__setitem__(0, 99), np.ones(3))
 
 
 def test_toy_network_at_two_digits():
     """What the handout prints, worked out by this formula in plain Python."""
-    grad_Ws, grad_bs = nn.nn_finite_difference_checker(*load_toy(), ACTIVATIONS)
+    grad_Ws, grad_bs = nn_finite_difference_checker(*load_toy(), ACTIVATIONS)
     with np.printoptions(precision=2):
         printed = [str(gradient) for gradient in grad_Ws + grad_bs]
     assert printed == [
         "[[ 4.12e-04  3.34e-05]\n [-6.56e-05  2.07e-05]\n"
         " [-1.24e-03  8.02e-05]\n [ 2.26e-04 -1.41e-06]]",
-        "[[-0.  ]\n [-0.01]]",
-        "[[-0.  0.]]",
-        "[[-0.5]]",
-    ]
-
-
-def test_toy_network_is_smooth_within_reach():
-    X, _, weights, biases = load_toy()
+        "[[-0.  ]\n [-0.01]]", "[[-0.  0.]]", "[[-0.5]]"]
+    X, _, weights, biases = load_toy()  # which is smooth within reach
     assert nearest_corner(X, weights, biases) > 100 * 1e-5 * max(1, abs(X).max())
 
 
 def test_the_checker_works_in_double_precision_whatever_it_is_given():
     X, y, *low = in_dtype("f4", *random_network(0, (4, 3, 1), 2))
     high = [[a.astype(float) for a in part] for part in low]
-    activations = activations_for(low[0])
-    in_low, _ = nn.nn_finite_difference_checker(X, y, *low, activations)
-    in_high, _ = nn.nn_finite_difference_checker(X, y, *high, activations)
-    for a, b in zip(in_low, in_high, strict=True):
+    in_low, in_high = (nn_finite_difference_checker(X, y, *part, ACTIVATIONS)
+                       for part in (low, high))
+    for a, b in zip(in_low[0] + in_low[1], in_high[0] + in_high[1], strict=True):
         assert np.allclose(a, b, rtol=0, atol=1e-9)
 
 
 def test_checker_knows_nothing_of_derivatives(monkeypatch):
     """It must not use backward_pass, nor the activations' or the loss's derivatives."""
     toy, loss_of = load_toy(), nn.logistic_loss
-    plain = nn.nn_finite_difference_checker(*toy, ACTIVATIONS)
+    plain = nn_finite_difference_checker(*toy, ACTIVATIONS)
     blind = [lambda s, fn=fn: (fn(s)[0], np.full_like(s, 7.0)) for fn in ACTIVATIONS]
     monkeypatch.delattr(nn, "backward_pass")
     monkeypatch.setattr(nn, "logistic_loss", lambda *gy: (loss_of(*gy)[0], np.nan))
-    without = nn.nn_finite_difference_checker(*toy, blind)
+    without = nn_finite_difference_checker(*toy, blind)
     for a, b in zip(without[0] + without[1], plain[0] + plain[1], strict=True):
         assert np.array_equal(a, b)
 
 
-def relu_all_pass(s):
-    return nn.relu_activation(s)[0], np.ones_like(s)
+def with_slope(right, slope):
+    """Return a function that gives what the right one does, with another slope."""
+    return lambda *arguments: (right(*arguments)[0], slope(*arguments))
 
 
-def relu_wrong_sign(s):
-    return nn.relu_activation(s)[0], -(s > 0).astype(float)
+RIGHT = {"relu": nn.relu_activation, "sigmoid": nn.sigmoid_activation,
+         "loss": nn.logistic_loss}
 
 
-def relu_mask_inverted(s):
-    return nn.relu_activation(s)[0], (s <= 0).astype(float)
-
-
-def sigmoid_without_derivative(s):
-    return nn.sigmoid_activation(s)[0], np.ones_like(s)
-
-
-def loss_only_for_ones(g, y):
-    return nn.logistic_loss(g, y)[0], -y / g
-
-
-def loss_summed(g, y):
-    return nn.logistic_loss(g, y)[0], nn.logistic_loss(g, y)[1] * len(g)
-
-
-def loss_with_labels_shifted(g, y):
-    return nn.logistic_loss(g, y)[0], nn.logistic_loss(g, np.roll(y, 1))[1]
-
-
-@pytest.mark.parametrize("planted", [
-    {"relu": relu_all_pass}, {"relu": relu_wrong_sign}, {"relu": relu_mask_inverted},
-    {"sigmoid": sigmoid_without_derivative}, {"loss": loss_only_for_ones},
-    {"loss": loss_summed}, {"loss": loss_with_labels_shifted}, {},
-])  # fmt: skip
-def test_a_planted_mistake_is_found(planted):
-    right = {"relu": nn.relu_activation, "sigmoid": nn.sigmoid_activation,
-             "loss": nn.logistic_loss}
-    relu, sigmoid, loss = (right | planted).values()
+@pytest.mark.parametrize("name, slope", [
+    ("relu", np.ones_like), ("relu", lambda s: -(s > 0).astype(float)),
+    ("relu", lambda s: (s <= 0).astype(float)), ("sigmoid", np.ones_like),
+    ("loss", lambda g, y: -y / g),  # for ones only, summed, and with labels shifted
+    ("loss", lambda g, y: RIGHT["loss"](g, y)[1] * len(g)),
+    ("loss", lambda g, y: RIGHT["loss"](g, np.roll(y, 1))[1]), (None, None)])
+def test_a_planted_mistake_is_found(name, slope):
+    planted = {name: with_slope(RIGHT[name], slope)} if name else {}
+    relu, sigmoid, loss = (RIGHT | planted).values()
     X, _, weights, biases = random_network(5, [6, 5, 4, 1], 6)
     y = np.array([0, 0, 1, 0, 1, 1])
     assert nearest_corner(X, weights, biases) > 1e-3
     g, caches = nn.forward_pass(X, weights, biases, [relu, relu, sigmoid])
     grad_Ws, grad_bs = nn.backward_pass(loss(g, y)[1], caches)
-    right_Ws, right_bs = nn.nn_finite_difference_checker(
-        X, y, weights, biases, activations_for(weights)
-    )
+    right_Ws, right_bs = nn_finite_difference_checker(
+        X, y, weights, biases, activations_for(weights))
     error = relative_error(grad_Ws + grad_bs, right_Ws + right_bs)
     assert error > 0.05 if planted else error < 1e-8
 
 
 @settings(deadline=None, max_examples=40)
 @given(networks(smooth=True))
+@example(load_toy())
 def test_checker_agrees_with_backpropagation(network):
     X, y, weights, biases = network
     activations = activations_for(weights)
-    numerical = nn.nn_finite_difference_checker(X, y, weights, biases, activations)
+    numerical = nn_finite_difference_checker(X, y, weights, biases, activations)
     g, caches = nn.forward_pass(X, weights, biases, activations)
     backward = nn.backward_pass(nn.logistic_loss(g, y)[1], caches)
     for a, b in zip(numerical[0] + numerical[1], backward[0] + backward[1]):

@@ -1,35 +1,33 @@
-"""What the notebooks measure, on examples whose answer is known."""
+"""What the notebooks measure: examples whose answer is known; memorizing, (f)."""
 
 import numpy as np
 import pytest
 
 import measure
 import nn_helpers as nn
+from measure import RELU_NETWORK, iterations_to_memorize, new_network, tangent_kernel
+from networks import activations_for, random_network
 
 pytestmark = pytest.mark.notebooks
 
 
-def random_network(rng, layer_dims):
-    pairs = list(zip(layer_dims, layer_dims[1:]))
-    weights = [rng.normal(0, 1, pair) for pair in pairs]
-    biases = [rng.normal(0, 1, (1, d)) for _, d in pairs]
-    relus = [nn.relu_activation] * (len(pairs) - 1)
-    return weights, biases, [*relus, nn.sigmoid_activation]
+def network(seed, layer_dims):
+    _, _, weights, biases = random_network(seed, layer_dims, 1)
+    return weights, biases, activations_for(weights)
 
 
 def test_a_new_network_is_that_of_its_seed_and_leaves_the_generator_behind():
-    W, b, rng = measure.new_network(3, [5, 4, 1], float)
+    W, b, rng = new_network(3, [5, 4, 1], float)
     again = np.random.default_rng(3)
     assert all(map(np.array_equal, W, nn.create_weight_matrices([5, 4, 1], again)))
     assert all(map(np.array_equal, b, nn.create_bias_vectors([5, 4, 1])))
     assert rng.random() == again.random()
-    W, b, _ = measure.new_network(3, [5, 4, 1])
+    W, b, _ = new_network(3, [5, 4, 1])
     assert {a.dtype for a in W + b} == {np.dtype(np.float32)}
 
 
 def test_logits_and_mistakes_agree_with_the_forward_pass():
-    rng = np.random.default_rng(0)
-    X, nets = rng.normal(size=(50, 4)), [random_network(rng, [4, 3, 1])] * 2
+    X, nets = np.random.default_rng(0).normal(size=(50, 4)), [network(0, [4, 3, 1])] * 2
     g, _ = nn.forward_pass(X, *nets[0])
     assert np.allclose(nn.sigmoid_activation(measure.logits(nets[0], X))[0], g)
     wrong = measure.mistakes(nets, X, np.zeros(50))
@@ -37,14 +35,12 @@ def test_logits_and_mistakes_agree_with_the_forward_pass():
 
 
 def test_only_linear_networks_are_linear():
-    rng = np.random.default_rng(0)
-    X, X_test = rng.normal(size=(2, 3000, 4))
+    X, X_test = np.random.default_rng(0).normal(size=(2, 3000, 4))
     X[:, 2] = X_test[:, 2] = 0  # a pixel without ink
-    line = random_network(rng, [4, 1])
     # |x_0| + |x_1| has nothing linear in it.
     bent = ([np.eye(4)[:2].T @ [[1, -1, 0, 0], [0, 0, 1, -1]], np.ones((4, 1))],
-            [np.zeros((1, 4)), np.zeros((1, 1))], measure.RELU_NETWORK)
-    of_line, of_bent = measure.linear_share([line, bent], X, X_test)
+            [np.zeros((1, 4)), np.zeros((1, 1))], RELU_NETWORK)
+    of_line, of_bent = measure.linear_share([network(0, [4, 1]), bent], X, X_test)
     assert of_line == pytest.approx(1, abs=1e-5) and abs(of_bent) < 0.02
 
 
@@ -55,18 +51,12 @@ def test_one_picture_is_the_share_of_the_first_direction():
     assert measure.one_picture(before, before + change) == pytest.approx(0.9)
 
 
-def drawn(*lines):
-    image = np.zeros((28, 28))
-    for rows, columns in lines:
-        image[rows, columns] = 1
-    return image
-
-
-RING = [(slice(4, 12), 8), (slice(4, 12), 16), (4, slice(8, 17)), (12, slice(8, 17))]
-
-
 def test_a_closed_loop_is_paper_walled_in():
-    images = np.array([drawn(*RING), drawn(*RING[:3]), drawn()])
+    walls = [np.s_[4:12, 8], np.s_[4:12, 16], np.s_[4, 8:17], np.s_[12, 8:17]]
+    images = np.zeros((3, 28, 28))
+    for image, count in zip(images, (4, 3, 0)):
+        for wall in walls[:count]:
+            image[wall] = 1
     assert measure.has_closed_loop(images).tolist() == [True, False, False]
 
 
@@ -94,7 +84,6 @@ def test_patterns_are_what_nine_in_ten_right_digits_of_the_class_do_not_show():
 
 # ---- Points in a plane, and curves ---------------------------------------------------
 
-
 def test_crescents_are_half_circles_that_only_a_hidden_layer_separates():
     X, y = measure.crescents(100)
     assert X.shape == (200, 2) and y.sum() == 100
@@ -104,9 +93,9 @@ def test_crescents_are_half_circles_that_only_a_hidden_layer_separates():
         assert own[:, 1].min() > -0.6 and abs(own[:, 0].mean()) < 0.2
     right = []
     for dims in ([2, 1], [2, 16, 1]):
-        network = measure.separated(X, y, dims, 100)
-        assert [W.shape for W in network[0]] == list(zip(dims, dims[1:]))
-        right.append(nn.accuracy(nn.forward_pass(X, *network)[0], y))
+        trained = measure.separated(X, y, dims, 100)
+        assert [W.shape for W in trained[0]] == list(zip(dims, dims[1:]))
+        right.append(nn.accuracy(nn.forward_pass(X, *trained)[0], y))
     assert 0.8 < right[0] < 0.95 < 0.99 <= right[1]
 
 
@@ -120,7 +109,81 @@ def test_fitting_curves_together_is_fitting_each_by_gradient_descent():
                   rng.uniform(-1, 1, (1, e)) / np.sqrt(d))
                  for d, e in zip(dims, dims[1:])]
         Ws, bs = map(list, zip(*start))
-        relus = [nn.relu_activation] * 2 + [nn.sigmoid_activation]
-        *_, (Ws, bs, *_) = nn.sgd(x[:, np.newaxis], y, Ws, bs, relus, batch_size=9,
-                                  step_size=0.5, num_epochs=7, rng=0)
-        assert np.allclose(g, nn.forward_pass(x[:, np.newaxis], Ws, bs, relus)[0])
+        *_, (Ws, bs, *_) = nn.sgd(x[:, np.newaxis], y, Ws, bs, activations_for(Ws),
+                                  batch_size=9, step_size=0.5, num_epochs=7, rng=0)
+        expected, _ = nn.forward_pass(x[:, np.newaxis], Ws, bs, activations_for(Ws))
+        assert np.allclose(g, expected)
+
+
+# ---- (f) Memorizing ------------------------------------------------------------------
+
+def noise(seed, n=100, d=784):
+    """Return random inputs, of mean 0, and labels of which 53% are 1."""
+    rng = np.random.default_rng(seed)
+    return rng.random((n, d)) - 0.5, rng.permutation(n) < round(0.53 * n)
+
+
+def accuracies(X, y, W, b, step_size, updates):
+    """Return the accuracy on all of (X, y) after each update, by the plain code."""
+    steps = nn.sgd(X, y, W, b, RELU_NETWORK, batch_size=len(X), step_size=step_size,
+                   num_epochs=updates)
+    return [nn.accuracy(nn.forward_pass(X, Ws, bs, RELU_NETWORK)[0], y)
+            for Ws, bs, *_ in steps]
+
+
+@pytest.mark.f
+def test_iterations_are_counted_from_one_and_given_up_at_the_limit():
+    (X, y), (W, b, _) = noise(0, 20, 50), new_network(0, [50, 40, 1], float)
+    count = iterations_to_memorize(X, y, W, b, step_size=2.0)
+    *before, last = accuracies(X, y, W, b, 2.0, count)
+    assert count > 1 and last == 1 and max(before) < 1
+    assert iterations_to_memorize(X, y, W, b, 2.0, limit=count) == count
+    assert iterations_to_memorize(X, y, W, b, 2.0, limit=count - 1) is None
+
+
+@pytest.mark.f
+def test_the_tangent_kernel_holds_the_inner_products_of_the_gradients():
+    rng = np.random.default_rng(0)
+    X, _ = noise(1, 5, 50)
+    Ws, bs = [[rng.normal(0, 1, shape) for shape in shapes]
+              for shapes in (((50, 8), (8, 1)), ((1, 8), (1, 1)))]
+    K, z = tangent_kernel(X, Ws[0], bs[0], Ws[1])
+    gradients = []
+    for x in X:  # of the logit, for dL/dg = 1 / (dg/ds)
+        g, caches = nn.forward_pass(x[np.newaxis], Ws, bs, RELU_NETWORK)
+        grad_Ws, grad_bs = nn.backward_pass(1 / (g * (1 - g)), caches)
+        gradients.append(np.concatenate([a.ravel() for a in grad_Ws + grad_bs]))
+    assert np.allclose(K, np.array(gradients) @ np.transpose(gradients), rtol=1e-8)
+    assert np.allclose(z + bs[1][0], measure.logits((Ws, bs, RELU_NETWORK), X))
+
+
+@pytest.mark.f
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_one_update_memorizes_with_a_balanced_output_bias_and_only_with_it(seed):
+    """A hundred random labels, on seeds that the notebook does not use."""
+    X, y = noise(seed)
+    W, b, _ = new_network(seed, [784, 4000, 1], float)
+    assert abs(W[0].std() - 0.01) < 1e-4 and abs(W[0].mean()) < 1e-4
+    K, z = tangent_kernel(X, W[0], b[0], W[1])
+    assert accuracies(X, y, W, b, 5.0, updates=1)[0] < 1
+    b[1] += measure.balanced_bias(K, z, y, step_size=5.0)
+    g, _ = nn.sigmoid_activation(z + b[1][0])
+    after = z + b[1][0] + 5.0 / 100 * K @ (y - g)
+    assert abs(after.mean()) < 0.1 * abs(after).mean()
+    assert accuracies(X, y, W, b, 5.0, updates=1) == [1]
+    assert iterations_to_memorize(X, y, W, b, 5.0, limit=1) == 1
+
+
+@pytest.mark.f
+@pytest.mark.parametrize("seed", [100, 101, 102])
+def test_one_update_memorizes_with_units_that_are_on_for_one_input_each(seed):
+    X, y = noise(seed)
+    X += 0.5
+    W, _, _ = new_network(seed, [784, 8000, 1], float)
+    b = measure.one_unit_each(X, *W, y, step_size=1.0)
+    assert ((X @ W[0] + b[0] > 0).sum(axis=0) == 1).all()
+    K, z = tangent_kernel(X, W[0], b[0], W[1])
+    assert np.allclose(K - 1, np.diag(K.diagonal() - 1), rtol=0, atol=1e-12)
+    g, _ = nn.sigmoid_activation(z + b[1][0])
+    assert abs(b[1][0, 0] + 1.0 * (y - g).mean()) < 1e-9  # moved to 0
+    assert accuracies(X, y, W, b, 1.0, updates=1) == [1]

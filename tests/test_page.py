@@ -27,36 +27,28 @@ def shown(monkeypatch):
 
 def test_table_is_markdown_with_numbers_flush_right_and_dashes(shown):
     page.table(["name", "value"], [["a", 1], ["b", None], ["c", "-"]])
-    assert shown == [(
-        "| name | value |\n| :-- | --: |\n| a | 1 |\n| b | – |\n| c | – |", {})]
+    lines = "| name | value |\n| :-- | --: |\n| a | 1 |\n| b | – |\n| c | – |"
+    assert shown == [(lines, {})]
 
 
-NUMBERS = [
-    [0, 1], [-0.5, 1e-15], ["12,080", "98.4%"], ["1e-5", r"$-9 \cdot 10^{-4}$"],
-    ["$10^{-15}$", "**3**"], ["9 of 10 seeds", "74 (2 of 3)"], ["0.69", "", "0.56"],
-    [None, 74], [0.1, "below 1e-10", 0.3],
-]  # fmt: skip
-WORDS = [
-    [], ["agrees", "caught (0.40)"], ["4-2-1", "10-20-1"], ["`(4, 784)`", "`X @ W`"],
-    ["3rd", "4th"], ["below 2e-08", 1], ["", None],
-]  # fmt: skip
+@pytest.mark.parametrize("mark, columns", [
+    ("--:", [[0, 1], [-0.5, 1e-15], ["12,080", "98.4%"], ["$10^{-15}$", "**3**"],
+             ["1e-5", r"$-9 \cdot 10^{-4}$"], ["9 of 10 seeds", "74 (2 of 3)"],
+             [None, 74], ["0.69", "", "0.56"], [0.1, "below 1e-10", 0.3]]),
+    (":--", [[], ["agrees", "caught (0.40)"], ["4-2-1", "10-20-1"], ["", None],
+             ["`(4, 784)`", "`X @ W`"], ["3rd", "4th"], ["below 2e-08", 1]])])
+def test_a_column_of_numbers_is_flush_right(shown, mark, columns):
+    for column in columns:
+        page.table(["it"], [[entry] for entry in column])
+        assert shown.pop()[0].splitlines()[1] == f"| {mark} |", column
 
 
-@pytest.mark.parametrize("mark, column", [
-    *(("--:", column) for column in NUMBERS), *((":--", column) for column in WORDS)])
-def test_a_column_of_numbers_is_flush_right(shown, mark, column):
-    page.table(["it"], [[entry] for entry in column])
-    assert shown[0][0].splitlines()[1] == f"| {mark} |"
-
-
-@pytest.mark.parametrize("value, text", [
-    (0.0, "0"), (-1000.0, "-1000"), (0.25, "0.25"), (0.1 + 0.2, "0.3"),
-    (1e-15, "$10^{-15}$"), (-1e20, r"$-1 \cdot 10^{20}$"),
-    (4.539787e-5, r"$4.53979 \cdot 10^{-5}$"),
-])  # fmt: skip
-def test_number_writes_powers_of_ten(value, text):
-    assert page.number(value) == text
-    assert page.number(1234, digits=2) == r"$1.2 \cdot 10^{3}$"
+@pytest.mark.parametrize("value, digits, text", [
+    (0.0, 6, "0"), (-1000.0, 6, "-1000"), (0.25, 6, "0.25"), (0.1 + 0.2, 6, "0.3"),
+    (1e-15, 6, "$10^{-15}$"), (-1e20, 6, r"$-1 \cdot 10^{20}$"),
+    (4.539787e-5, 6, r"$4.53979 \cdot 10^{-5}$"), (1234, 2, r"$1.2 \cdot 10^{3}$")])
+def test_number_writes_powers_of_ten(value, digits, text):
+    assert page.number(value, digits=digits) == text
 
 
 def test_matrices_show_all_digits_of_each_number():
@@ -79,15 +71,11 @@ def test_figures_and_tables_carry_text_caption_and_a_place_for_links(shown):
     page.table(["a"], [[1]], "What each costs.", label="costs")
     alt = {"image/png": {"alt": "What is seen."}, "alt": "What is seen."}
     assert shown == [
-        (fig, alt),
-        ("*A caption.*", CAPTION),
+        (fig, alt), ("*A caption.*", CAPTION),
         ('<a id="the-curves"></a>', {"role": "screen"}),
-        (fig, {**alt, "label": "the-curves"}),
-        ("*A caption.*", CAPTION),
+        (fig, {**alt, "label": "the-curves"}), ("*A caption.*", CAPTION),
         ('<a id="costs"></a>', {"role": "screen"}),
-        ("| a |\n| --: |\n| 1 |", {"label": "costs"}),
-        ("*What each costs.*", CAPTION),
-    ]
+        ("| a |\n| --: |\n| 1 |", {"label": "costs"}), ("*What each costs.*", CAPTION)]
 
 
 @pytest.mark.parametrize("label", ["The curves", "a_b", "3", "ä"])
@@ -181,8 +169,8 @@ def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
     assert place.data["text/markdown"] == '<a id="x"></a>'
     assert seen.stdout == "and what is printed\n"
     assert picture.data["image/png"] == "..."
-    assert picture.metadata == {"image/png": {"alt": "Seen."}, "alt": "Seen.",
-                                "label": "x"}  # fmt: skip
+    alt = {"alt": "Seen."}
+    assert picture.metadata == {"image/png": alt, **alt, "label": "x"}
     assert caption.data["text/markdown"] == "*A caption.*"
     assert caption.metadata == CAPTION
 

@@ -1,7 +1,6 @@
 """(e) Training: the loop, its record, that it learns, and what an interrupt leaves.
 
-What train promises is tested of both, the plain one and the one of nn_faster; that the
-two agree is in test_faster, and what they refuse in test_checks.
+What train promises is tested of both, the plain one and the one of nn_faster.
 """
 
 import functools
@@ -21,6 +20,7 @@ from networks import CURVES, activations_for, in_dtype, training_set
 pytestmark = pytest.mark.e
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
 DIMS = (40, 5, 1)  # so many inputs that nn_faster.train does not call the plain one
+with_and_without_test_set = pytest.mark.parametrize("test", [slice(2, 4), None])
 
 
 @pytest.fixture(params=[nn.train, nn_faster.train], ids=["plain", "fast"])
@@ -39,10 +39,13 @@ def fresh(dims=(784, 200, 1), seed=0):
     return weights, nn.create_bias_vectors(dims), ACTIVATIONS
 
 
-def by_the_book(
-    X, y, X_test, y_test, weights, biases, activations,
-    batch_size, step_size, num_epochs, rng,
-):  # fmt: skip
+def with_test_set(arguments, test):
+    """Return what train takes, with None and None for the test set if it has none."""
+    return arguments if test else [*arguments[:2], None, None, *arguments[4:]]
+
+
+def by_the_book(X, y, X_test, y_test, weights, biases, activations,
+                batch_size, step_size, num_epochs, rng):
     """Return what train should, written out once more, as plainly as can be."""
     weights, biases = [W.copy() for W in weights], [b.copy() for b in biases]
     record = {name: [] for name in CURVES}
@@ -100,9 +103,11 @@ def test_arguments_are_left_untouched_and_results_are_new(train):
     *data, weights, biases, _ = arguments = training_set(0, DIMS)
     kept = [np.array(a) for a in [*data, *weights, *biases]]
     for epochs in (0, 2):
-        W, b, _ = train(*arguments, num_epochs=epochs, batch_size=5, rng=0)
+        W, b, history = train(*arguments, num_epochs=epochs, batch_size=5, rng=0)
+        assert [len(history[name]) for name in CURVES] == [5 * epochs] * 4
         for new, old in zip(W + b, weights + biases):
             assert not np.shares_memory(new, old)
+            assert np.array_equal(new, old) == (epochs == 0)
     for before, after in zip(kept, [*data, *weights, *biases]):
         assert np.array_equal(before, after)
 
@@ -115,42 +120,29 @@ def test_sgd_yields_new_arrays_each_time():
         assert np.array_equal(a, again)
 
 
-def test_a_seed_repeats_the_run(train):
-    first, again, other = (
-        train(*training_set(0, DIMS), batch_size=4, rng=seed)[2]["train_loss"]
-        for seed in (1, 1, 2)
-    )
-    assert np.array_equal(first, again) and not np.array_equal(first, other)
-
-
-def test_without_a_test_set_its_curves_stay_empty(train):
-    X, y, X_test, y_test, *network = training_set(0, DIMS)
-    W, _, history = train(X, y, None, None, *network, batch_size=5, rng=0)
-    with_test, _, _ = train(X, y, X_test, y_test, *network, batch_size=5, rng=0)
-    assert [len(history[name]) for name in CURVES] == [25, 25, 0, 0]
-    assert np.array_equal(W[0], with_test[0])
-
-
-def test_no_epochs_give_an_empty_record_and_the_same_network(train):
-    *_, weights, biases, _ = arguments = training_set(0, DIMS)
-    W, b, history = train(*arguments, num_epochs=0)
-    assert [history[name].shape for name in CURVES] == [(0,)] * 4
-    assert all(np.array_equal(a, old) for a, old in zip(W + b, weights + biases))
+def test_a_seed_repeats_the_run_and_without_a_test_set_its_curves_stay_empty(train):
+    arguments = training_set(0, DIMS)
+    (W, _, first), (_, _, again), (_, _, other) = (
+        train(*arguments, batch_size=5, rng=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first["train_loss"], again["train_loss"])
+    assert not np.array_equal(first["train_loss"], other["train_loss"])
+    W_alone, _, alone = train(*with_test_set(arguments, None), batch_size=5, rng=1)
+    assert [len(alone[name]) for name in CURVES] == [25, 25, 0, 0]
+    assert np.array_equal(W[0], W_alone[0])
 
 
 # ---- Interrupts and the bar ------------------------------------------------------
 
-@pytest.mark.parametrize("with_test_set", [True, False])
+@with_and_without_test_set
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
-    train, monkeypatch, with_test_set
-):
+        train, monkeypatch, test):
     """Strike at each line of code that runs from the first update on, twice."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
     monkeypatch.setattr(nn_faster, "_limiting", threading.Lock())
-    X, y, *test_set, weights, biases, _ = training_set(0, DIMS)
-    arguments = X, y, *(test_set if with_test_set else (None, None)), weights, biases
+    *arguments, weights, biases, _ = with_test_set(training_set(0, DIMS), test)
+    network = weights, biases, ACTIVATIONS
     options = {"batch_size": 8, "num_epochs": 3, "rng": 0}
-    plain = list(nn.sgd(X, y, weights, biases, ACTIVATIONS, **options))
+    plain = [(weights, biases), *nn.sgd(*arguments[:2], *network, **options)]
     files = {module.__file__ for module in (nn_checks, nn, nn_faster)}
 
     def run(strike_at, occurrence=0):
@@ -174,7 +166,7 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
         with np.errstate(), threadpool_limits():
             sys.settrace(trace)
             try:
-                return train(*arguments, ACTIVATIONS, **options), times
+                return train(*arguments, *network, **options), times
             finally:
                 sys.settrace(before)
 
@@ -192,55 +184,26 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
         ends.add(done)
         for name in CURVES:
             assert np.array_equal(history[name], whole[name][:done])
-        plain_W, plain_b = plain[done - 1][:2] if done else (weights, biases)
+        plain_W, plain_b, *_ = plain[done]
         for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
             assert np.allclose(a, plain_a, rtol=1e-12, atol=1e-15)
-    assert len(ends) > 3 and max(ends) == len(whole["train_loss"])
+    assert {0, 1} < ends and max(ends) == len(whole["train_loss"])
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
-def test_ctrl_c_in_a_function_that_train_calls_ends_it_with_what_is_done(after):
-    X, y, X_test, y_test, weights, biases, _ = training_set()
-    seen = []
-
-    def interrupted(s):
-        seen.append(len(s))
-        # The first call checks the arguments; then a batch of 5 and the test set of 7.
-        if len(seen) > 1 + 2 * after:
-            raise KeyboardInterrupt
-        return nn.relu_activation(s)
-
-    arguments = X, y, X_test, y_test, weights, biases
-    W, b, history = nn.train(
-        *arguments, [interrupted, nn.sigmoid_activation], batch_size=5, rng=0
-    )
-    _, _, whole = nn.train(*arguments, ACTIVATIONS, batch_size=5, rng=0)
-    assert seen == [1, *[5, 7] * after, 5]
-    for name in CURVES:
-        assert np.array_equal(history[name], whole[name][:after])
-    if after:
-        g, _ = nn.forward_pass(X_test, W, b, ACTIVATIONS)
-        assert history["test_loss"][-1] == nn.logistic_loss(g, y_test)[0].mean()
-    else:
-        assert np.array_equal(W[0], weights[0]) and np.array_equal(b[0], biases[0])
-
-
-@pytest.mark.parametrize("with_test_set", [True, False])
+@with_and_without_test_set
 def test_the_bar_counts_all_timesteps_and_goes_when_it_is_done(
-    train, with_test_set, monkeypatch, capsys
-):
+        train, test, monkeypatch, capsys):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     at_once = functools.partial(nn.tqdm, mininterval=0, miniters=1)
     monkeypatch.setattr(nn, "tqdm", at_once)
-    X, y, *test_set, weights, biases, activations = training_set(0, DIMS)
-    arguments = X, y, *(test_set if with_test_set else (None, None)), weights, biases
-    options = {"batch_size": 1, "num_epochs": 3}
-    train(*arguments, activations, **options, progress=True)
+    arguments = with_test_set(training_set(0, DIMS), test)
+    run = functools.partial(train, *arguments, batch_size=1, num_epochs=3)
+    run(progress=True)
     shown = capsys.readouterr().err
     assert " 0/69" in shown and " 69/69" in shown and shown.endswith(" \r")
-    train(*arguments, activations, **options)
+    run()
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    train(*arguments, activations, **options, progress=True)
+    run(progress=True)
     assert capsys.readouterr() == ("", "")
 
 
@@ -256,8 +219,8 @@ def test_it_learns_threes_and_nines(train, digits):
 
 
 def test_it_fits_twenty_images_in_float32_too(train, digits):
-    X, y = digits[0][:20], digits[1][:20]
-    X, y, *network = in_dtype("f4", X, y, *fresh((784, 50, 1)))
+    X, y, *network = in_dtype(
+        "f4", digits[0][:20], digits[1][:20], *fresh((784, 50, 1)))
     W, b, history = train(X, y, None, None, *network, batch_size=20, num_epochs=400,
                           step_size=np.float64(0.1), rng=0)
     assert history["train_accuracy"][-1] == 1 and history["train_loss"][-1] < 0.02
@@ -298,8 +261,7 @@ def test_odd_step_sizes_raise_nothing(train, step_size):
 @pytest.mark.parametrize("step_size, num_epochs", [(1e308, 1), (1e308, 3), (1e200, 50)])
 @pytest.mark.parametrize("batch_size", [5, 60])
 def test_weights_beyond_all_floats_are_refused(
-    train, step_size, num_epochs, batch_size
-):
+        train, step_size, num_epochs, batch_size):
     arguments = training_set(0, (40, 6, 5, 1), N=60)
     threads = threading.active_count()
     with np.errstate(all="raise"), pytest.raises(ValueError, match="finite"):
@@ -317,9 +279,8 @@ def test_one_infinite_weight_next_to_a_finite_bias_is_refused_at_once(train):
         train(X, y, X, y, *network, step_size=1e308, num_epochs=2)
 
 
-@pytest.mark.parametrize(
-    "layer, at_test", [(0, False), (1, False), (0, True), (1, True), (2, True)]
-)
+@pytest.mark.parametrize("layer, at_test", [
+    (0, False), (1, False), (0, True), (1, True), (2, True)])
 def test_what_a_relu_would_hide_is_refused(train, layer, at_test):
     """Minus infinity before a ReLU would come out as 0."""
     weights = [np.full((40, 3), 1e-9), np.full((3, 2), 1e-9), np.full((2, 1), 1e-9)]
@@ -349,11 +310,12 @@ def test_an_output_of_one_half_is_a_three_in_the_record_too(train):
     assert set(history["test_accuracy"]) == {0.4}
 
 
-def test_accuracy_exactly_at_one_half_and_between_the_labels():
-    """One half is on the side of the threes, as output and as label."""
-    assert nn.accuracy([0.2, 0.5, 0.51, 0.9, 0.4], [0, 0, 1, 0, 1]) == 3 / 5
-    beyond = np.nextafter(0.5, 1)
-    assert nn.accuracy([0.1], [0.5]) == nn.accuracy([0.9], [beyond]) == 1
-    assert nn.accuracy([0.5], [0.1]) == nn.accuracy([beyond], [0.9]) == 1
-    assert nn.accuracy([0.9], [0.5]) == nn.accuracy([0.5], [0.9]) == 0
-    assert nn.accuracy([0.1, 0.1, 0.9], [0.3, 0.4, 0.7]) == 1
+BEYOND = np.nextafter(0.5, 1)
+
+
+@pytest.mark.parametrize("g, y, expected", [
+    ([0.2, 0.5, 0.51, 0.9, 0.4], [0, 0, 1, 0, 1], 3 / 5), ([0.1], [0.5], 1),
+    ([0.9], [BEYOND], 1), ([0.5], [0.1], 1), ([BEYOND], [0.9], 1), ([0.9], [0.5], 0),
+    ([0.5], [0.9], 0), ([0.1, 0.1, 0.9], [0.3, 0.4, 0.7], 1)])
+def test_accuracy_counts_one_half_as_a_three_as_output_and_as_label(g, y, expected):
+    assert nn.accuracy(g, y) == expected
