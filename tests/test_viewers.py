@@ -5,6 +5,8 @@ import base64
 import gc
 import io
 import json
+import re
+import signal
 import weakref
 from types import SimpleNamespace
 
@@ -338,10 +340,38 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
     find(pager, "lower left").click()
     assert value(pager, "pushes") == seen
     share = towards[14:, :14].sum() / towards.sum()
-    assert f"The lower left holds {share:.0%}" in find(pager, "judged").value
+    judged = find(pager, "judged")
+    assert f"The lower left holds {share:.0%}" in judged.value
+    right = int("Most" not in judged.value)
+    assert judged.value.endswith(f" {right} of 1 right.")
+    find(pager, "upper right").click()  # a second guess of it does not count
+    assert judged.value.endswith(f" {right} of 1 right.")
     go_to(pager, 2)
     assert find(pager, "judged").value == ""
     assert value(pager, "pushes") == value(pager, "digit")
+
+
+def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
+    wrong = members(pager, "all mistakes")
+    chart, counted = find(pager, "glance-chart"), find(pager, "counted")
+    for place in [1, 42, 43, 2]:
+        go_to(pager, place)
+        assert counted.value == f"mistake {place} of {len(wrong)}, from the surest down"
+        start = (place - 1) // 42 * 42
+        assert chart.clicks.at == place - 1 - start
+        tiles = pixels(value(pager, "glance"))
+        row, column = divmod(place - 1 - start, 14)
+        shown = tiles[29 * row:29 * row + 28, 29 * column:29 * column + 28, 0]
+        image = data.X_test[wrong[place - 1]].reshape(28, 28)
+        assert abs(shown - 255 * (1 - image)).max() < 2
+    chart.choose(4)
+    assert find(pager, "image").value == wrong[4] and chart.clicks.at == 4
+    assert chart.clicks.places[4] == [4.5 / 14, 0.5 / 3, f"image {wrong[4]}"]
+    right = next(k for k in range(120) if k not in wrong)
+    type_in(pager, "image", str(right))
+    assert chart.clicks.at == -1 and f"image {right} is not one" in counted.value
+    choose_group(pager, "right, but nearly wrong")
+    assert counted.value == "digit 1 of 30, from the least sure up"
 
 
 def test_no_mistake_and_a_single_one(network, data):
@@ -389,7 +419,8 @@ def test_fallback_shows_what_the_viewer_shows_at_each_place(pager, displayed):
         sources = [part[0] for part in parts.values() if len(part) == 2]
         pngs = [base64.b64decode(source.split(",")[1]) for source in sources]
         pushed = pixels(value(pager, "pushes"))  # shown in 15 colours
-        near = [abs(pixels(png) - pushed).max() for png in pngs]
+        near = [abs(pixels(png) - pushed).max() for png in pngs
+                if pixels(png).shape == pushed.shape]
         assert min(near) <= 20 and len(pngs) >= 3
     before_script, _ = page.split("<script>")
     for number, part in frames[0][1].items():
@@ -409,9 +440,10 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
         "d": lambda: viewers.draw_a_digit(network, data.X, data.y),
         "e": lambda: viewers.train_yourself(data.X, data.y, *digits, network),
     }
-    request = {"metadata": {}, "header": {}}
+    request = {"metadata": {}, "header": {"session": "one"}}
     monkeypatch.setattr(static_fallback, "get_ipython",
                         lambda: SimpleNamespace(get_parent=lambda: request))
+    monkeypatch.setattr(static_fallback, "fallback_html", lambda *_: ("", 0))
 
     def run_cells(names, message):
         request["header"]["msg_id"] = message
@@ -432,6 +464,13 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
     assert "Image 17 " in find(boxes["b"], "now").value
     assert find(boxes["b"], "image").comm is not None
     assert run_cells("b", "6")[0] == models
+    shown_in_one = find(boxes["c"], "step")
+    request["header"]["session"] = "another window, or one after a reload"
+    run_cells("c", "7")
+    assert shown_in_one.comm is not None
+    request["header"]["session"] = "a third"
+    run_cells("c", "8")
+    assert shown_in_one.comm is None
 
 
 def test_slider_does_not_move_once_it_is_shown(monkeypatch):
@@ -487,11 +526,10 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
     recorded, history = run
     for image, label in [(data.X_test[3], 0), (data.X_test[3], 1), (np.zeros(784), 1)]:
         box = viewers.through_time(recorded, history, image[np.newaxis], [label])
-        fig = viewers.film_figure(recorded, [0], image[np.newaxis], [label], [0])
         g = np.array([reasons.probabilities(network, image[np.newaxis])[0]
                       for _, network in recorded])
         expected = g if label else 1 - g
-        assert fig.axes[-1].lines[0].get_ydata() == pytest.approx(expected, abs=1e-5)
+        assert box.chances == pytest.approx(expected, abs=1e-5)
         for index, chance in enumerate(expected):
             find(box, "timestep").value = index
             told = find(box, "now").value.split("probability of ")[1].split(":")[0]
@@ -528,6 +566,13 @@ def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
         assert f"{g if data.y_test[0] else 1 - g:.3f}" in now
         seen.add((value(box, "curves"), value(box, "weights")))
     assert len(seen) == 4
+    chart = find(box, "curves-chart")
+    for place in [2, 4 + 2, 8 + 2]:  # the third moment in each of the three curves
+        find(box, "timestep").value = 0
+        chart.choose(place)
+        assert "Timestep 10" in find(box, "now").value and chart.clicks.at == 2
+    x = [x for x, _, words in chart.clicks.places if words == "timestep 10"]
+    assert 0 < x[0] < 1 / 3 < x[1] < 2 / 3 < x[2] < 1
 
 
 def test_film_follows_the_digit_of_another_viewer(run, pager, data):
@@ -694,26 +739,145 @@ def test_training_that_breaks_down_says_why(data):
     assert find(box, "Stop").disabled
 
 
-def test_first_network_and_what_is_opened_from_a_run(data, network, run):
-    box = viewers.train_yourself(
-        *vars(data).values(), network=network, history=run[1])
-    assert "the run above" in find(box, "runs").value
-    assert find(box, "Go through its training").disabled
-    assert "no film" in find(box, "Go through its training").tooltip
-    asyncio.run(trained(box, **SMALL))
-    newest = "step size 0.1, hidden 10, batch 20, epochs 2, seed 3</b>"
-    find(box, "Look into its mistakes").click()
-    assert find(box, "opened").value.endswith(f"The mistakes of {newest}")
-    assert "Image " in find(box, "digit-caption").value
-    find(box, "Go through its training").click()
-    assert find(box, "opened").value.endswith(f"The training of {newest}")
-    find(box, "timestep").slider.index = 3
-    assert "Timestep " in find(box, "now").value and value(box, "curves")
+RUN_ABOVE = "the run above"
+FINISHED = "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
+
+
+@pytest.fixture
+def two_runs(data, network, run):
+    """A trainer with the run above, whose film has four moments, and another run."""
     box = viewers.train_yourself(
         *vars(data).values(), network=network, history=run[1], film=run[0])
+    asyncio.run(trained(box, **SMALL))
+    return box
+
+
+def test_any_run_is_opened_again_under_its_name(two_runs, data, network, run):
+    box, menu = two_runs, find(two_runs, "run on show")
+    assert [name for name, _ in menu.options] == [FINISHED, RUN_ABOVE]
+    for name, chosen in menu.options:
+        menu.value = chosen
+        assert f"<b>{name}</b>" in find(box, "runs").value
+        find(box, "Look into its mistakes").click()
+        assert find(box, "opened").value == f"<b>The mistakes of {name}</b>"
+        g = reasons.probabilities(chosen.film[-1][1], data.X_test)
+        assert len(members(box, "all mistakes")) == np.sum((g > 0.5) != data.y_test)
+        find(box, "Go through its training").click()
+        assert find(box, "opened").value == f"<b>The training of {name}</b>"
+        assert len(find(box, "timestep").places) == len(chosen.film)
+    alone = viewers.train_yourself(*vars(data).values(), network=network)
+    assert find(alone, "Go through its training").disabled
+    assert "no film of the run above" in find(alone, "Go through its training").tooltip
+
+
+def test_another_run_is_compared_for_the_same_digit(two_runs, data):
+    box = two_runs
+    before = value(box, "run-curves")
+    find(box, "compare with").value = dict(find(box, "compare with").options)[RUN_ABOVE]
+    assert value(box, "run-curves") != before
+    above = find(box, "compare with").value
+    find(box, "Look into its mistakes").click()
+    k = find(box, "image").value
+    g = reasons.probabilities(above.film[-1][1], data.X_test)[k]
+    told = f"And {RUN_ABOVE}: {'39'[int(g > 0.5)]}, {max(g, 1 - g):.3f}."
+    assert told in find(box, "digit-caption").value
     find(box, "Go through its training").click()
-    assert find(box, "opened").value == "<b>The training of the run above</b>"
-    assert len(find(box, "timestep").places) == 4
+    k = find(box, "image").value
+    g = reasons.probabilities(above.film[-1][1], data.X_test)[k]
+    chance = g if data.y_test[k] else 1 - g
+    assert f"{RUN_ABOVE}, which ends at {chance:.3f}" in find(box, "now").value
+
+
+def test_places_of_the_curves_open_moments_runs_and_digits(two_runs, data):
+    box, chart = two_runs, find(two_runs, "run-curves-chart")
+    told = [words for *_, words in chart.clicks.places]
+    assert all(0 < x < 1 and 0 < y < 1 for x, y, _ in chart.clicks.places)
+    film = find(box, "run on show").value.film
+    assert told[:2] == [f"timestep {film[1][0]}", f"timestep {film[2][0]}"]
+    chart.choose(1)
+    assert f"Timestep {film[2][0]}" in find(box, "now").value
+    first_digit = next(k for k, words in enumerate(told) if words.startswith("image"))
+    chart.choose(first_digit + 2)
+    number = re.match(r"image (\d+), probability 0", told[first_digit + 2])[1]
+    assert find(box, "digit-caption").value.startswith(f"Image {number}: ")
+    chart.choose(told.index(RUN_ABOVE))
+    assert find(box, "run on show").value.name == RUN_ABOVE
+    assert not box.opened.children
+
+
+def test_back_to_the_run_above_puts_all_dials_back(two_runs):
+    box = two_runs
+
+    async def back():
+        find(box, "seed").value = 5  # which is dropped
+        find(box, "Back to the run above").click()
+        await ended(box)
+        await box.task
+
+    asyncio.run(back())
+    assert [find(box, label).value for label in ["step size", "hidden units", "epochs",
+            "batch size", "seed"]] == [0.1, 200, 5, 100, 0]
+    assert find(box, "run on show").value.name == RUN_ABOVE
+    assert f"{RUN_ABOVE}: finished. Test accuracy " in find(box, "status").value
+    assert find(box, "runs").value.count("<tr>") == 3
+
+
+def test_curve_grows_while_it_trains_and_nothing_else_is_drawn(trainer, monkeypatch):
+    monkeypatch.setattr(playground, "REDRAW", 0)
+    box, _ = trainer
+    seen = {"run-curves": set(), "run-weights": set(), "runs": set()}
+    for name, values in seen.items():
+        find(box, name).observe(
+            lambda change, values=values: values.add(change["new"]), names="value")
+
+    async def watched():
+        find(box, "batch size").value = 1
+        while len(seen["run-curves"]) < 5:
+            await asyncio.sleep(0)
+        assert not seen["run-weights"] and not seen["runs"]
+        find(box, "Stop").click()
+        await ended(box)
+
+    asyncio.run(watched())
+
+
+def test_goals_are_ticked_by_finished_runs():
+    def run(step_size, hidden, wrong):
+        settings = {"step_size": step_size, "hidden": hidden, "seed": 0}
+        return playground.Run(settings, "", chances=np.repeat([0.0, 1], [wrong, 1000]))
+
+    def ticked(*runs):
+        return [line.split("<b>")[1].split(",")[0] if "☑" in line else None
+                for line in playground.goals(list(runs)).split("<br>")[1:]]
+
+    small, smaller = run(0.1, 10, 12), run(0.1, 5, 40)
+    fine, broken = run(2.0, 50, 50), run(3.0, 50, 500)
+    assert playground.goals([]) == ""
+    assert ticked(run(0.1, 200, 30)) == [None] * 3
+    assert ticked(run(0.1, 200, 29)) == ["29", None, None]
+    assert ticked(small, smaller) == ["12", "10", None]
+    assert ticked(run(0.1, 1, 35), fine) == [None, None, None]
+    assert ticked(run(0.1, 1, 12)) == ["12", "1", None]
+    assert ticked(fine, broken) == [None, None, "2"]
+    assert ticked(run(2.0, 20, 50), broken) == [None] * 3  # other hidden units
+
+
+def test_interrupt_between_cells_stops_a_training(trainer):
+    box, networks = trainer
+
+    async def interrupted():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel does
+        find(box, "batch size").value = 1
+        await asyncio.sleep(0.05)
+        signal.raise_signal(signal.SIGINT)
+        await ended(box)
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        asyncio.run(interrupted())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "stopped at " in find(box, "status").value and len(networks) == 1
 
 
 # ---- finite differences --------------------------------------------------------------
@@ -728,6 +892,8 @@ def test_each_step_shows_its_secant_and_its_error():
         assert f"Step {eps:.1e}" in words and f"{slope:.12f}" in words
         seen.add(value(box, "secant"))
     assert len(seen) == 3 and "f is rounded" in words
+    find(box, "secant-chart").choose(25)
+    assert find(box, "step").value == find(box, "secant-chart").clicks.at == 25
 
 
 def test_error_is_blamed_on_the_right_cause():
@@ -837,20 +1003,6 @@ def test_figure_of_reasons_has_a_column_for_each_digit(network, data):
     shown = ax.images[3].get_array()
     orange = shown[..., 0] > shown[..., 2].astype(int) + 20
     assert (pushed.reshape(28, 28)[orange] > 0).all() and orange.any()
-
-
-def test_figure_of_a_film_has_its_moments_and_fates(run, data):
-    recorded, _ = run
-    fig = viewers.film_figure(recorded, [0, 3], data.X_test, data.y_test, [4, 5])
-    *moments, fates = fig.axes
-    assert [ax.get_ylabel() for ax in moments] == ["timestep 0", "timestep 12"]
-    drawn = [curve for curve in fates.lines if len(curve.get_xdata()) == len(recorded)]
-    for curve, k in zip(drawn, [4, 5]):
-        g = np.array([reasons.probabilities(network, data.X_test[k:k + 1])[0]
-                      for _, network in recorded])
-        expected = g if data.y_test[k] else 1 - g
-        assert curve.get_ydata() == pytest.approx(expected, abs=1e-5)
-        assert curve.get_label().startswith(f"{k}, a ")
 
 
 def test_figure_of_drawings_has_two_pictures_for_each(network):

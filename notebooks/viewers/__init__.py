@@ -13,7 +13,7 @@ old pictures. The functions named *_figure draw the same as a figure for print.
 """
 
 from .drawing import EXAMPLES, draw_a_digit, drawings_figure
-from .film import film_figure, record, through_time
+from .film import record, through_time
 from .mistakes import look_into, reasons_figure
 from .parts import find
 from .playground import train_yourself
@@ -21,7 +21,7 @@ from .secant import move_epsilon
 from .sheet import as_mnist, ink, seen
 
 __all__ = [
-    "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "film_figure", "find",
-    "ink", "look_into", "move_epsilon", "reasons_figure", "record", "seen",
-    "through_time", "train_yourself",
+    "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "find", "ink",
+    "look_into", "move_epsilon", "reasons_figure", "record", "seen", "through_time",
+    "train_yourself",
 ]

@@ -1,19 +1,17 @@
 """Record a training run and go back and forth in it."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
 
-import page
 from page import GREY, NINE, THREE
 
 from .mistakes import name_of
 from .parts import (
+    Chart,
     Dial,
-    Picture,
     chooser,
     find,
     number_box,
@@ -23,7 +21,7 @@ from .parts import (
     swatch,
     text,
 )
-from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, rgb, strip
+from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, spots, strip
 from .static_fallback import show
 
 HIGH = 230  # the curves, in the browser's pixels
@@ -57,42 +55,43 @@ def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, t
     return film
 
 
-def mosaic_picture(name: str) -> Picture:
-    """Return an empty picture for the tiles of hidden units."""
-    return picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+class Mosaic(widgets.VBox):
+    """What hidden units look for at a moment of a film, in tiles.
 
-
-def mosaic_heading(name: str) -> widgets.HTML:
-    """Return the text above the tiles of hidden units."""
-    return text(name, WIDE, 2, (
-        f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
-        f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
-        f"{swatch(THREE)} it lowers it."))
-
-
-def unit_tiles(
-    film: list[tuple[int, tuple]],
-) -> tuple[Callable[[int], np.ndarray], float]:
-    """Return (tiles, largest): tiles(index) is what hidden units look for at a moment.
-
-    That is (2 ROW, 784): a row of units that push towards 9, then one of units that
-    push towards 3, signed so that ink on a positive pixel raises the logit. The units
-    with the largest effect on the logit at the end are chosen, the strongest first, and
-    keep their places; largest is the weight at which the colours saturate.
+    Above are units that push towards 9, below those that push towards 3, signed so that
+    ink on a positive pixel raises the logit: those with the largest effect on it at the
+    film's end, the strongest first.
     """
-    first, *later = film[-1][1][0]
-    effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
-    order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
-    up, down = order[effect[order] > 0][:ROW], order[effect[order] <= 0][:ROW]
 
-    def tiles(index: int) -> np.ndarray:
-        first = film[index][1][0][0].T
-        filled = np.zeros((2 * ROW, first.shape[1]))
-        filled[:len(up)] = first[up]
-        filled[ROW:ROW + len(down)] = -first[down]
-        return filled
+    def __init__(self, name: str):
+        self.view = picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+        super().__init__([text(f"{name}-heading", WIDE, 2, (
+            f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
+            f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
+            f"{swatch(THREE)} it lowers it.")), self.view])
 
-    return tiles, float(np.quantile(abs(tiles(-1)), 0.995))
+    def follow(self, film: list[tuple[int, tuple]]) -> None:
+        """Choose the units of this film, and the weight at which colours saturate."""
+        self.film = film
+        first, *later = film[-1][1][0]
+        effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
+        order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
+        self.rows = [order[effect[order] > 0][:ROW], order[effect[order] <= 0][:ROW]]
+        self.largest = float(np.quantile(abs(self.tiles(-1)), 0.995))
+
+    def tiles(self, index: int) -> np.ndarray:
+        """Return the tiles at a moment, (2 ROW, 784)."""
+        first = self.film[index][1][0][0].T
+        filled = np.zeros((2, ROW, first.shape[1]))
+        for tiles, units, sign in zip(filled, self.rows, [1, -1]):
+            tiles[:len(units)] = sign * first[units]
+        return filled.reshape(2 * ROW, -1)
+
+    def show(self, index: int) -> None:
+        """Show a moment of the film."""
+        self.view.value = mosaic_png(self.tiles(index), self.largest, ROW)
+        self.view.tooltip = (
+            f"The weights of {2 * ROW} hidden units at timestep {self.film[index][0]}.")
 
 
 def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:
@@ -112,46 +111,6 @@ def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.n
         out, _ = activation(out @ W + b)
     g = out[:, 0, 0]
     return g if label > 0.5 else 1 - g
-
-
-def film_figure(
-    film: list[tuple[int, tuple]],
-    moments: Sequence[int],
-    images: np.ndarray,
-    y: np.ndarray,
-    numbers: Sequence[int],
-) -> Figure:
-    """Return a figure of the hidden units at some moments, and of some digits' fates.
-
-    A digit's fate is the probability of its true class over the training.
-
-    Parameters
-    ----------
-    film : what record returns
-    moments : indices into film, a row of hidden units for each
-    images : (n, 28, 28) or (n, 784) in [0, 1]
-    y : (n,), their labels
-    numbers : indices into images, a curve for each
-    """
-    tiles, largest = unit_tiles(film)
-    fig, axes = page.subplots(len(moments) + 1, height=1.3 * len(moments) + 1.8,
-                              height_ratios=[1.35] * len(moments) + [1.7])
-    for ax, index in zip(axes, moments):
-        ax.imshow(rgb(mosaic_png(tiles(index), largest, ROW)))
-        ax.set(xticks=[], yticks=[])
-        ax.set_ylabel(f"timestep {film[index][0]}", rotation=0, ha="right", va="center")
-        ax.grid(False)
-        ax.spines[:].set_visible(False)
-    times = [t for t, _ in film]
-    for k, style in zip(numbers, ["-", "--", ":", "-."]):
-        axes[-1].plot(times, fate(film, images[k], y[k]), style, lw=1.2,
-                      color=NINE if y[k] > 0.5 else THREE,
-                      label=f"{k}, a {name_of(y[k])}")
-    axes[-1].axhline(0.5, color=GREY, lw=0.9)
-    axes[-1].set(xlabel="timestep", ylabel="probability\nof its true digit",
-                 ylim=(0, 1), xlim=(0, times[-1]))
-    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1), title="test digit")
-    return fig
 
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
@@ -175,7 +134,8 @@ def spells(right: np.ndarray, times: np.ndarray) -> str:
 class TimeLine(widgets.VBox):
     """The viewer of through_time, which explains film, history, images and y.
 
-    number is the dial that chooses the digit; without one it has its own.
+    number is the dial that chooses the digit; without one it has its own. other is
+    the name and the film of another run, whose answers are shown as well.
     """
 
     def __init__(
@@ -185,25 +145,28 @@ class TimeLine(widgets.VBox):
         images: np.ndarray,
         y: np.ndarray,
         number: Dial | None = None,
+        other: tuple[str, list] | None = None,
     ):
         self.film, self.history, self.images, self.y = film, history, images, y
+        self.other = other
         self.times = np.array([t for t, _ in film])
-        self.tiles, self.largest = unit_tiles(film)
-        self.paint, self.set_digit, self.set_cursor = _film_strip(history, self.times)
+        self.paint, self.lines, self.cursors, places = _film_strip(history, self.times)
 
         self.number = number or number_box("image", len(images) - 1)
         self.place = chooser("timestep", [str(t) for t in self.times], index=0)
         self.digit = picture("followed", 84, 84)
         self.curves = picture("curves", WIDE, HIGH, pixels=False)
-        self.weights = mosaic_picture("weights")
-        self.now = text("now", WIDE - 110, 2, announced=True)
+        self.chart = Chart(self.curves, self.go)
+        self.chart.clicks.places = places
+        self.mosaic = Mosaic("weights")
+        self.mosaic.follow(film)
+        self.now = text("now", WIDE - 110, 2 + bool(other), announced=True)
         self.fate = text("fate", WIDE - 110, 2)
         words = widgets.VBox(
             [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
         play = player("the training", self.place, 150)
-        super().__init__([
-            row(self.place, play, self.number), row(self.digit, words), self.curves,
-            mosaic_heading("weights-heading"), self.weights])
+        super().__init__([row(self.place, play, self.number), row(self.digit, words),
+                          self.chart, self.mosaic])
 
         self.choose_digit()
         self.place.observe(self.choose_moment, names="value")
@@ -213,11 +176,19 @@ class TimeLine(widgets.VBox):
         """Follow no longer the dial of another viewer."""
         self.number.unobserve(self.choose_digit, names="value")
 
+    def go(self, index: int) -> None:
+        """Go to the moment of a place in the curves, of which each moment has three."""
+        self.place.value = index % len(self.times)
+
     def choose_digit(self, _change: object = None) -> None:
         """Show another digit: its picture, its fate and the curve of that."""
         k = self.number.value
         self.chances = fate(self.film, self.images[k], self.y[k])
-        self.set_digit(self.chances)
+        self.lines[0].set_data(self.times, self.chances)
+        if self.other:
+            times = [t for t, _ in self.other[1]]
+            self.others = fate(self.other[1], self.images[k], self.y[k])
+            self.lines[1].set_data(times, self.others)
         self.fate.value = spells(self.chances > 0.5, self.times)
         self.digit.value = digit_png(self.images[k])
         self.digit.tooltip = f"Image {k}, a {name_of(self.y[k])}."
@@ -227,18 +198,20 @@ class TimeLine(widgets.VBox):
         """Show another moment: the curves' cursor, the weights and the numbers."""
         index = self.place.value
         t = self.times[index]
-        self.set_cursor(t)
+        for cursor in self.cursors:
+            cursor.set_xdata([t, t])
         self.curves.value = self.paint()
-        self.weights.value = mosaic_png(self.tiles(index), self.largest, ROW)
+        self.chart.clicks.at = index
+        self.mosaic.show(index)
         k, g = self.number.value, self.chances[index]
         moment = f"Timestep {t}{_numbers_at(self.history, t)}"
         chance = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
                   f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
-        self.now.value = f"<b>{moment}.</b><br>{chance}."
+        beside = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
+                  if self.other else "")
+        self.now.value = f"<b>{moment}.</b><br>{chance}.{beside}"
         self.curves.tooltip = (
             f"Curves of loss, accuracy, probability. {moment}. {chance}.")
-        self.weights.tooltip = (
-            f"The weights of {2 * ROW} hidden units at timestep {t}.")
 
 
 def through_time(
@@ -282,7 +255,11 @@ def _numbers_at(history: dict[str, np.ndarray], t: int) -> str:
 
 
 def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
-    """Return (paint, set_digit, set_cursor) for a figure of the three curves."""
+    """Return (paint, lines, cursors, places) of a figure of the three curves.
+
+    lines are two digits' probabilities, cursors mark a moment; places are each moment's
+    in each of the curves, for Clicks.
+    """
     fig = strip(HIGH)
     loss, hits, digit = fig.subplots(1, 3)
     for ax, kind in [(loss, "loss"), (hits, "accuracy")]:
@@ -302,7 +279,8 @@ def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
     log_percents(hits)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
-    (line,) = digit.plot(times, np.zeros(len(times)), ".-", color="k", lw=0.9, ms=2.5)
+    lines = [digit.plot([], [], style, color=colour, lw=0.9, ms=2.5)[0]
+             for style, colour in [(".-", "k"), ("--", GREY)]]
     cursors = [ax.axvline(0, color="k", lw=1.6, alpha=0.6) for ax in fig.axes]
     for ax in fig.axes:
         ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
@@ -310,10 +288,7 @@ def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
         marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
-    paint = painter(fig, [line, *cursors])
-
-    def set_cursor(t: int) -> None:
-        for cursor in cursors:
-            cursor.set_xdata([t, t])
-
-    return paint, line.set_ydata, set_cursor
+    paint = painter(fig, [*lines, *cursors])
+    places = [[*spot, f"timestep {t}"] for ax in fig.axes
+              for spot, t in zip(spots(ax, times).tolist(), times)]
+    return paint, lines, cursors, places

@@ -7,8 +7,19 @@ from matplotlib.figure import Figure
 import page
 from page import NINE, THREE
 
-from .parts import LABEL, Dial, number_box, panel, player, row, swatch, text
-from .pictures import digit_png, rgb, signed_png
+from .parts import (
+    LABEL,
+    Chart,
+    Dial,
+    number_box,
+    panel,
+    picture,
+    player,
+    row,
+    swatch,
+    text,
+)
+from .pictures import digit_png, digits_png, rgb, signed_png
 from .reasons import nearest_finder, probabilities, pushes
 from .sheet import Sheet
 from .static_fallback import show
@@ -36,15 +47,24 @@ class Explainer:
 
     Next to the image are the pixels' pushes, and of each class in X_train, y_train the
     mean digit and the nearest one. While covered is True, the pushes are not shown, so
-    that they can be guessed.
+    that they can be guessed. other is the name of another network, and that network,
+    whose answer is told as well.
     """
 
-    def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray):
+    def __init__(
+        self,
+        network: tuple,
+        X_train: np.ndarray,
+        y_train: np.ndarray,
+        other: tuple[str, tuple] | None = None,
+    ):
         self.network, self.X_train = network, X_train
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
+        self.other = other
         self.shown: tuple | None = None  # what explain was last called for
-        self.digit = panel("digit", "What it is shown", 224, 3, announced=True)
+        self.digit = panel(
+            "digit", "What it is shown", 224, 3 + 4 * bool(other), announced=True)
         self.pushes = panel("pushes", "What pushed", 224, 4)
         means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
@@ -72,6 +92,10 @@ class Explainer:
         self.shown = shown
         g = probabilities(self.network, x[np.newaxis])[0]
         words = f"{before}{verdict(g, label)}."
+        if self.other:
+            name, network = self.other
+            other = probabilities(network, x[np.newaxis])[0]
+            words += f"<br>And {name}: {name_of(other)}, {max(other, 1 - other):.3f}."
         _fill(self.digit, digit_png(x), f"The digit. {words}", words)
         self._show_pushes(x, g)
         for name, one, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
@@ -134,6 +158,7 @@ def reasons_figure(
 
 
 NEARLY = 30  # how many of the digits that are only just right
+COLUMNS, ROWS = 14, 3  # of the digits on show at a glance
 
 
 def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -157,10 +182,12 @@ class Pager(widgets.VBox):
     """
 
     def __init__(self, network: tuple, images: np.ndarray, y: np.ndarray,
-                 X_train: np.ndarray, y_train: np.ndarray):
+                 X_train: np.ndarray, y_train: np.ndarray,
+                 other: tuple[str, tuple] | None = None):
         self.images, self.y = images, y
         self.groups = groups(probabilities(network, images), y)
-        self.explainer = Explainer(network, X_train, y_train)
+        self.explainer = Explainer(network, X_train, y_train, other)
+        self.guesses: dict[int, bool] = {}  # whether the first of each digit was right
         names = [(f"{name} ({len(k)})", name) for name, k in self.groups.items()]
         self.menu = widgets.Dropdown(
             options=names, description="show", style=LABEL,
@@ -168,6 +195,9 @@ class Pager(widgets.VBox):
         self.place = Dial("place in group", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
         self.number = number_box("image", len(images) - 1)
+        self.counted = text("counted", 720)
+        self.glance = Chart(picture("glance", 3 * 29 * COLUMNS // 2,
+                                    3 * 29 * ROWS // 2, pixels=False), self.choose_tile)
         self.message = text("message", 720, 0)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
@@ -175,7 +205,8 @@ class Pager(widgets.VBox):
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
         self.answers = row(*(widgets.Button(description=part) for part in PARTS))
         super().__init__([
-            row(self.menu, self.number), row(self.place, self.play), self.message,
+            row(self.menu, self.number), self.glance, row(self.place, self.play),
+            self.counted, self.message,
             row(self.edit, self.guess), self.answers, self.judged,
             row(self.sheet, *self.explainer.panels)])
 
@@ -187,10 +218,10 @@ class Pager(widgets.VBox):
             control.observe(self.look, names="value")
         self.sheet.observe(self.explain, names=["strokes", "digit"])
         self.choose()
-        self.look()
 
     def choose(self, _change: object = None) -> None:
         """Show the first digit of the group that the menu names."""
+        self.tiled = -1  # where the digits at a glance begin; none is on show
         found = self.groups[self.menu.value].tolist()
         places = [(str(n), k) for n, k in enumerate(found, start=1)]
         self.place.lay_out(places, found[0] if found else None)
@@ -200,6 +231,7 @@ class Pager(widgets.VBox):
         self.message.value = "" if found else (
             f"There is no digit here: {self.menu.value} holds none. The box <i>image"
             f"</i> still takes any number from 0 to {len(self.images) - 1}.")
+        self.look()
 
     def step(self, _change: object = None) -> None:
         """Show the digit at the slider's place."""
@@ -210,7 +242,9 @@ class Pager(widgets.VBox):
         """Show the digit that the box names; the slider follows if it is in the group.
         """
         k = self.number.value
-        self.place.value = k if k in self.groups[self.menu.value] else None
+        group = self.groups[self.menu.value]
+        self.place.value = k if k in group else None
+        self.show_glance(group)
         self.judged.value = self.number.note.value = self.place.note.value = ""
         self.explainer.covered = self.guess.value
         for part in (self.answers, self.judged):
@@ -220,6 +254,33 @@ class Pager(widgets.VBox):
         if self.edit.value:
             self.sheet.put([], self.images[k])
         self.explain()
+
+    def show_glance(self, group: np.ndarray) -> None:
+        """Show a page of the group's digits, with a frame around the one on show."""
+        n, room = len(group), ROWS * COLUMNS
+        k = self.place.value
+        at = -1 if k is None else int(np.argmax(group == k))
+        start = max(at, 0) // room * room
+        digits, clicks = group[start:start + room], self.glance.clicks
+        if self.tiled != start:
+            self.tiled = start
+            self.glance.view.value = digits_png(
+                self.images[digits].reshape(-1, 784), ROWS, COLUMNS)
+            self.glance.view.tooltip = f"{n} digits at a glance: {self.menu.value}."
+            clicks.places = [
+                [(k % COLUMNS + 0.5) / COLUMNS, (k // COLUMNS + 0.5) / ROWS,
+                 f"image {digit}"] for k, digit in enumerate(digits)]
+        clicks.at = at - start if at >= 0 else -1
+        right = self.menu.value == "right, but nearly wrong"
+        kind, order = (("digit", "least sure up") if right else
+                       ("mistake", "surest down"))
+        self.counted.value = (
+            f"{kind} {at + 1} of {n}, from the {order}" if at >= 0 else
+            f"image {self.number.value} is not one of these {n} digits")
+
+    def choose_tile(self, index: int) -> None:
+        """Show the digit of a tile."""
+        self.place.value = self.place.places[self.tiled + index][1]
 
     def explain(self, _change: object = None) -> None:
         """Explain the digit as it is, or as it has been edited."""
@@ -233,7 +294,8 @@ class Pager(widgets.VBox):
         self.explainer.explain(image, before, label)
 
     def judge(self, button: widgets.Button) -> None:
-        """Uncover the pushes, and tell how good the guess was."""
+        """Uncover the pushes, and tell how good the guess was; each digit counts once.
+        """
         self.explainer.covered = False
         self.explain()
         shares = dict(zip(PARTS, self.explainer.shares.ravel()))
@@ -241,8 +303,11 @@ class Pager(widgets.VBox):
         share = f"{shares[button.description]:.0%}"
         more = "" if best == button.description else (
             f" Most, {shares[best]:.0%}, come from the {best}.")
-        self.judged.value = (f"The {button.description} holds {share} of the pushes "
-                             f"towards the network's answer.{more}")
+        self.guesses.setdefault(self.number.value, not more)
+        self.judged.value = (
+            f"The {button.description} holds {share} of the pushes towards the "
+            f"network's answer.{more} {sum(self.guesses.values())} of "
+            f"{len(self.guesses)} right.")
 
 
 def look_into(

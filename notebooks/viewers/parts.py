@@ -7,7 +7,7 @@ from pathlib import Path
 import anywidget
 import ipywidgets as widgets
 import numpy as np
-from traitlets import Any, Bool, Unicode
+from traitlets import Any, Bool, Int, List, Unicode
 
 HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
@@ -216,6 +216,26 @@ def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
     for class_name in [name, *["pixels"] * pixels]:
         image.add_class(class_name)
     return image
+
+
+class Clicks(anywidget.AnyWidget):
+    """Lets the places of the picture next to it be chosen: see clicks.js."""
+
+    _esm = (HERE / "clicks.js").read_text(encoding="utf-8")
+    places = List(Any()).tag(sync=True)  # [x, y, words], as shares from the upper left
+    at = Int(-1).tag(sync=True)  # the index of the place on show, or -1
+
+
+class Chart(widgets.Box):
+    """A picture with places that call choose with their index: by a click or by Enter.
+    """
+
+    def __init__(self, view: Picture, choose: Callable[[int], None]):
+        self.view, self.clicks, self.choose = view, Clicks(), choose
+        self.clicks.on_msg(lambda _, message, __: self.choose(message["chosen"]))
+        super().__init__([view, self.clicks])
+        for class_name in ("chart", f"{view._dom_classes[0]}-chart"):
+            self.add_class(class_name)
 
 
 def text(

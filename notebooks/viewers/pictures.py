@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from PIL import Image
 
-from page import GREY, NINE, THREE
+from page import NINE, THREE
 
 WIDE = 780  # a figure that moves, in the browser's pixels
 SHARP = 1.5  # a figure has this many pixels for each of the browser's
@@ -53,29 +54,15 @@ def _encoded(picture: Image.Image, compress_level: int = 1, bits: int = 8) -> by
     return png.getvalue()
 
 
-# The colours of a small figure: paper, ink, and those that the viewers draw with.
-FEW = ["#ffffff", "#e6e6e6", "#bbbbbb", GREY, "#444444", "#000000", THREE, "#8da7c4",
-       NINE, "#f3c38e", *RUNS]
-
-
 def small(png: bytes) -> bytes:
     """Return a PNG in fewer bytes, with 16 colours, for a page with many of them."""
     picture: Image.Image = Image.open(io.BytesIO(png))
-    if picture.mode == "P":  # every 18th ink, from low to high, and the gaps
-        palette = np.array(picture.getpalette()).reshape(-1, 3)
-        inks = np.append(np.rint(np.linspace(0, 254, 15)).astype(int), GAP)
-        before = np.asarray(picture)
-        indices = np.where(before == GAP, 15, np.rint(before / 254 * 14))
-        picture = Image.fromarray(indices.astype(np.uint8))
-        picture.putpalette(palette[inks].ravel().tolist())
-    else:
-        width, height = (round(side / SHARP) for side in picture.size)
-        palette_of_few = Image.new("P", (1, 1))
-        colours = [round(255 * part) for colour in FEW for part in to_rgb(colour)]
-        palette_of_few.putpalette(colours)
-        picture = picture.resize((width, height), Image.Resampling.BOX).quantize(
-            palette=palette_of_few, dither=Image.Dither.NONE)
-    return _encoded(picture, compress_level=7, bits=4)
+    if picture.mode != "P":  # a figure, which is SHARP
+        size = round(picture.width / SHARP), round(picture.height / SHARP)
+        picture = picture.resize(size, Image.Resampling.BOX)
+    few = picture.convert("RGB").quantize(
+        16, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+    return _encoded(few, compress_level=7, bits=4)
 
 
 def digit_png(image: np.ndarray) -> bytes:
@@ -95,13 +82,22 @@ def mosaic_png(values: np.ndarray, largest: float, columns: int) -> bytes:
 
     Where a value is -largest the palette's first ink is, MIDDLE at 0, 254 at largest.
     """
-    n = len(values)
-    rows = -(-n // columns)
     share = np.clip(values / largest, -1, 1) if largest > 0 else np.zeros_like(values)
+    rows = -(-len(values) // columns)
+    return _tiled(MIDDLE + np.rint(MIDDLE * share), rows, columns, THREE_TO_NINE)
+
+
+def digits_png(images: np.ndarray, rows: int, columns: int) -> bytes:
+    """Return digits (n, 784) in [0, 1] side by side as one PNG, with room for more."""
+    return _tiled(np.rint(254 * np.clip(images, 0, 1)), rows, columns, PAPER_TO_INK)
+
+
+def _tiled(inks: np.ndarray, rows: int, columns: int, palette: list[int]) -> bytes:
     tiles = np.full((rows * columns, 29, 29), GAP)
-    tiles[:n, :28, :28] = MIDDLE + np.rint(MIDDLE * share).reshape(n, 28, 28)
+    tiles[len(inks):, :28, :28] = MIDDLE if palette is THREE_TO_NINE else 0  # white
+    tiles[:len(inks), :28, :28] = inks.reshape(-1, 28, 28)
     whole = tiles.reshape(rows, columns, 29, 29).swapaxes(1, 2)
-    return indexed_png(whole.reshape(rows * 29, -1)[:-1, :-1], THREE_TO_NINE)
+    return indexed_png(whole.reshape(rows * 29, -1)[:-1, :-1], palette)
 
 
 def rgb(png: bytes) -> Image.Image:
@@ -112,6 +108,17 @@ def rgb(png: bytes) -> Image.Image:
 def strip(high: int) -> Figure:
     """Return an empty figure, WIDE and so high, that painter can make sharp."""
     return Figure(figsize=(WIDE / 96, high / 96), dpi=96 * SHARP, layout="constrained")
+
+
+def spots(ax: Axes, x: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
+    """Return where points of ax are, (n, 2): shares of its figure from the upper left.
+
+    Without y they are half-way up the axes.
+    """
+    points = ax.transData.transform(np.column_stack([x, x if y is None else y]))
+    if y is None:
+        points[:, 1] = ax.bbox.y0 + ax.bbox.height / 2
+    return abs([0, 1] - points / ax.figure.bbox.size)
 
 
 def log_percents(ax: Axes) -> None:

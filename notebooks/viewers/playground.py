@@ -1,10 +1,11 @@
 """Training as a slider: each place is a network, trained from scratch."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import ipywidgets as widgets
@@ -20,10 +21,10 @@ from nn_helpers import (
 )
 from page import GREY, NINE, THREE
 
-from .film import ROW, TimeLine, mosaic_heading, mosaic_picture, unit_tiles
+from .film import Mosaic, TimeLine
 from .mistakes import Pager
-from .parts import LABEL, Dial, picture, reader, row, swatch, text
-from .pictures import RUNS, WIDE, log_percents, mosaic_png, painter, strip
+from .parts import LABEL, Chart, Dial, picture, reader, row, swatch, text
+from .pictures import RUNS, WIDE, log_percents, painter, spots, strip
 from .reasons import probabilities
 from .static_fallback import show
 
@@ -38,6 +39,7 @@ ACTIVATIONS = [relu_activation, sigmoid_activation]
 
 SLICE = 0.01  # seconds of training, after which the kernel hears its other messages
 PAUSE = 0.002  # seconds in which it does
+REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
 
@@ -52,7 +54,13 @@ class Run:
     history: dict = field(
         default_factory=lambda: {"train_loss": [], "train_accuracy": []})
     film: list[tuple[int, tuple]] = field(default_factory=list)  # ends at the newest
-    wrong: int = 0  # test digits
+    chances: np.ndarray = field(default_factory=lambda: np.array([]))  # of true digits
+    colour: str = RUNS[0]
+
+    @property
+    def wrong(self) -> int:
+        """How many of the test digits are wrong."""
+        return int(np.sum(self.chances <= 0.5))
 
 
 def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -64,40 +72,91 @@ def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
     return starts + (sizes - 1) / 2, np.add.reduceat(losses, starts - 1) / sizes
 
 
-def curves(longest: int) -> Callable[..., bytes]:
-    """Return paint(runs, places, chances), which draws the runs as a PNG.
+class Curves:
+    """The figure of the runs; its loss has room for so many updates."""
 
-    longest is how many updates the axes have room for. places are (step size, share of
-    test digits wrong) of all runs; chances are the probabilities that the last run's
-    network gives to the true digits of the first network's mistakes.
+    def __init__(self, longest: int):
+        fig = strip(HIGH)
+        self.loss, self.ends, self.sure = loss, ends, sure = fig.subplots(1, 3)
+        loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
+                 xlim=(0.9, longest * 1.1), ylim=(0.003, 40))
+        loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
+        ends.set(title="test digits wrong", xlabel="step size", xscale="log",
+                 xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
+        log_percents(ends)
+        ends.set(ylim=(1 / 120, 0.7))
+        sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03),
+                 xlim=(-0.5, 1), xlabel="each mistake", xticks=[],
+                 ylabel="probability of its digit")
+        sure.axhline(0.5, color=GREY, lw=0.9)
+        self.lines = {colour: loss.plot([], [], color=colour, lw=1)[0]
+                      for colour in RUNS}
+        (self.tried,) = ends.plot([], [], "o", color=GREY, ms=4)
+        (self.here,) = ends.plot([], [], "o", color=NINE, ms=7, mec="k", mew=0.7)
+        (self.others,) = sure.plot([], [], "o", mfc="none", mec=GREY, ms=4)
+        (self.dots,) = sure.plot([], [], "o", color=THREE, ms=3.5)
+        self.png = painter(fig, [
+            *self.lines.values(), self.tried, self.here, self.others, self.dots])
+
+    def paint(self, runs: list[Run]) -> bytes:
+        """Return the figure as a PNG, with the losses of these runs."""
+        losses = {run.colour: run.history["train_loss"] for run in runs}
+        for colour, line in self.lines.items():
+            line.set_data(*binned(losses.get(colour, [])))
+        return self.png()
+
+    def mark(self, tried: list[Run], run: Run, other: Run | None,
+             mistakes: np.ndarray) -> None:
+        """Show where all runs ended, and the answers of one or two to some digits."""
+        self.x = np.linspace(-0.45, 0.95, len(mistakes))
+        self.tried.set_data(*np.transpose([ended(one) for one in tried]))
+        self.here.set_data(*np.transpose([ended(run)]))
+        self.dots.set_data(self.x, run.chances[mistakes])
+        if other:
+            self.others.set_data(self.x, other.chances[mistakes])
+        self.others.set_visible(bool(other))
+
+
+def ended(run: Run) -> tuple[float, float]:
+    """Return (step size, share of test digits wrong), at least one of them."""
+    return run.settings["step_size"], max(run.wrong, 1) / len(run.chances)
+
+
+def border(runs: list[Run], name: str, places: list, wrong: float) -> float | None:
+    """Return the last value of a setting at which a run has fewer digits wrong.
+
+    That is, of the values along places, the slider's: the run with the next one, its
+    other settings the same, has as many wrong or more; the last place has no next one.
     """
-    fig = strip(HIGH)
-    loss, ends, sure = fig.subplots(1, 3)
-    loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
-             xlim=(0.9, longest * 1.1), ylim=(0.003, 40))
-    loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
-    ends.set(title="test digits wrong", xlabel="step size", xscale="log",
-             xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
-    log_percents(ends)
-    ends.set(ylim=(1 / 120, 0.7))
-    sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03), xlim=(-0.5, 1),
-             xlabel="each mistake", ylabel="probability of its digit", xticks=[])
-    sure.axhline(0.5, color=GREY, lw=0.9)
-    lines = [loss.plot([], [], color=colour, lw=1)[0] for colour in RUNS]
-    (tried,) = ends.plot([], [], "o", color=GREY, ms=4)
-    (here,) = ends.plot([], [], "o", color=NINE, ms=7, mec="k", mew=0.7)
-    (dots,) = sure.plot([], [], "o", color=THREE, ms=3.5)
-    paint = painter(fig, [*lines, tried, here, dots])
+    last = None
+    for run in runs:
+        value = run.settings[name]
+        beyond = places[places.index(value) + 1:][:1] if value in places else [None]
+        passes = run.wrong < wrong and (not beyond or any(
+            one.settings == {**run.settings, name: beyond[0]} and one.wrong >= wrong
+            for one in runs))
+        if passes and (last is None or places.index(value) > places.index(last)):
+            last = value
+    return last
 
-    def draw(runs: list[Run], places: list, chances: np.ndarray) -> bytes:
-        for line, run in zip_longest(lines, runs):
-            line.set_data(*binned(run.history["train_loss"] if run else []))
-        tried.set_data(*np.reshape(places, (-1, 2)).T)
-        here.set_data(*np.reshape(places[-1:], (-1, 2)).T)
-        dots.set_data(np.linspace(-0.45, 0.95, len(chances)), chances)
-        return paint()
 
-    return draw
+def goals(runs: list[Run]) -> str:
+    """Return HTML of what there is to reach, ticked where these runs, finished, did."""
+    if not runs:
+        return ""
+    m = len(runs[0].chances)
+    least = min(run.wrong for run in runs)
+    units = border(runs, "hidden", HIDDEN[::-1], 0.02 * m)
+    step = border(runs, "step_size", STEP_SIZES, 0.1 * m)
+    told = [
+        (least < 30, "fewer than 30 test digits wrong", f"{least} so far", least),
+        (units, "the fewest hidden units above 98%",
+         "show that one place less on the slider is not enough", units),
+        (step, "the largest step size that still learns, to 90%",
+         "show that one place more on the slider is too much", step)]
+    return "<b>Three goals</b>" + "".join(
+        f"<br>☑ {goal}: <b>{found:g}, done</b>" if met else f"<br>☐ {goal}: {hint}"
+        for met, goal, hint, found in told)
 
 
 def setting_dials(N: int) -> dict[str, Dial]:
@@ -128,69 +187,106 @@ class Trainer(widgets.VBox):
         self.X_test, self.y_test, self.networks = X_test, y_test, networks
         self.blas = ThreadpoolController()
         Trainer.latest = None  # a cell that is run again ends the run it began
-        self.runs: list[Run] = []
-        self.places: list[tuple[float, float]] = []  # (step size, wrong) of all runs
-        self.mistakes = np.array([], int)  # of the first network
-        self.room = 0
+        self.runs: list[Run] = []  # on show: the first and the newest ones
+        self.tried: list[Run] = []  # all
+        self.actions: list[Callable] = []  # of the curves' places
+        self.room = 1000  # updates for which the curves have room
+        self.filling = False  # while settings and menus are not the user's
         self.dials = setting_dials(len(X_train))
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
 
         self.buttons = []
-        for name, press in [("Stop", self.stop),
+        for name, press in [("Stop", self.stop), ("Back to the run above", self.back),
                             ("Look into its mistakes", self.open_mistakes),
                             ("Go through its training", self.open_film)]:
             button = widgets.Button(description=name, disabled=True)
             button.layout.width = "auto"
-            button.on_click(press)
+            button.on_click(lambda _, press=press: press())
             self.buttons.append(button)
         self.buttons[0].icon = "stop"
+        self.menus = [
+            widgets.Dropdown(description=label, options=[("–", None)], style=LABEL,
+                             layout=widgets.Layout(width="560px"))
+            for label in ("run on show", "compare with")]
+        for menu in self.menus:
+            menu.observe(self.look, names="value")
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
             layout=widgets.Layout(width="400px"))
         self.status = text("status", WIDE, announced=True, value=(
             "Move a slider: a network is trained from scratch at each place."))
-        self.table = text("runs", WIDE)
+        self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
+        self.curves = Curves(self.room)
         self.view = picture("run-curves", WIDE, HIGH, pixels=False)
-        self.weights = mosaic_picture("run-weights")
-        self.heading = mosaic_heading("run-weights-heading")
+        self.view.value = self.curves.paint([])
+        self.chart = Chart(self.view, lambda index: self.actions[index]())
+        self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
-        super().__init__([*self.dials.values(), self.bar, self.status,
-                          row(*self.buttons), self.opened, self.view,
-                          self.heading, self.weights, self.table])
-        self.draw(np.array([]))
+        super().__init__([*self.dials.values(), self.bar, self.status, row(*self.menus),
+                          row(*self.buttons), self.opened, self.chart, self.goals,
+                          self.mosaic, self.table])
 
     def chosen(self) -> dict:
         """Return the settings that the sliders are at."""
         return {name: dial.value for name, dial in self.dials.items()}
 
     def start(self, _change: object = None) -> None:
-        """Train with the chosen settings; a run under way ends."""
+        """Train with the chosen settings, or show their run; a run under way ends."""
         for dial in self.dials.values():
             dial.note.value = ""
+        if self.filling:
+            return
         chosen = self.chosen()
         batch, all_of_them = chosen["batch_size"], len(self.X_train)
-        run = Trainer.latest = Run(chosen, (
+        run = Run(chosen, (
             f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, "
             f"batch {'all' if batch == all_of_them else batch}, "
             f"epochs {chosen['num_epochs']}, seed {chosen['seed']}"))
+        taken = {one.colour for one in self.shown_with(run)}
+        run.colour = next(colour for colour in RUNS if colour not in taken)
+        Trainer.latest = run
+        for known in self.runs:
+            if known.settings == chosen and known.outcome == "finished":
+                self.ready(known)
+                self.show_run(known)
+                Trainer.latest = known
+                return
         self.buttons[0].disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
         self.task = asyncio.get_running_loop().create_task(self.train(run))
 
-    def stop(self, _button: widgets.Button) -> None:
+    def shown_with(self, run: Run) -> list[Run]:
+        """Return the runs that stay on show with another one: the first and the newest.
+        """
+        others = [one for one in self.runs if one.name != run.name]
+        return [*others[:1], *others[1:][2 - len(RUNS):]]
+
+    def stop(self) -> None:
         """Let the training end after its current update."""
         Trainer.latest = None
+
+    def back(self) -> None:
+        """Put all dials to the first run's settings, and show that run."""
+        self.filling = True
+        for name, value in self.runs[0].settings.items():
+            self.dials[name].value = value
+        self.filling = False
+        self.start()
 
     async def train(self, run: Run) -> None:
         """Train in slices of time, until the end or until another run begins."""
         try:
-            slices, share = self.slices(run), 0.0
+            slices, share, drawn = self.slices(run), 0.0, time.perf_counter()
             while share < 1 and Trainer.latest is run:
+                hear_interrupts()
                 with self.blas.limit(limits=1, user_api="blas"):
                     share = next(slices)  # more threads would only wait for each other
                 self.bar.value = share
                 self.status.value = f"Training: {share:.0%} of {run.name}."
+                if time.perf_counter() > drawn + REDRAW:
+                    self.view.value = self.curves.paint([*self.shown_with(run), run])
+                    drawn = time.perf_counter()
                 await asyncio.sleep(PAUSE)
             run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
         except ValueError as error:  # a weight grew beyond all numbers
@@ -198,7 +294,7 @@ class Trainer(widgets.VBox):
         except KeyboardInterrupt:
             run.outcome = "interrupted"
         if Trainer.latest in (run, None):  # nothing else has begun meanwhile
-            self.finish(run)
+            self.add(run)
 
     def slices(self, run: Run) -> Iterator[float]:
         """Train, and yield the share that is done after each slice of time."""
@@ -209,6 +305,7 @@ class Trainer(widgets.VBox):
         biases = [b.astype(np.float32) for b in create_bias_vectors(dims)]
         run.film.append((0, (weights, biases, ACTIVATIONS)))
         total = options["num_epochs"] * -(-len(self.X_train) // options["batch_size"])
+        self.make_room(total)
         every, end = -(-total // MOMENTS), 0.0
         steps = sgd(self.X_train, self.y_train, weights, biases, ACTIVATIONS,
                     rng=rng, **options)
@@ -222,85 +319,143 @@ class Trainer(widgets.VBox):
                 yield t / total
                 end = time.perf_counter() + SLICE
 
-    def finish(self, run: Run) -> None:
-        """Show the outcome of a run."""
+    def ready(self, run: Run) -> None:
+        """Say how a run came out; another one can begin."""
         Trainer.latest = None
         self.buttons[0].disabled = True
         self.status.value = f"{run.name}: {run.outcome}."
         if run.film:
-            self.add(run)
+            m = len(self.y_test)
+            self.status.value += (f" Test accuracy {1 - run.wrong / m:.2%}: "
+                                  f"{run.wrong:,} of {m:,} digits are wrong.")
 
     def add(self, run: Run) -> None:
-        """Add a run to those on show: its accuracy, its curve and its network."""
-        g = probabilities(run.film[-1][1], self.X_test)
-        wrong = (g > 0.5) != (self.y_test > 0.5)
-        run.wrong = int(wrong.sum())
-        self.status.value += (f" Test accuracy {1 - wrong.mean():.2%}: "
-                              f"{run.wrong:,} of {len(wrong):,} digits are wrong.")
-        if not self.runs:
-            self.mistakes = np.flatnonzero(wrong)
-        self.runs = [r for r in self.runs if r.name != run.name][-len(RUNS) + 1:]
-        self.runs.append(run)
-        self.places.append(
-            (run.settings["step_size"], max(run.wrong, 1) / len(wrong)))
-        self.networks.clear()
-        self.networks.update({r.name: r.film[-1][1] for r in self.runs})
-        _, look, go = self.buttons
-        look.disabled, go.disabled = False, len(run.film) < 2
-        go.tooltip = f"There is no film of {run.name}" if go.disabled else ""
-        self.opened.children = ()
-        chances = np.where(self.y_test > 0.5, g, 1 - g)
-        self.draw(chances[self.mistakes])
-
-    def draw(self, chances: np.ndarray) -> None:
-        """Show the runs: their curves, the newest one's hidden units, and the table."""
-        longest = max((len(run.history["train_loss"]) for run in self.runs),
-                      default=1000)
-        if longest > self.room:
-            self.room = max(1000, 2 * longest)
-            self.paint = curves(self.room)
-        self.view.value = self.paint(self.runs, self.places, chances)
-        self.table.value = runs_table(self.runs, len(self.y_test))
-        if not self.runs:
+        """Add a run that has ended, and show it."""
+        if run.film:
+            g = probabilities(run.film[-1][1], self.X_test)
+            run.chances = np.where(self.y_test > 0.5, g, 1 - g)
+        self.ready(run)
+        if not run.film:
             return
-        newest = self.runs[-1]
-        tiles, largest = unit_tiles(newest.film[-1:])
-        self.weights.value = mosaic_png(tiles(0), largest, ROW)
+        self.runs = [*self.shown_with(run), run]
+        self.tried.append(replace(run, film=[], history={}))  # no weights
+        self.make_room(len(run.history["train_loss"]))
+        self.networks.clear()
+        self.networks.update({one.name: one.film[-1][1] for one in self.runs})
+        self.goals.value = goals(
+            [one for one in self.tried if one.outcome == "finished"])
+        self.show_run(run)
+
+    def show_run(self, run: Run) -> None:
+        """Show a run in the menus and in the pictures."""
+        beside = self.menus[1].value
+        self.filling = True
+        names = [(one.name, one) for one in self.runs]
+        for menu, options, value in [
+            (self.menus[0], names[::-1], run),
+            (self.menus[1], [("–", None), *names],
+             beside if beside in self.runs else None),
+        ]:
+            menu.options, menu.value = options, value
+        self.filling = False
+        self.look()
+
+    def make_room(self, updates: int) -> None:
+        """See that so many updates fit into the curves."""
+        if self.room < updates:
+            self.room = 2 * updates
+            self.curves = Curves(self.room)
+            self.mark()
+
+    def look(self, _change: object = None) -> None:
+        """Show the run that the menu names; what was opened of another one closes."""
+        if self.filling:
+            return
+        run = self.menus[0].value
+        self.mark()
+        self.view.value = self.curves.paint(self.runs)
+        self.table.value = runs_table(self.runs, run)
+        self.mosaic.follow(run.film[-1:])
+        self.mosaic.show(0)
         self.view.tooltip = (f"Loss, mistakes, certainty of {len(self.runs)} runs; the "
-                             f"newest has {newest.wrong} digits wrong.")
-        self.weights.tooltip = f"The weights of hidden units of {newest.name}."
+                             f"one on show has {run.wrong} digits wrong.")
+        for button in self.buttons[1:]:
+            button.disabled = False
+        film = self.buttons[-1]
+        film.disabled = len(run.film) < 2
+        film.tooltip = f"There is no film of {run.name}" if film.disabled else ""
+        self.opened.children = ()
 
-    def open_mistakes(self, _button: widgets.Button) -> None:
-        """Look into the digits that the newest network gets wrong."""
-        _, network = self.runs[-1].film[-1]
-        self.show_opened("The mistakes", Pager(
-            network, self.X_test, self.y_test, self.X_train, self.y_train))
+    def mark(self) -> None:
+        """Mark the run on show in the curves, and what a click on them opens."""
+        run, other = (menu.value for menu in self.menus)
+        if run is None:
+            return
+        mistakes = np.flatnonzero(self.tried[0].chances <= 0.5)
+        curves = self.curves
+        curves.mark(self.tried, run, other, mistakes)
+        moments = [t for t, _ in run.film]
+        groups = [
+            (spots(curves.loss, moments[1:]),
+             [f"timestep {t}" for t in moments[1:]],
+             [partial(self.open_film, j) for j in range(1, len(moments))]),
+            (spots(curves.ends, *np.transpose([ended(one) for one in self.runs])),
+             [one.name for one in self.runs],
+             [partial(setattr, self.menus[0], "value", one) for one in self.runs]),
+            (spots(curves.sure, curves.x, run.chances[mistakes]),
+             [f"image {k}, probability {run.chances[k]:.2f}" for k in mistakes],
+             [partial(self.open_mistakes, int(k)) for k in mistakes])]
+        self.actions = [action for *_, actions in groups for action in actions]
+        self.chart.clicks.places = [
+            [*spot, words] for spots_, all_words, _ in groups
+            for spot, words in zip(spots_.tolist(), all_words)]
 
-    def open_film(self, _button: widgets.Button) -> None:
-        """Go back and forth in the newest run."""
-        run = self.runs[-1]
-        line = TimeLine(run.film, run.history, self.X_test, self.y_test)
-        line.number.value = int(next(iter(self.mistakes), 0))
+    def open_mistakes(self, k: int | None = None) -> None:
+        """Look into the digits that the network on show gets wrong, or into digit k."""
+        run, other = (menu.value for menu in self.menus)
+        pager = Pager(run.film[-1][1], self.X_test, self.y_test, self.X_train,
+                      self.y_train, other and (other.name, other.film[-1][1]))
+        if k is not None:
+            pager.number.value = k
+        self.show_opened("The mistakes", pager)
+
+    def open_film(self, moment: int = 0) -> None:
+        """Go back and forth in the run on show, from a moment of its film."""
+        run, other = (menu.value for menu in self.menus)
+        line = TimeLine(run.film, run.history, self.X_test, self.y_test,
+                        other=other and (other.name, other.film))
+        line.number.value = int(np.argmax(self.tried[0].chances <= 0.5))
+        line.place.value = moment
         self.show_opened("The training", line)
 
     def show_opened(self, what: str, viewer: widgets.Box) -> None:
-        """Show what there is to see of the newest run, under a title that names it."""
+        """Show what there is to see of the run on show, under a title that names it."""
         title = text("opened", WIDE, announced=True,
-                     value=f"<b>{what} of {self.runs[-1].name}</b>")
+                     value=f"<b>{what} of {self.menus[0].value.name}</b>")
         self.opened.children = [title, viewer]
 
 
-def runs_table(runs: list[Run], m: int) -> str:
-    """Return an HTML table of the runs, newest first, in the colours of their curves.
+def hear_interrupts() -> None:
+    """Let Jupyter's interrupt stop a training, which runs when no cell does.
 
-    m is how many test digits there are.
+    Between cells ipykernel ignores the signal; after each it does so again.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: setattr(Trainer, "latest", None))
+
+
+def runs_table(runs: list[Run], on_show: Run) -> str:
+    """Return an HTML table of the runs in the curves' colours, newest first."""
     head = ("<tr><th>curve</th><th>settings</th><th>outcome</th>"
             "<th>test accuracy</th></tr>")
-    body = [f"<tr><td>{swatch(colour)}</td><td>{run.name}</td><td>{run.outcome}</td>"
-            f"<td>{1 - run.wrong / m:.2%}</td></tr>" for colour, run in zip(RUNS, runs)]
+    body = []
+    for run in reversed(runs):
+        name = f"<b>{run.name}</b>" if run is on_show else run.name
+        body.append(f"<tr><td>{swatch(run.colour)}</td><td>{name}</td>"
+                    f"<td>{run.outcome}</td>"
+                    f"<td>{1 - run.wrong / len(run.chances):.2%}</td></tr>")
     return (f'<table class="runs" style="border-spacing:8px 1px">{head}'
-            f'{"".join(reversed(body))}</table>')
+            f'{"".join(body)}</table>')
 
 
 def train_yourself(
@@ -338,6 +493,7 @@ def train_yourself(
         history = history or {"train_loss": np.array([])}
         film = film or [(len(history["train_loss"]), network)]
         viewer.status.value = "The run above."
-        viewer.add(Run(viewer.chosen(), "the run above", "finished", history, film))
+        viewer.add(
+            Run(viewer.chosen(), "the run above", "finished", history, film))
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

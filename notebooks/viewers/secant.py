@@ -8,8 +8,8 @@ import numpy as np
 from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
-from .parts import chooser, picture, text
-from .pictures import WIDE, painter, strip
+from .parts import Chart, chooser, picture, text
+from .pictures import WIDE, painter, spots, strip
 from .static_fallback import show
 
 HIGH = 250  # the figure, in the browser's pixels
@@ -35,14 +35,18 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     at = np.array(a)
     found = np.array([finite_difference_gradient(f, at, eps) for eps in epsilons])
     errors = abs(found - slope)
-    paint, place_at = _three_views(f, a, epsilons, found, errors)
+    paint, place_at, dots = _three_views(f, a, epsilons, found, errors)
     place = chooser("step", [f"{eps:.1e}" for eps in epsilons], index=1)
     view = picture("secant", WIDE, HIGH, pixels=False)
+    chart = Chart(view, lambda k: setattr(place, "value", k))
+    chart.clicks.places = [
+        [*dot, f"step {eps:.1e}"] for dot, eps in zip(dots.tolist(), epsilons)]
     words = text("epsilon", WIDE, 2, announced=True)
 
     def look(change=None):
         k = place.value
         place_at(k)
+        chart.clicks.at = k
         view.value = paint()
         result = (f"Step {epsilons[k]:.1e}: the secant's slope is {found[k]:.12f}, "
                   f"the true one {slope:.12f}.")
@@ -52,7 +56,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
 
     place.observe(look, names="value")
     look()
-    viewer = widgets.VBox([place, words, view])
+    viewer = widgets.VBox([place, words, chart])
     show(viewer, "Here a slider moves the step from 1 down to 1e-15.", place,
          range(0, len(epsilons), 3))
     return viewer
@@ -69,10 +73,10 @@ def _blame(eps: float) -> str:
 
 
 def _three_views(f, a, epsilons, found, errors):
-    """Return (paint, place_at) for a figure: the secant, magnified, and the error.
+    """Return (paint, place_at, dots) for a figure: secant, magnified, and the error.
 
     place_at(k) moves it to the k-th of the steps epsilons (n,), where the slopes found
-    (n,) have these errors (n,).
+    (n,) have these errors (n,); dots (n, 2) are where the errors are drawn.
     """
     fig = strip(HIGH)
     curve, microscope, error = fig.subplots(1, 3)
@@ -110,4 +114,4 @@ def _three_views(f, a, epsilons, found, errors):
         ends.set_data([-1, 1], (f(sides) - f(a)) / eps)
         here.set_data([eps], [max(errors[k], floor)])
 
-    return paint, place_at
+    return paint, place_at, spots(error, epsilons, np.maximum(errors, floor))

@@ -27,8 +27,10 @@ STYLE = """<style>
 .fallback-{id} .input-error {{ display: none; }}
 </style>"""
 
-# The viewers on show, by the cell that made them: (which run of the cell, viewers).
-_on_show: dict[str, tuple[str, list[widgets.Box]]] = {}
+# The viewers on show, by the cell that made them and the window in which it ran: (which
+# run of the cell, viewers).
+_on_show: dict[tuple[str, str], tuple[str, list[widgets.Box]]] = {}
+WINDOWS = 2  # in how many windows of a kernel a cell's viewers stay alive
 
 
 def show(
@@ -63,26 +65,30 @@ def show(
 
 
 def _close_former(widget: widgets.Box) -> None:
-    """Close what an earlier run of this cell has shown, so that its memory is freed."""
+    """Close what an earlier run of this cell has shown, so that its memory is freed.
+
+    Another window of the same kernel may still show it; a reloaded page is one, too.
+    """
     shell = get_ipython()
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
     cell = request.get("metadata", {}).get("cellId")
     if cell is None:
         return
-    run = request["header"]["msg_id"]
-    before, former = _on_show.pop(cell, (run, []))
-    if before != run:
-        # One viewer's control may also be in another, which follows it.
-        shared = {part for _, boxes in _on_show.values() for box in boxes
-                  for part in walk(box)}
-        for part in [part for box in former for part in walk(box)]:
-            getattr(part, "release", lambda: None)()
-            if part not in shared:
-                for model in (part, part.layout, getattr(part, "style", None)):
-                    if model is not None:
-                        model.close()
-        former = []
-    _on_show[cell] = run, [*former, widget]
+    now, window = (request["header"][name] for name in ("msg_id", "session"))
+    before, boxes = _on_show.pop((cell, window), (now, []))
+    gone = boxes if before != now else []
+    _on_show[cell, window] = now, [*(boxes if before == now else []), widget]
+    for other in [key for key in _on_show if key[0] == cell][:-WINDOWS]:
+        gone += _on_show.pop(other)[1]
+    # One viewer's control may also be in another, which follows it.
+    shared = {part for _, kept in _on_show.values() for box in kept
+              for part in walk(box)}
+    for part in [part for box in gone for part in walk(box)]:
+        getattr(part, "release", lambda: None)()
+        if part not in shared:
+            for model in (part, part.layout, getattr(part, "style", None)):
+                if model is not None:
+                    model.close()
 
 
 def fallback_html(
