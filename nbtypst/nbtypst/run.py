@@ -286,6 +286,7 @@ def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
              if not name.startswith("PYTHON") or name in _KEPT}  # fmt: skip
     ours = dict.fromkeys(("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"), scratch)
     ours["MATPLOTLIBRC"] = str(Path(scratch, "matplotlibrc"))
+    ours["TMPDIR"] = tempfile.gettempdir()  # whatever a relative one would lead to
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 # which fails without one
     if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
         ours |= dict.fromkeys(("HOME", "USERPROFILE"), scratch)

@@ -46,9 +46,11 @@ class Trace:
             self.note("write" if (args[2] or 0) & _WRITES else "read", args[0])
         elif event in _KINDS:
             kind = _KINDS[event]
-            caller = sys._getframe(1).f_code.co_filename
-            if kind == "list" and "importlib" in caller:
+            caller = sys._getframe(1).f_code
+            if kind == "list" and "importlib" in caller.co_filename:
                 return  # an import looks for the name that it has
+            if "socketpair" in caller.co_name:
+                return  # Windows connects what does not leave the process
             self.note(kind, event if kind == "outside" else args[0] or ".")
 
     def stat(self, path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
