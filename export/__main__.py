@@ -1,6 +1,7 @@
 """The command line: python -m export."""
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -16,6 +17,8 @@ NOTEBOOKS = HERE.parent / "notebooks"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 # nobody's, as in a container
+        os.environ["HOME"] = os.environ["USERPROFILE"] = "/nonexistent"  # Jupyter asks
     try:
         # Late, for it takes a second and finds out whether a package is missing.
         from export.build import build

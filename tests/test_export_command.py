@@ -35,9 +35,8 @@ if ON_POSIX:
 else:
     STOPS = signal.CTRL_BREAK_EVENT, signal.SIGTERM
     GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-# Without the first there are no sockets there, and without the second nobody's home.
-BARE = {name: os.environ[name] for name in ("SYSTEMROOT", "USERPROFILE")
-        if name in os.environ} | {"PATH": ""}
+BARE = {name: value for name, value in os.environ.items()
+        if name == "SYSTEMROOT"} | {"PATH": ""}  # without which Windows has no sockets
 ASK = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'), 6 * 7)"
 
 
@@ -288,12 +287,16 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it():
 # ---- Who listens, and where ------------------------------------------------------
 
 def test_another_build_in_other_surroundings_gives_the_same_bytes(tmp_path):
-    """To a terminal that cannot write the Σ of a title."""
+    """By a user without a home, to a terminal that cannot write the Σ of a title."""
     path = save(tmp_path / "a.ipynb", "# Second Σ", code("{'a', 'b', 'c'}; import no"))
     (tmp_path / "two").mkdir()
     one, two = tmp_path / "one.pdf", tmp_path / "two" / "one.pdf"
     assert main(["--no-execute", str(path), "-o", str(one)]) == 0
-    other = {"PYTHONHASHSEED": "2", "TZ": "UTC2", "PYTHONIOENCODING": "cp1252"}
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif sys.platform != 'win32':\n"
+        "    import pwd\n    pwd.getpwuid = {}.__getitem__\n")
+    other = {"PYTHONHASHSEED": "2", "TZ": "UTC2", "PYTHONIOENCODING": "cp1252",
+             "PYTHONPATH": str(tmp_path)}
     done = run_command(["--no-execute", path, "-o", two], stdout=subprocess.PIPE,
                        env=BARE | other)
     assert done.returncode == 0 and "Second ?" in done.stdout, done.stderr
