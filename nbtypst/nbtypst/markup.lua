@@ -3,25 +3,23 @@
 --
 -- A piece has `text`, `format` (a Pandoc reader), `heading_shift` (by how many levels its
 -- headings are lowered), `keep_with_next` (whether its last paragraph stays on the page of what
--- follows) and `endless` (if it is to be shown as it is). Its result has
---   typst     that speaks of images.at(0), codes.at(0) and so on:
---   images    their addresses; those numbered in `missing_alt` have no description
---   codes     the `text` and `language` of each
---   titles    of level 1: the words around formulas
---   links     to labels in the document, but for the request's `labels`: such a link shows the
---             number of what has the label
---   anchors   what links can go to
---   problems  what is not as it was meant
+-- follows) and `endless` (if it is to be shown as it is). Its result has `typst`, `problems`
+-- (what is not as it was meant) and
+--   images   their addresses: the Typst speaks of images.at(0) and so on; those numbered in
+--            `missing_alt` have no description
+--   codes    likewise, the `text` and `language` of each
+--   titles   of level 1: the words around formulas
+--   anchors  what links can go to, and `links` those that do; but a link to one of the
+--            request's `labels` shows the number of what has it
 --
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
--- can be set, `tex`, `placeholders` (for each its Typst, and whether that takes no space on either
--- side), `display`, and what comes before and after it in Typst, `opening` and `closing`. Its
--- result has a `problem` if it is shown as its source. A number between two of the request's
--- `mark`, which is in no text otherwise, is in the place of the formula of that number (from
--- 0), or in TeX of the placeholder.
+-- can be set, `tex`, `placeholders` (for each its Typst, and whether that takes no space on
+-- either side), `display`, and what comes before and after it in Typst, `opening` and `closing`.
+-- Its result has a `problem` if it is shown as its source. A number between two of the request's
+-- `mark` is in the place of the formula of that number (from 0), or in TeX of the placeholder.
 --
--- With `to_html`, Markdown becomes HTML: the result of a piece has its `html`, if there is HTML
--- in it and that goes well, and the `problems` of that.
+-- With `to_html`, the result of a piece of Markdown is its `html`, if there is any in it, and
+-- the `problems` of that.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -134,19 +132,18 @@ local function right_to_left(words)
   end
 end
 
+-- Whether a list begins with "1.".
 local function is_plain(list)
-  local kind = list.style .. list.delimiter
-  return list.start == 1 and (kind == "DecimalPeriod" or kind == "DefaultStyleDefaultDelim")
+  local kind = list.start .. list.style .. list.delimiter
+  return kind == "1DecimalPeriod" or kind == "1DefaultStyleDefaultDelim"
 end
 
 -- A list in which plain lists begin with "1.": by itself, Typst would go on as it began.
 local function numbered(list)
-  if is_plain(list) then return end
-  return list:walk { OrderedList = function(inner)
-    if not is_plain(inner) then return end
-    local numbers = pandoc.RawBlock("typst", '#set enum(numbering: "1.", start: 1)')
-    return wrapped("block", { numbers, inner })
-  end }
+  local numbers = pandoc.RawBlock("typst", '#set enum(numbering: "1.", start: 1)')
+  return not is_plain(list) and list:walk { OrderedList = function(inner)
+    return is_plain(inner) and wrapped("block", { numbers, inner }) or nil
+  end } or nil
 end
 
 local function in_its_direction(block)
@@ -187,16 +184,7 @@ local function sizes(attributes)
   return found
 end
 
--- The written levels of the headings that the next one may be below.
-local open = pandoc.List()
-
--- The level of a heading in the PDF, which must skip none, though people do: a ### right
--- after a # is on level 2.
-local function level_among(written)
-  while #open > 0 and open[#open] >= written do open:remove() end
-  open:insert(written)
-  return #open
-end
+local open = pandoc.List() -- the written levels of the headings that the next may be below
 
 local function read(piece)
   local document = pandoc.read(piece.text, piece.format, nil, no_files)
@@ -220,7 +208,10 @@ local function heading(header, heading_shift, result)
   -- In the PDF's outline, a title would be cut off at a line break.
   header = header:walk { LineBreak = function() return pandoc.Space() end }
   local written = header.level + heading_shift
-  header.level = level_among(written)
+  -- The PDF must skip no level, though people do: a ### right after a # is on level 2.
+  while #open > 0 and open[#open] >= written do open:remove() end
+  open:insert(written)
+  header.level = #open
   if header.level == 1 then
     result.titles:insert(parts_of(words):filter(function(part) return not part.typst end))
   end
@@ -259,7 +250,7 @@ end
 
 local function new_result()
   local result = {}
-  for _, name in ipairs { "images", "codes", "titles", "links", "anchors", "missing_alt", "problems" } do
+  for name in ("images codes titles links anchors missing_alt problems"):gmatch("%S+") do
     result[name] = pandoc.List() -- is an array in JSON even when it is empty
   end
   return result
@@ -298,9 +289,7 @@ local function convert(piece)
     end,
     Link = function(link)
       local name = link.target:match("^#(.+)$")
-      if labels:includes(name) then
-        return raw("#number-of(" .. literal(name) .. ")")
-      end
+      if labels:includes(name) then return raw("#number-of(" .. literal(name) .. ")") end
       result.links:insert(name)
       -- Between headings or notebooks, a link has no target on paper.
       if not link.target:match("^%a[%w+.-]*:") then return link.content end

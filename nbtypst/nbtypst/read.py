@@ -153,11 +153,8 @@ def whole(part: Any) -> Any:
 
     JSON can hold such a half, the first of an emoji's two, and no other text can.
     """
-    if isinstance(part, str):
-        return part.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(part, dict):
-        return NotebookNode({whole(name): whole(value) for name, value in part.items()})
-    return [whole(item) for item in part] if isinstance(part, list) else part
+    text = json.dumps(part, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    return json.loads(text.decode("utf-16", "replace"), object_hook=NotebookNode)
 
 
 def notebook_bytes(notebook: NotebookNode) -> bytes:

@@ -9,7 +9,7 @@ import re
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_output
 
 from nbtypst import ExportError, TypstExporter
 from nbtypst.read import notebook_bytes, parsed, read_notebook, valid
@@ -19,36 +19,36 @@ from nbtypst_samples import WIDGET, code, display, notebook, pdf_of, raw, stdout
 pytestmark = pytest.mark.export
 
 
-@pytest.mark.parametrize("content, reason", [
-    (b"", "not a Jupyter notebook"),
-    (b"PK\x03\x04\xff\xfe", "not a Jupyter notebook"),
-    (b"[1, 2]", "not a Jupyter notebook"),
-    (b"{}", "not a Jupyter notebook"),
-    (b'{"cells": [], "nbformat": 5}', "not a Jupyter notebook"),
-    (b'{"cells": [{"cell_type": "raw"}, {"cell_type": "sql"}], "nbformat": 4}',
-     "not a Jupyter notebook: cell 2: "),
-    (b'{"cells": [{"cell_type": "future", "id": "a", "metadata": {}, "source": ""}], '
-     b'"metadata": {}, "nbformat": 4, "nbformat_minor": 9}',
-     "not a Jupyter notebook: cell 1 is of an unknown kind, 'future'"),
-    (None, "No such file or directory"),
-])  # fmt: skip
-def test_a_damaged_notebook_is_named(tmp_path, content, reason):
-    path = tmp_path / "a.ipynb"
+DAMAGED = dict.fromkeys(
+    [b"", b"PK\x03\x04\xff\xfe", b"[1, 2]", b"{}", b'{"cells": [], "nbformat": 5}'], ""
+) | {
+    b'{"cells": [{"cell_type": "raw"}, {"cell_type": "sql"}], "nbformat": 4}':
+        ": cell 2: ",
+    b'{"cells": [{"cell_type": "future", "id": "a", "metadata": {}, "source": ""}], '
+    b'"metadata": {}, "nbformat": 4, "nbformat_minor": 9}':
+        ": cell 1 is of an unknown kind, 'future'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, None])
+def test_a_damaged_notebook_is_named(tmp_path, content):
+    path, reason = tmp_path / "a.ipynb", "No such file or directory"
     if content is not None:
         path.write_bytes(content)
+        reason = "not a Jupyter notebook" + DAMAGED[content]
     with pytest.raises(ExportError) as raised:
         read_notebook(path)
     assert str(raised.value).startswith(f"{path}: {reason}")
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
 
 
-def parts_of(content, place=()):
-    """The places of all parts of some JSON."""
+def parts_of(content, *place):
+    """All parts of some JSON: each with the place of what it is in, and its key."""
     inside = content.items() if isinstance(content, dict) else enumerate(content)
     for key, value in inside:
-        yield (*place, key)
+        yield place, key
         if isinstance(value, dict | list):
-            yield from parts_of(value, (*place, key))
+            yield from parts_of(value, *place, key)
 
 
 def with_every_part() -> bytes:
@@ -56,10 +56,8 @@ def with_every_part() -> bytes:
     picture = display("image/png", "aGk=", **{"image/png": {"width": 3}}, tags=["t"])
     result = new_output("execute_result", {"text/plain": "3", WIDGET: {}})
     error = new_output("error", ename="E", evalue="v", traceback=["e"])
-    made = notebook(
-        "# Words", raw("raw"),
-        code("1", stdout("shown"), picture, result, error, tags=("a",)),
-    )  # fmt: skip
+    cell = code("1", stdout("shown"), picture, result, error, tags=("a",))
+    made = notebook("# Words", raw("raw"), cell)
     made.cells[0].attachments = {"a.png": {"image/png": "aGk="}}
     made.metadata |= {"title": "T", "authors": [{"name": "A"}]}
     return notebook_bytes(made)
@@ -69,10 +67,10 @@ def test_whatever_part_is_wrong_it_is_shown_or_refused_in_one_line(monkeypatch):
     monkeypatch.setattr("nbtypst.typeset.convert", lambda pieces, labels: None)
     exporter, whole = TypstExporter(), with_every_part()
     ends = set()
-    for *place, last in parts_of(json.loads(whole)):
+    for place, key in parts_of(json.loads(whole)):
         for value in (None, 5, "", ["a"], {"a": 1}):
             content = json.loads(whole)
-            functools.reduce(operator.getitem, place, content)[last] = value
+            functools.reduce(operator.getitem, place, content)[key] = value
             try:
                 exporter.from_file(io.StringIO(json.dumps(content)))
                 ends.add("shown")
@@ -82,24 +80,23 @@ def test_whatever_part_is_wrong_it_is_shown_or_refused_in_one_line(monkeypatch):
     assert ends == {"shown", "refused"}
 
 
-@pytest.mark.parametrize("absent", ["missing", "null"])
-def test_what_a_notebook_lacks_is_empty(absent):
-    """As programs write it, and as JupyterLab opens it."""
+def test_what_a_notebook_lacks_is_empty():
+    """As programs write it, and as JupyterLab opens it: it is missing, or null."""
     must = ["metadata", "source", "outputs", "execution_count", "name", "text", "data"]
     whole = with_every_part()
-    for *place, last in parts_of(json.loads(whole)):
-        if last in must and place[-1:] != ["authors"]:
+    for place, key in parts_of(json.loads(whole)):
+        for absent in ("missing", None) * (key in must and "authors" not in place):
             content = json.loads(whole)
             part = functools.reduce(operator.getitem, place, content)
-            part[last] = None
-            if absent == "missing":
-                del part[last]
+            part[key] = absent
+            if absent:
+                del part[key]
             completed = valid(parsed(json.dumps(content)))
             nbformat.validate(completed)
             assert len(completed.cells) == 3
             outputs = completed.cells[2].outputs
-            assert outputs == [] if last == "outputs" else len(outputs) == 4
-            if last == "name":
+            assert len(outputs) == 4 * (key != "outputs")
+            if key == "name":
                 assert outputs[0] == stdout("shown")
 
 
@@ -117,12 +114,8 @@ def test_what_does_not_belong_to_a_notebook_does_no_harm(tmp_path):
 
 
 def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
-    cell = new_code_cell(
-        "'HALF'  # a \\ud83d in words stays", execution_count=1,
-        outputs=[new_output("stream", text="HALF and WHOLE")],
-    )  # fmt: skip
-    made = new_notebook(cells=[new_markdown_cell("# A HALF"), cell])
-    content = notebook_bytes(made).replace(b"HALF", rb"\ud83d")
+    cell = code("'HALF'  # a \\ud83d in words stays", stdout("HALF and WHOLE"))
+    content = notebook_bytes(notebook("# A HALF", cell)).replace(b"HALF", rb"\ud83d")
     path = tmp_path / "a.ipynb"
     path.write_bytes(content.replace(b"WHOLE", rb"\ud83d\ude00"))
     read = read_notebook(path)
@@ -136,9 +129,7 @@ def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
 
 def test_a_cell_without_an_id_is_read_without_a_warning(tmp_path, recwarn):
     path = tmp_path / "a.ipynb"
-    made = new_notebook(cells=[new_markdown_cell("words")])
-    cell_id = made.cells[0].id.encode()
-    content = notebook_bytes(made).replace(b'"id": "' + cell_id + b'",', b"")
+    content = re.sub(b'"id": "[^"]+",', b"", notebook_bytes(notebook("words")))
     assert b'"id"' not in content
     path.write_bytes(content)
     assert read_notebook(path).cells[0].source == "words" and not recwarn.list
@@ -175,15 +166,16 @@ def test_they_come_behind_the_widget_once_and_in_their_order():
 
 
 def test_texts_and_labels_are_shown_as_what_they_say():
-    kinds = {"a": "HTMLModel", "b": "LabelModel", "c": "HTMLMathModel"}
-    values = {"a": "<b>Result: 42</b>", "b": "Label <says> 43", "c": "$x = 44$"}
     alive = view("a")  # with another output that says the same on paper
     alive.metadata["role"] = "screen"
-    made = with_models(alive, view("a"), view("b"), view("box"), box={
-        "children": ["IPY_MODEL_c"]}, **{k: {"value": v} for k, v in values.items()})
+    made = with_models(
+        alive, view("a"), view("b"), view("box"), box={"children": ["IPY_MODEL_c"]},
+        a={"value": "<b>Result: 42</b>"}, b={"value": "Label <says> 43"},
+        c={"value": "$x = 44$"},
+    )  # fmt: skip
     models = made.metadata.widgets[STATE]["state"]
-    for name, kind in kinds.items():
-        models[name]["model_name"] = kind
+    for name, kind in {"a": "HTML", "b": "Label", "c": "HTMLMath"}.items():
+        models[name]["model_name"] = f"{kind}Model"
     unfold(made)
     printed, warnings = pdf_of(*made.cells)
     text = printed.text(1)
