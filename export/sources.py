@@ -75,6 +75,15 @@ def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:
     ]
 
 
+class _Finder(ModuleFinder):
+    def find_module(self, name, path, parent=None):
+        """As its base, which fails on a folder without __init__.py (up to 3.13)."""
+        try:
+            return super().find_module(name, path, parent)
+        except AttributeError:
+            raise ImportError(name) from None
+
+
 def _local_modules(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> dict[Path, Path]:
@@ -91,7 +100,7 @@ def _local_modules(
     for path, notebook in zip(paths, notebooks):
         # They are looked for as the kernels do, but not among what is installed.
         places = (path.parent.resolve(), PROJECT, *elsewhere)
-        finder = ModuleFinder([str(place) for place in places])
+        finder = _Finder([str(place) for place in places])
         cells = finder.add_module("__main__")
         with warnings.catch_warnings(action="ignore"):
             for _, source in _code_cells(notebook):
@@ -109,4 +118,7 @@ def _local_modules(
             files = (place / f"{name}.py" for place in places)
             if broken := next((file for file in files if file.is_file()), None):
                 found.setdefault(broken, broken.parent)
+            for place in places:
+                for file in sorted((place / name).rglob("*.py")):
+                    found.setdefault(file, place)
     return found

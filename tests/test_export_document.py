@@ -278,6 +278,9 @@ def test_a_package_next_to_the_notebooks_comes_with_all_of_its_modules(tmp_path)
     assert names_of(tmp_path, "from parts import x") == [
         "a.ipynb", "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py",
         "beside.py"]
+    (tmp_path / "parts" / "__init__.py").unlink()  # which a package can do without
+    assert names_of(tmp_path, "from parts.one import x") == [
+        "a.ipynb", "parts/inner/__init__.py", "parts/one.py"]
 
 
 @pytest.mark.parametrize("cells", [
