@@ -25,8 +25,8 @@ unexport $(filter-out PYTHON PYTHONUTF8 PYTHONIOENCODING $(KEPT:%=PIP_%), \
 export PIP_USER := 0
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab learn check gradescope test lint bench versions windows ua lock \
-  clean again
+.PHONY: write-up notebooks lab learn check gradescope test lint bench versions windows \
+  ua lock clean again
 
 write-up: .venv/ready
 	@$(BIN)/python -m export --strict $(if $(FRESH),--fresh)

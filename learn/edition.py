@@ -23,8 +23,8 @@ WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
          "test_batch_weights_biases.pkl"]
 MEASURED = ["new_network", "mistakes"]  # what the edition has of measure.py
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pdf", "preview.png", "tests")
-OTHERS = {"test", "lint", "bench", "versions", "ua", "lock", "learn", "gradescope",
-          ".venv/ready-for-tests", ".venv/ready-for-bench"}  # of the Makefile
+OTHERS = {"test", "lint", "bench", "versions", "windows", "ua", "lock", "learn",
+          "gradescope", ".venv/ready-for-tests", ".venv/ready-for-bench"}  # of make
 
 
 def text(path):

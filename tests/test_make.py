@@ -1,13 +1,16 @@
 """The Makefile: when the environment is built again, and what checks the PDF."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 
 import pytest
 
+from learn.edition import makefile
 from nn_data import PROJECT
 
 pytestmark = pytest.mark.export
@@ -56,14 +59,14 @@ def complete(folder):
     return folder
 
 
-def make(folder, target=".venv/ready", **environment):
+def make(folder, *arguments, **environment):
     """What make says as it brings about an environment, and whether it could."""
     tools = folder.parent / "tools"
     settings = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", **environment}
     for name in ("FAKE_INSTALL", "FAKE_CHECK"):
         settings.setdefault(name, "true")
-    done = subprocess.run(["make", target], cwd=folder, capture_output=True, text=True,
-                          env=OUTSIDE | settings)
+    done = subprocess.run(["make", *(arguments or [".venv/ready"])], cwd=folder,
+                          capture_output=True, text=True, env=OUTSIDE | settings)
     return done.stdout + done.stderr, done.returncode == 0
 
 
@@ -151,6 +154,11 @@ def test_nothing_in_a_folders_name_is_run(folder):
     assert make(folder)[1] and not [*folder.parent.rglob("ran")]
 
 
+def test_the_learners_makefile_needs_nothing_that_is_not_in_the_edition():
+    made = makefile((PROJECT / "Makefile").read_text())
+    assert not re.search(r"tests/|bench/|-m learn\.edition", made)
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_verapdf_judges_the_pdf(folder, code):
     verapdf = folder / "verapdf"
@@ -179,3 +187,46 @@ def test_a_script_finds_its_folder_whatever_cd_searches(tmp_path):
     done = subprocess.run(["tests/versions.sh", "python0"], cwd=PROJECT, text=True,
                           capture_output=True, env=OUTSIDE | {"CDPATH": str(tmp_path)})
     assert done.stdout == "python0: there is no python0 here\n"
+
+
+# ---- What README.md says to do without make --------------------------------------
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def test_each_line_for_powershell_is_what_make_does(folder):
+    (folder / "learn").mkdir()
+    (folder / "learn" / "edition.py").touch()
+    rows = re.findall(r"^\|(?: `make(.*)`|.*) \| `(.+)` \|$", README, re.MULTILINE)
+    assert len(rows) == 11
+    made = ["-B", ".venv/ready"]
+    for target, line in rows:
+        made = target.split() or made  # another line of the one above
+        said = make(folder, "-n", *made)[0].replace("\\\n", "").replace('"', "")
+        commands = [{*part.split()} for part in re.split(r"\n|;|&&|\|\|", said)]
+        line = line.replace("Scripts", "bin").replace("\\", "/")
+        words = {*line.replace("py ", "python3 ").split()}
+        assert any(words <= command for command in commands), (line, said)
+
+
+def test_what_to_type_without_make_does_it(tmp_path):
+    """With one notebook, one test, and the packages that are installed here."""
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*.py", "[a-z]_*.ipynb")
+    copy = shutil.copytree(PROJECT, tmp_path / "a copy", ignore=ignore)
+    (copy / "tests" / "test_one.py").write_text("def test_one(): pass\n")
+    block = re.search(r"^## Without make\n\n((?:    .+\n)+)", README, re.MULTILINE)
+    for line in block[1].splitlines():
+        command = line.partition("#")[0].strip()
+        if "pip install" in command:
+            files = re.findall(r"-[rc] (\S+)", command)
+            assert len(files) == 2 and all((copy / name).exists() for name in files)
+            [packages] = (copy / ".venv" / "lib").glob("python*/site-packages")
+            packages.rename(tmp_path / os.urandom(4).hex())
+            packages.symlink_to(sysconfig.get_path("purelib"))
+        else:
+            command += " --version" * ("jupyterlab" in command)  # it would not end
+            done = subprocess.run(["sh", "-c", command], cwd=copy, capture_output=True,
+                                  text=True, env=OUTSIDE)  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+    assert (copy / "homework" / "nn_helpers.py").exists()
+    assert "1 passed" in done.stdout
