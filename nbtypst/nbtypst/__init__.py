@@ -3,15 +3,7 @@
     jupyter nbconvert --to typst-pdf x.ipynb     the PDF
     jupyter nbconvert --to typst x.ipynb         its Typst source
 
-The modules, in the order in which the data passes through them:
-
-    read, run               a notebook from its file, and through a kernel
-    kept, trace             runs that need not be repeated, and what they depended on
-    typeset                 its cells as blocks, with the help of
-        markup, tex, html   Markdown, formulas and web pages as Typst
-        plaintext, literals, pictures, widgets
-    exporter                the blocks under nbconvert's template
-    compile, engine         the PDF, whatever Typst has against it
+README.md says what the modules do, in the order in which the data passes through them.
 """
 
 from nbtypst.errors import ExportError

@@ -54,7 +54,7 @@ class Refusal(TypstError):
                        for fault, known in zip(faults, lines)]  # fmt: skip
         self.line = self.faults[-1][1] if self.faults else 0
         self.is_of_standard = bool(re.search("^PDF/|in this export mode", message))
-        text = "".join(re.findall('the text `"(.*)"` could not be displayed', diagnostic))
+        text = "".join(re.findall('text `"(.*)"` could not be displayed', diagnostic))
         text = re.sub(r"\\u\{(\w+)\}", lambda match: chr(int(match[1], 16)), text)
         self.missing_glyphs = {char for char in text if char > "\x7f"}
 

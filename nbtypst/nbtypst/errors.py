@@ -18,8 +18,8 @@ def grouped(warnings: Iterable[str]) -> Iterator[str]:
     """The warnings; those that say the same of several cells of a notebook, in one."""
     cells: dict[tuple[str, str], dict[str, None]] = {}
     for warning in warnings:
-        [parts] = re.findall(r"(?s)\A(?:(.*?), cell (\d+): )?(.*)\Z", warning)
-        notebook, cell, what = parts
+        pattern = r"(?s)\A(?:(.*?), cell (\d+): )?(.*)\Z"
+        [(notebook, cell, what)] = re.findall(pattern, warning)
         cells.setdefault((notebook, what), {})[cell] = None
     for (notebook, what), (first, *others) in cells.items():
         more = f" and {len(others) - 8} more" if len(others) > 8 else ""

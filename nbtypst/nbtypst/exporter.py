@@ -1,8 +1,9 @@
 """Two nbconvert exporters: a notebook as Typst source, and as the PDF made of it."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from nbconvert.exporters import TemplateExporter
 from nbconvert.writers import StdoutWriter
@@ -37,41 +38,39 @@ class TypstExporter(TemplateExporter):
     exclude_hidden = Bool(
         False, help="Leave out the code and the outputs that JupyterLab hides."
     ).tag(config=True)
-    picture_folders = List(
-        Unicode(),
-        help="Folders from which the notebooks in them take pictures, besides each "
-        "notebook's own folder and repository.",
-    ).tag(config=True)
+    picture_folders = List(Unicode(), help="""Folders from which the notebooks in them
+        take pictures, next to each notebook's own folder and repository.""",
+    ).tag(config=True)  # fmt: skip
 
     @property
     def default_config(self) -> Config:
         """nbconvert's, with what a document on paper needs turned on."""
-        ours = Config(
-            {
-                "TypstExporter": {
-                    "file_extension": ".typ",
-                    "template_extension": ".typ.j2",
-                    "template_name": "typst",
-                    "extra_template_basedirs": [str(TEMPLATES)],
-                    "extra_template_paths": [str(TEMPLATES)],  # to extend "typst/..."
-                },
-                "NbConvertBase": {"display_data_priority": [*SHOWN]},
-                "TagRemovePreprocessor": {
-                    "enabled": True,
-                    "remove_cell_tags": REMOVED,
-                    "remove_input_tags": {"remove_input", "remove-input"},
-                    "remove_all_outputs_tags": {"remove_output", "remove-output"},
-                },
-            }
-        )
+        ours = Config({
+            "TypstExporter": {
+                "template_extension": ".typ.j2",
+                "template_name": "typst",
+                "extra_template_basedirs": [str(TEMPLATES)],
+                "extra_template_paths": [str(TEMPLATES)],  # to extend "typst/..."
+            },
+            "NbConvertBase": {"display_data_priority": [*SHOWN]},
+            "TagRemovePreprocessor": {
+                "enabled": True,
+                "remove_cell_tags": REMOVED,
+                "remove_input_tags": {"remove_input", "remove-input"},
+                "remove_all_outputs_tags": {"remove_output", "remove-output"},
+            },
+        })  # fmt: skip
         ours.merge(super().default_config)
         return ours
+
+    @default("file_extension")
+    def _extension(self) -> str:
+        return ".typ"
 
     def default_filters(self):
         """nbconvert's filters, and those that write values down in Typst."""
         yield from super().default_filters()
-        yield "typst_value", typst_value
-        yield "typst_code", typst_code
+        yield from {"typst_value": typst_value, "typst_code": typst_code}.items()
 
     def from_notebook_node(self, nb, resources=None, **kw):
         """The notebook's Typst, or PDF, and nbconvert's resources.
@@ -79,27 +78,27 @@ class TypstExporter(TemplateExporter):
         What could not be shown is logged, and is in `resources["warnings"]`.
         Raises ExportError if there is none; `jupyter nbconvert` ends with one line.
         """
-        try:
+        with self._refusals():
             output, resources = self.converted(valid(nb), resources, **kw)
-        except ExportError as error:
-            self._refuse(error)
         for warning in grouped(resources["warnings"]):
             self.log.warning(warning)
         return output, resources
 
     def from_file(self, file_stream, resources=None, **kw):
         """The same, of a file."""
-        try:
+        with self._refusals():
             content = parsed(file_stream.read())
-        except (ExportError, UnicodeDecodeError) as error:
-            self._refuse(ExportError(str(error)))
         return self.from_notebook_node(content, resources, **kw)
 
-    def _refuse(self, error: ExportError) -> NoReturn:
-        if _nbconvert():
-            self.log.error(error)
-            sys.exit(1)
-        raise error
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except (ExportError, UnicodeDecodeError) as error:
+            if _nbconvert():
+                self.log.error(error)
+                sys.exit(1)
+            raise ExportError(str(error)) from None
 
     def converted(self, nb, resources, **kw):
         """The same, without anything logged."""
@@ -112,12 +111,9 @@ class TypstPDFExporter(TypstExporter):
     export_from_notebook = "PDF via Typst"
     output_mimetype = "application/pdf"
 
-    @property
-    def default_config(self) -> Config:
-        """The same, for files that end in .pdf."""
-        ours = Config({"TypstPDFExporter": {"file_extension": ".pdf"}})
-        ours.merge(super().default_config)
-        return ours
+    @default("file_extension")
+    def _extension(self) -> str:
+        return ".pdf"
 
     def converted(self, nb, resources, **kw):
         """The PDF (bytes) of a notebook, and nbconvert's resources."""

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import io
 import re
 import warnings
@@ -26,22 +27,21 @@ def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
         size = re.search(rb'\swidth\s*=\s*["\']\s*([\d.]+)(?:px)?\s*["\']', svg[0])
         return content, ".svg", float(size[1]) if size else None
     try:
-        with warnings.catch_warnings():  # Pillow warns of 90 million pixels
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                # All of it is read, so that half a picture is found here; a photo may
-                # be on its side.
-                width = ImageOps.exif_transpose(image).width
-                if image.format in _ENDINGS:
-                    return content, _ENDINGS[image.format], width
+        with (
+            warnings.catch_warnings(action="ignore"),  # of 90 million pixels
+            Image.open(io.BytesIO(content)) as image,
+        ):
+            # All of it is read, so that half a picture is found here; a photo may be on
+            # its side.
+            width = ImageOps.exif_transpose(image).width
+            if image.format not in _ENDINGS:
                 converted = io.BytesIO()
                 image.convert("RGBA").save(converted, "PNG")
-                return converted.getvalue(), ".png", width
-    except UnidentifiedImageError:
-        raise ValueError("it is not a picture, or a damaged one") from None
+                content = converted.getvalue()
+            return content, _ENDINGS.get(image.format or "", ".png"), width
     except Exception as error:  # of many kinds
-        reason = f"it is not a picture, or a damaged one ({error})"
-        raise ValueError(reason) from None
+        more = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        raise ValueError(f"it is not a picture, or a damaged one{more}") from None
 
 
 def decode_image(text: str) -> bytes:
@@ -49,34 +49,30 @@ def decode_image(text: str) -> bytes:
     text = text.lstrip("\ufeff \t\r\n")
     if text.startswith("<"):
         return text.encode()
-    try:
+    with contextlib.suppress(binascii.Error):
         return base64.b64decode(text)
-    except binascii.Error:
-        return b""
+    return b""
 
 
 def load_image(
     source: str, folder: Path, attachments: dict, roots: Sequence[Path] = ()
 ) -> bytes:
-    """The content of a picture that Markdown or HTML names.
+    """The content of a picture that Markdown or HTML names by a source.
 
-    Parameters
-    ----------
-    source : its address, as it is written
-    folder : the notebook's
-    attachments : of the cell: {name: {mimetype: content}}
-    roots : folders from which pictures are taken, with the notebook's own and its
-        repository, if the notebook is in them
+    folder -- the notebook's; from it and its repository pictures are taken
+    attachments -- of the cell: {name: {mimetype: content}}
+    roots -- more folders, from which the notebooks in them may take pictures
 
-    Raises
-    ------
-    ValueError : with the reason, if there is none
+    Raises ValueError with the reason if there is none.
     """
     if data := re.match(r"data:[^,]*?(;base64)?,(.*)", source, re.DOTALL):
         return decode_image(data[2]) if data[1] else unquote_to_bytes(data[2])
     if re.match(r"(\w+:)?//", source):
         raise ValueError("it is on the web: save it next to the notebook")
-    allowed = _allowed(folder.resolve(), roots)
+    folder = folder.resolve()
+    around = [root for root in roots if folder.is_relative_to(root)]
+    repositories = [p for p in (folder, *folder.parents) if (p / ".git").exists()]
+    allowed = [folder, *around, *repositories[:1]]
     without_query = re.sub(r"[?#].*", "", source, flags=re.DOTALL)
     for name in (source, without_query, source.replace("\\", "/")):
         name = unquote(name).removeprefix("attachment:")
@@ -92,10 +88,3 @@ def load_image(
         if not within:
             raise ValueError("it is outside of the notebook's folder: copy it there")
     raise ValueError("there is no such file")
-
-
-def _allowed(folder: Path, roots: Sequence[Path]) -> list[Path]:
-    """Where a notebook's pictures may be: in its folder, its repository, the roots."""
-    repositories = [p for p in (folder, *folder.parents) if (p / ".git").exists()]
-    around = [root for root in roots if folder.is_relative_to(root)]
-    return [folder, *around, *repositories[:1]]

@@ -41,13 +41,11 @@ del at, os, sys
 """
 _SETTINGS = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "OMP_NUM_THREADS": "1",  # two kernels share the cores; and sums stay in one order
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "PYTHONUTF8": "1",
-    "SOURCE_DATE_EPOCH": "0",
-    "TQDM_DISABLE": "1",
-}
+    "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0",
+    "PYTHONUTF8": "1", "TQDM_DISABLE": "1",
+    # Two kernels share the cores; and sums stay in one order.
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+}  # fmt: skip
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
@@ -82,9 +80,8 @@ def execute_notebooks(
     ExportError : at the first failure, after ending all kernels
     """
     runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
-    waiting = runs[::-1]
+    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
     if kept:
-        waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
@@ -110,10 +107,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     """
     unfold(notebook)
     notebook.metadata["kernelspec"] = {
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-        "name": "python3",
-    }
+        "display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3",
+    }  # fmt: skip
     language = notebook.metadata.setdefault("language_info", {"name": "python"})
     for detail in ("version", "nbconvert_exporter"):
         language.pop(detail, None)
@@ -184,7 +179,8 @@ class _Run:
 
     def is_taken_from_kept(self) -> bool:
         """Take the outputs of a kept run, if one is still right."""
-        assert self.kept
+        if not self.kept:
+            return False
         when, self.changed = self.kept.find(self.path, self.notebook)
         if when:
             self.on_done(self.path, f"kept from {when}")

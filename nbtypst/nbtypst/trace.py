@@ -7,8 +7,7 @@ from typing import Any
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _KINDS = {
-    "import": "import",
-    "os.listdir": "list", "os.scandir": "list",
+    "import": "import", "os.listdir": "list", "os.scandir": "list",
     "os.remove": "write", "os.rename": "write", "os.mkdir": "write",
 } | dict.fromkeys(  # of these, no file tells what they gave
     ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty",

@@ -21,21 +21,19 @@ from nbtypst.widgets import WIDGET
 
 TYPST = "text/x-typst"
 RAW = (TYPST, *READERS)  # what a raw cell may hold
-IMAGES = (
-    "image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
-    "image/webp", "image/bmp",
-)  # fmt: skip
-SHOWN = (  # of an output, the first that it has
-    "text/latex", *IMAGES, "text/html", "text/markdown", "text/plain",
-)  # fmt: skip
+IMAGES = ("image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
+          "image/webp", "image/bmp")  # fmt: skip
+# Of an output, the first that it has.
+SHOWN = ("text/latex", *IMAGES, "text/html", "text/markdown", "text/plain")
 NO_ALT = "a picture has no description for those who cannot see it: give it alt"
-_OBJECT = r"[\w.]+\(.*[)…]|<.*>|\[an .*\]"  # words that say nothing to a reader
+# Words by which Python shows an object that it cannot spell, which say nothing.
+_OBJECT = re.compile(r"[\w.]+\(.*[)…]|<.*>|\[an .*\]", re.DOTALL)
 _HELPER = r"(<IPython\.core\.display\.\w+ object>)?"  # which need not show anything
 _UNSEEN = re.compile(  # of HTML
     r"<(style|script)\b.*?</\1>|<link\b[^>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
 )
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
-_FRAME = re.compile(r'frames\[0\] ?= ?"(data:image/[^"]+)"')  # of an animation
+_FRAME = re.compile(r'frames\[0\] ?= ?"data:image/[^",]*,([^"]+)"')  # of an animation
 # LaTeX that is a formula; other is better shown by what is next to it.
 _FORMULA = re.compile(
     r"\s*(\$|\\[\[(]|\\begin\{(equation|align|gather|multline|eqnarray|array|cases"
@@ -85,10 +83,9 @@ class Typeset(Preprocessor):
         resources["outputs"] = resources.get("outputs") or {}  # the files, by name
         resources["rasters"] = {}  # the PNGs of some SVGs among them
         self.warnings: list[str] = resources.setdefault("warnings", [])
-        name = resources["metadata"]["name"]
         for index, cell in enumerate(nb.cells, 1):
-            where = cell.metadata.get("where", f"{name}, cell {index}")
-            cell.where = one_line(whole(where))
+            here = f"{resources['metadata']['name']}, cell {index}"
+            cell.where = one_line(whole(cell.metadata.get("where", here)))
         self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
         for cell in nb.cells:
             cell.blocks = list(self._blocks(cell))
@@ -113,26 +110,21 @@ class Typeset(Preprocessor):
         return text
 
     def _blocks(self, cell: NotebookNode) -> Iterator[Block]:
-        kind = cell.cell_type
-        if getattr(self.exporter, f"exclude_{'code_cell' if kind == 'code' else kind}"):
+        kind, asked = cell.cell_type, self.exporter
+        if getattr(asked, f"exclude_{'code_cell' if kind == 'code' else kind}"):
             return
         if kind == "markdown":
             yield self._markup(cell, cell.source, "text/markdown")
         elif kind == "raw":
             yield from self._raw(cell)
         else:
-            hidden = cell.metadata.get("transient", {}).get("remove_source")
-            if cell.source.strip() and not (hidden or self._left_out(cell, "source")):
+            hides = cell.metadata.get("jupyter", {}) if asked.exclude_hidden else {}
+            removed = cell.metadata.get("transient", {}).get("remove_source")
+            hidden = removed or asked.exclude_input or hides.get("source_hidden")
+            if cell.source.strip() and not hidden:
                 yield Block("code", self._truncated(cell, cell.source.rstrip()))
-            if not self._left_out(cell, "outputs"):
+            if not (asked.exclude_output or hides.get("outputs_hidden")):
                 yield from self._outputs(cell)
-
-    def _left_out(self, cell: NotebookNode, part: str) -> bool:
-        """Whether nbconvert's options leave out the code, or the outputs."""
-        hidden = cell.metadata.get("jupyter", {}).get(f"{part}_hidden")
-        asked = {"source": "exclude_input", "outputs": "exclude_output"}[part]
-        hidden = hidden and self.exporter.exclude_hidden
-        return hidden or getattr(self.exporter, asked)
 
     def _markup(
         self, cell: NotebookNode, text: str, mimetype: str, plain: str = "",
@@ -162,19 +154,18 @@ class Typeset(Preprocessor):
     def _outputs(self, cell: NotebookNode) -> Iterator[Block]:
         before = label = None
         for output in cell.outputs:
-            role = output.get("metadata", {}).get("role")
-            if role == "screen":
+            about = output.get("metadata", {})
+            if about.get("role") == "screen":
                 continue
             block = self._output(cell, output)
-            if before and role == "caption" and block.piece:
-                before.caption, before.label = block.piece, self._label(cell, label)
+            if before and about.get("role") == "caption" and block.piece:
                 # A caption all in italics, as for the screen, is set upright.
-                block.piece.text = re.sub(
-                    r"\A\s*([*_])([^*_]+)\1\s*\Z", r"\2", block.piece.text
-                )
+                italics = r"\A\s*([*_])([^*_]+)\1\s*\Z"
+                block.piece.text = re.sub(italics, r"\2", block.piece.text)
+                before.caption, before.label = block.piece, self._label(cell, label)
                 before = None
                 continue
-            label = output.get("metadata", {}).get("label")
+            label = about.get("label")
             before = block if block.kind in ("figure", "text") else None
             if block.kind != "output" or block.text.strip():
                 yield block
@@ -183,45 +174,44 @@ class Typeset(Preprocessor):
         """What a link calls a figure or table; two cannot have the same."""
         if label in self.labels:
             self._warn(cell, f"the label {label!r} is that of {self.labels[label]}")
-            return None
-        if label:
+        elif label:
             self.labels[label] = cell.where
-        return label
+            return label
+        return None
 
     def _output(self, cell: NotebookNode, output: NotebookNode) -> Block:
-        if output.output_type in ("stream", "error"):
-            return self._printed(cell, output)
-        data = output.data
-        plain = self._truncated(cell, printable(data.get("text/plain", "")))
-        if output.metadata.get("role") == "widget":
-            return Block("widget", _sentence(plain))
-        mimetype = self._mimetype(data)
-        if mimetype in IMAGES:
-            return self._figure(cell, output, data[mimetype], mimetype)
-        if WIDGET in data:
-            if not plain or _is_object(plain):  # or its own words say what it is
-                what = "a widget is not shown: give the output a picture as well"
-                self._warn(cell, what)
-            return Block("widget", _sentence(plain))
-        if mimetype == "text/html":
-            return self._html(cell, output, plain)
-        if mimetype in READERS:  # a heading in an output begins no section
-            return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
-        kinds = [kind for kind in data if not kind.startswith("text/")]
-        if kinds and (not plain or _is_object(plain)):
-            if kinds == ["application/javascript"]:  # which shows nothing by itself
-                return Block("output")
-            what = f"{kinds[0]} is not shown: give the output a picture as well"
-            self._warn(cell, what)
-            return Block("widget", _sentence(plain))
-        return Block("output", plain or "[an output without words]")
-
-    def _printed(self, cell: NotebookNode, output: NotebookNode) -> Block:
         if output.output_type == "stream":
             kind = "stderr" if output.name == "stderr" else "output"
             return Block(kind, self._truncated(cell, printable(output.text)))
-        text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
-        return Block("error", self._truncated(cell, printable(text)))
+        if output.output_type == "error":
+            text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+            return Block("error", self._truncated(cell, printable(text)))
+        data = output.data
+        plain = self._truncated(cell, printable(data.get("text/plain", "")))
+        mimetype = self._mimetype(data)
+        if output.metadata.get("role") == "widget":
+            return Block("widget", _sentence(plain))
+        if mimetype in IMAGES:
+            return self._figure(cell, output, data[mimetype], mimetype)
+        if mimetype == "text/html" and WIDGET not in data:
+            return self._html(cell, output, plain)
+        if mimetype in READERS and WIDGET not in data:
+            # A heading in an output begins no section.
+            return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
+        kinds = [kind for kind in data if not kind.startswith("text/")]
+        if kinds and (not plain or _OBJECT.fullmatch(plain)):
+            if kinds == ["application/javascript"]:  # which shows nothing by itself
+                return Block("output")
+            what = "a widget" if WIDGET in data else kinds[0]
+            self._warn(cell, f"{what} is not shown: give the output a picture as well")
+            return Block("widget", _sentence(plain))
+        if WIDGET in data:
+            return Block("widget", _sentence(plain))
+        return Block("output", plain or "[an output without words]")
+
+    def _needs_browser(self, cell: NotebookNode, plain: str) -> Block:
+        self._warn(cell, f"{one_line(plain, 60)} needs a browser: not shown")
+        return Block("widget", _sentence(plain))
 
     def _mimetype(self, data: NotebookNode) -> str | None:
         """The kind that is shown of an output: the first one, as JupyterLab has it."""
@@ -234,8 +224,7 @@ class Typeset(Preprocessor):
         text = output.data["text/html"]
         if frame := _FRAME.search(text.replace("\\\n", "")):
             self._warn(cell, "of an animation, only the first frame is shown")
-            content = frame[1].partition(",")[2]
-            return self._figure(cell, output, content, "image/png")
+            return self._figure(cell, output, frame[1], "image/png")
         if not _UNSEEN.sub("", text).strip():
             if _SCRIPT.search(text) and not re.fullmatch(_HELPER, plain):
                 return self._needs_browser(cell, plain)
@@ -260,24 +249,22 @@ class Typeset(Preprocessor):
             self._warn(cell, f"a picture cannot be shown: {error}")
             plain = printable(output.data.get("text/plain", ""))
             picture = f"(path: none, address: {typst_string(truncate(plain)[0])})"
-        lengths = [
-            f", {side}: {float(size[side]) * 0.75:g}pt"
-            for side in ("width", "height")
-            if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side)))
-        ]
+        for side in ("width", "height"):
+            if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side))):
+                picture += f", {side}: {float(size[side]) * 0.75:g}pt"
         if (alt := _alt(output, cell)) is None:
             self._warn(cell, NO_ALT)
-        return Block("figure", picture=picture + "".join(lengths), alt=alt)
+        return Block("figure", picture=picture, alt=alt)
 
     def _picture(self, cell: NotebookNode, content: bytes) -> tuple[str, str]:
         """The file in which a picture is kept, and what Typst's function takes."""
         content, ending, pixels = detect_format(content)
         if b"<foreignObject" in content:
             self._warn(cell, "an SVG picture with HTML in it, which is not shown")
-        name = f"image_{len(self.resources['outputs'])}{ending}"
         folder = Path(self.resources.get("output_files_dir") or "")
-        self.resources["outputs"][str(folder / name)] = content
-        name = (folder.name and f"{folder.name}/") + name  # next to the Typst source
+        file = folder / f"image_{len(self.resources['outputs'])}{ending}"
+        self.resources["outputs"][str(file)] = content
+        name = Path(folder.name, file.name).as_posix()  # next to the Typst source
         width = f"{pixels * 0.75:g}pt" if pixels else "auto"
         return name, f"(path: {typst_string(name)}, width: {width})"
 
@@ -285,41 +272,29 @@ class Typeset(Preprocessor):
         """The block; in plain text if nothing came of its markup."""
         if block.piece is None or block.piece.typst or not block.text:
             return block
-        if _is_object(block.text):
+        if _OBJECT.fullmatch(block.text):
             return self._needs_browser(cell, block.text)
         return Block("output", block.text)
 
-    def _needs_browser(self, cell: NotebookNode, plain: str) -> Block:
-        self._warn(cell, f"{one_line(plain, 60)} needs a browser: not shown")
-        return Block("widget", _sentence(plain))
-
     def _definitions(self, cell: NotebookNode, piece: Piece) -> str:
         """The arrays that the Typst of a piece speaks of; its images become files."""
-        definitions = ""
-        if piece.codes:
-            codes = [
-                f"({typst_code(self._truncated(cell, c['text']), c['language'])})"
-                for c in piece.codes
-            ]
-            definitions += f"#let codes = {typst_array(codes)}\n"
-        if piece.images:
-            pictures = [
-                self._image(cell, source, has_alt=number not in piece.missing_alt)
-                for number, source in enumerate(piece.images)
-            ]
-            definitions += f"#let images = {typst_array(pictures)}\n"
-        return definitions
+        codes = [typst_code(self._truncated(cell, code["text"]), code["language"])
+                 for code in piece.codes]  # fmt: skip
+        images = [self._image(cell, source, has_alt=number not in piece.missing_alt)
+                  for number, source in enumerate(piece.images)]  # fmt: skip
+        arrays = {"codes": [f"({code})" for code in codes], "images": images}
+        return "".join(f"#let {name} = {typst_array(items)}\n"
+                       for name, items in arrays.items() if items)  # fmt: skip
 
     def _image(self, cell: NotebookNode, source: str, *, has_alt: bool) -> str:
         """A picture of a text as the argument of Typst's function."""
         folder = cell.metadata.get("folder", self.resources["metadata"].get("path", ""))
         roots = [Path(root).resolve() for root in self.exporter.picture_folders]
-        address = source if len(source) < 300 else source[:300] + " …"
         try:
-            attachments = cell.get("attachments", {})
-            content = load_image(source, Path(folder), attachments, roots)
-            _, picture = self._picture(cell, content)
+            found = load_image(source, Path(folder), cell.get("attachments", {}), roots)
+            _, picture = self._picture(cell, found)
         except ValueError as error:
+            address = source if len(source) < 300 else source[:300] + " …"
             self._warn(cell, f"the image {address}: {error}")
             return f"(path: none, address: {typst_string(address)})"
         if not has_alt:
@@ -340,30 +315,22 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
         last[notebook] = max(last[notebook], count)
 
 
-def _is_object(plain: str) -> bool:
-    """Whether words are those by which Python shows an object that it cannot spell."""
-    return bool(re.fullmatch(_OBJECT, plain, re.DOTALL))
-
-
 def _sentence(plain: str) -> str:
     """What is in the place of a widget: that it is one, and its own words if any."""
-    if not plain or _is_object(plain):
+    if not plain or _OBJECT.fullmatch(plain):
         plain = "an interactive widget, for which paper has no room."
-    if re.match(r"\s*\d+%\|", plain):  # as it was before the first step
+    elif re.match(r"\s*\d+%\|", plain):  # as it was before the first step
         plain = "a progress bar."
-    if plain.startswith("Here "):
-        return "In the notebook, " + plain.removeprefix("Here ")
-    return "In the notebook: " + plain
+    here = plain.startswith("Here ")
+    return f"In the notebook{',' if here else ':'} {plain.removeprefix('Here ')}"
 
 
 def _alt(output: NotebookNode, cell: NotebookNode) -> str | None:
     """A picture's description, from wherever people put it."""
     places = [output.metadata.get(kind, {}) for kind in IMAGES]
-    places += [output.metadata, cell.metadata]
-    found = [place["alt"] for place in places if isinstance(place.get("alt"), str)]
-    comment = re.search(r"^#\| *fig-alt: *[\"']?(.+?)[\"']? *$", cell.source, re.M)
-    found += [comment[1]] if comment else []
-    return next((alt for alt in found if alt.strip()), None)
+    found = [place.get("alt") for place in (*places, output.metadata, cell.metadata)]
+    found += re.findall(r"^#\| *fig-alt: *[\"']?(.+?)[\"']? *$", cell.source, re.M)
+    return next((a for a in found if isinstance(a, str) and a.strip()), None)
 
 
 def _keep_together(cells: list[NotebookNode]) -> None:

@@ -8,7 +8,7 @@ from nbformat.v4 import new_output
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
-TEXTS = ("HTMLModel", "HTMLMathModel", "LabelModel")
+TEXTS = "HTMLModel", "HTMLMathModel", "LabelModel"
 SHOWN_BELOW = "an interactive widget; what it showed last is below."
 
 
@@ -27,10 +27,9 @@ def unfold(notebook: NotebookNode) -> None:
 
 def _unfolded(outputs: list[NotebookNode], models: dict) -> Iterator[NotebookNode]:
     for output in outputs:
-        data = output.get("data", {})
+        data, role = output.get("data", {}), output.get("metadata", {}).get("role")
         name = data.get(WIDGET, {}).get("model_id")
         is_text = models.get(name, {}).get("model_name") in TEXTS
-        role = output.get("metadata", {}).get("role")
         inside = [] if role == "screen" else [*_inside(name, models)]
         if inside and role is None:
             output.metadata = NotebookNode(output.get("metadata") or {}, role="widget")

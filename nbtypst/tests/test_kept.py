@@ -4,8 +4,10 @@ import itertools
 import json
 import math
 import os
-import platform
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from importlib import metadata
 from pathlib import Path
@@ -185,14 +187,78 @@ def test_a_run_that_fails_is_not_kept(project):
             project.run()
 
 
-def test_a_damaged_or_half_written_run_is_never_taken(project):
+STOPPED = """
+import itertools, os, resource, signal, sys
+from pathlib import Path
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbtypst.kept import KeptRuns
+
+folder, path = Path(sys.argv[1]), Path("a.ipynb")
+log, kept = folder / "log", KeptRuns(folder / "kept", [], {})
+log.touch()
+
+def run_of(number):
+    output = new_output("stream", text=f"{number} " * 20_000)
+    return new_notebook(cells=[new_code_cell("x", id="x", outputs=[output])])
+
+def keep(number, stop):
+    "Keep a run in a process that stops on its way; return the signal that ended it."
+    if child := os.fork():
+        return os.WTERMSIG(os.waitpid(child, 0)[1])
+    stop()
+    kept.keep(path, run_of(number), log, 2e9)
+    os._exit(0)
+
+def at_event(count):
+    "Stop at one of the things that are done to objects and files."
+    def hook(event, arguments):
+        nonlocal count
+        count -= 1
+        if not count:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return lambda: sys.addaudithook(hook)
+
+def at_byte(size, action):
+    "Stop in the middle of writing, or (SIG_IGN) find the disk full there."
+    def limit():
+        signal.signal(signal.SIGXFSZ, action)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return limit
+
+keep(0, lambda: None)
+last, ends = 0, []
+stops = [at_byte(size, action) for size in (1, 64, 99, 30_000)
+         for action in (signal.SIG_DFL, signal.SIG_IGN)]
+for number in itertools.count(1):
+    ends.append(keep(number, stops.pop() if stops else at_event(number - 8)))
+    found = run_of("")
+    when, changed = kept.find(path, found)
+    assert when and not changed and found in (run_of(last), run_of(number))
+    last = number if found == run_of(number) else last
+    if not ends[-1] and number > 8:
+        break
+print(*ends)
+"""
+
+
+def test_a_process_that_is_killed_while_it_keeps_a_run_leaves_right_ones(tmp_path):
+    """The run before or the new one is found, wherever the new one was stopped."""
+    done = subprocess.run([sys.executable, "-c", STOPPED, tmp_path],
+                          capture_output=True, text=True)  # fmt: skip
+    ends = done.stdout.split()
+    assert not done.stderr and ends[:8] == ["0", str(int(signal.SIGXFSZ))] * 4
+    assert len(ends) > 12 and set(ends[8:-1]) == {str(int(signal.SIGKILL))}
+
+
+def test_a_damaged_run_is_never_taken(project):
     [entry] = (project.folder.parent / "kept").glob("*.json")
     whole = entry.read_text("utf-8")
     for damaged in ("", whole[: len(whole) // 2], whole.replace("one two", "six two")):
-        for kept in entry.parent.glob("*.json"):
-            kept.write_text(damaged, "utf-8")
-        how, notebook = project.run()
-        assert how.endswith(" s") and printed(notebook).startswith("one two")
+        entry.write_text(damaged, "utf-8")
+        kept = KeptRuns(entry.parent, [project.lib], {})
+        notebook = nbformat.read(project.path, 4)
+        assert kept.find(project.path, notebook) == ("", "")
+        assert kept.seconds(project.path) == math.inf
 
 
 def test_order_and_other_notebooks_do_not_matter(project):
