@@ -16,7 +16,7 @@ from nbformat.v4 import (
     new_notebook,
     new_output,
     new_raw_cell,
-)
+)  # fmt: skip
 
 from nbtypst import TypstPDFExporter
 from pdf_pages import Mark, Printed, squeezed
@@ -73,12 +73,9 @@ def stdout(text: str, name: str = "stdout") -> NotebookNode:
 
 
 def code(source: str, *outputs: NotebookNode, tags: tuple[str, ...] = (), ran: int = 1):
+    metadata = {"tags": list(tags)} if tags else {}
     return new_code_cell(
-        source,
-        outputs=list(outputs),
-        execution_count=ran,
-        metadata={"tags": list(tags)} if tags else {},
-    )
+        source, outputs=list(outputs), execution_count=ran, metadata=metadata)
 
 
 def raw(text: str, mimetype: str = "text/x-typst") -> NotebookNode:

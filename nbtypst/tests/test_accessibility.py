@@ -5,15 +5,7 @@ import re
 import pytest
 
 from nbtypst.compile import compile_document, run_typst
-from nbtypst_samples import (
-    code,
-    display,
-    figure,
-    html,
-    markdown,
-    pdf_of,
-    raw,
-)
+from nbtypst_samples import code, display, figure, html, markdown, pdf_of, raw
 from pdf_pages import Printed
 
 pytestmark = pytest.mark.export

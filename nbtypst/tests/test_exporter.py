@@ -92,17 +92,17 @@ def test_settings_of_nbconverts_own_are_kept_with_ours():
     assert "gone" not in text_with(removed, config=Config(TypstExporter={}))
 
 
-def test_which_form_of_an_output_is_shown():
+@pytest.mark.parametrize("priority, text", [
+    (["text/html", "text/markdown"], "up"), (["text/plain", "text/html"], "plain"),
+    (["image/png"], "plain"),  # for this is what any output has
+    (None, "up"),
+])  # fmt: skip
+def test_which_form_of_an_output_is_shown(priority, text):
     data = {"text/plain": "plain", "text/markdown": "*marked*", "text/html": "<p>up"}
+    settings = {"display_data_priority": priority} if priority else {}
     shown = code("x", new_output("display_data", data=data))
-    for priority, text in [
-        (["text/html", "text/markdown"], "up"),
-        (["text/plain", "text/html"], "plain"),
-        (["image/png"], "plain"),  # for this is what any output has
-    ]:
-        config = Config(NbConvertBase={"display_data_priority": priority})
-        assert text_with(shown, config=config) == f"x{text}1of1"
-    assert text_with(shown) == "xup1of1"
+    config = Config(NbConvertBase=settings)
+    assert text_with(shown, config=config) == f"x{text}1of1"
 
 
 def test_title_authors_and_date_of_the_metadata():

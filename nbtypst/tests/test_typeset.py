@@ -20,7 +20,7 @@ from nbtypst_samples import (
     raw,
     space_left,
     stdout,
-)
+)  # fmt: skip
 from pdf_pages import squeezed
 
 pytestmark = pytest.mark.export
@@ -386,14 +386,10 @@ DRAWN = [code("draw()", figure("A line", width), markdown("Is it?", role="captio
 
 
 def test_figures_come_in_order_below_the_titles():
-    cells = ["# A", DRAWN[0], "## Part", FILL * 4, *DRAWN[1:], FILL]
-    printed, _ = pdf_of(*cells)
-    order = [
-        mark.text
-        for number in range(1, len(printed.pages) + 1)
-        for mark in sorted(printed.body(number), key=lambda mark: -mark.top)
-        if mark.text in ("1.", "2.", "3.", "4.") and mark.right < 320
-    ]
+    printed, _ = pdf_of("# A", DRAWN[0], "## Part", FILL * 4, *DRAWN[1:], FILL)
+    down = [mark for number in range(1, len(printed.pages) + 1)
+            for mark in sorted(printed.body(number), key=lambda mark: -mark.top)]
+    order = [m.text for m in down if re.fullmatch(r"\d\.", m.text) and m.right < 320]
     assert order == ["1.", "2.", "3.", "4."] and printed.faults() == []
 
 
@@ -406,10 +402,8 @@ def test_a_heading_begins_no_page(shown):
 
 
 def test_stale_outputs_are_named_in_one_line(caplog):
-    cells = [
-        code("a = 1", ran=2), code("b = 1", ran=1), code("", ran=None), "text",
-        *(code("c = 1", ran=None) for _ in range(10)),
-    ]  # fmt: skip
+    cells = [code("a = 1", ran=2), code("b = 1", ran=1), code("", ran=None), "text",
+             *[code("c = 1", ran=None)] * 10]  # fmt: skip
     _, warnings = pdf_of(*cells)
     above = "it ran before a cell above: run the notebook from top to bottom"
     never = "it never ran: run the notebook from top to bottom"
