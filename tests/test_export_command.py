@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import psutil
@@ -18,7 +19,7 @@ import export.__main__
 from export.__main__ import main
 from export.write import write
 from export.write_up import APPENDIX
-from nbtypst.read import read_notebook
+from nbtypst import ExportError
 from nbtypst_samples import code, save, stdout
 from pdf_pages import Printed
 
@@ -87,7 +88,7 @@ def test_it_runs_the_notebooks_and_leaves_them_alone(folder, capsys, monkeypatch
         monkeypatch.delattr(os, name, raising=False)
     save(folder / "a.ipynb", "# A\n\n" + "Word word. " * 900, code(ASK))
     before = contents(folder)
-    assert main(command(folder, "--keep-typst")) == 0
+    assert main(command(folder, "--keep-typst", "--fresh")) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Running 2 notebooks"
     assert sorted(line.split()[0] for line in lines[1:3]) == ["a.ipynb", "b.ipynb"]
@@ -193,16 +194,6 @@ def test_hidden_notebooks_are_left_out_and_copies_by_name(
     assert capsys.readouterr().out.splitlines() == [
         f"Leaving out {name}.ipynb: it looks like a copy of a.ipynb"
         for name in ("a (2)", "a-Copy1")]
-
-
-def test_help_names_every_option(capsys):
-    with pytest.raises(SystemExit) as left:
-        main(["--help"])
-    assert left.value.code == 0
-    said = capsys.readouterr().out
-    for option in ("--output", "--cover", "--no-execute", "--fresh", "--refresh",
-                   "--strict", "--keep-typst", "--timeout"):
-        assert option in said
 
 
 def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
@@ -483,47 +474,15 @@ def test_interrupted_between_two_replacements_each_notebook_is_whole(
     assert contents(folder) == before | {"a.ipynb": b"new"}  # and nothing more
 
 
-def test_a_file_that_does_not_fit_leaves_the_old_one(folder):
-    resource = pytest.importorskip("resource", reason="Windows has no such limit")
-    before = contents(folder)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
-        with pytest.raises(Exception, match="File too large"):
-            write({folder / "w.pdf": b"new" * 999})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert contents(folder) == before
-
-
-@pytest.mark.parametrize("function, error, said", [
-    ("os.fsync", errno.ENOSPC, "cannot write {0}/a.ipynb: No space left on device"),
-    ("pathlib.Path.replace", errno.EBUSY,
-     "cannot write {0}/a.ipynb: Device or resource busy"),
-    ("nbtypst.engine.tempfile.TemporaryDirectory", errno.ENOSPC,
-     "[Errno 28] No space left on device: '/tmp/typst-0'"),
-])
+@pytest.mark.parametrize("function, number", [
+    ("os.fsync", errno.ENOSPC), ("pathlib.Path.replace", errno.EBUSY)])
 def test_a_disk_that_is_full_or_busy_is_said_and_changes_nothing(
-        folder, capsys, monkeypatch, function, error, said):
-    def executed(paths, **options):
-        notebooks = [read_notebook(path) for path in paths]
-        for notebook in notebooks:
-            notebook.cells[1].outputs[0].text = "42\n"
-        return notebooks
-
-    def fail(*arguments, **options):
-        of_typst = ["/tmp/typst-0"] * function.startswith("nbtypst")
-        raise OSError(error, os.strerror(error), *of_typst)
-
-    before = contents(folder)
-    monkeypatch.setattr("export.build.execute_notebooks", executed)
-    option = "--no-execute" if function.startswith("nbtypst") else "--refresh"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(function, fail)
-        line = refused(capsys, *command(folder, option))
-    assert line == f"error: {said.format(folder)}"
+        folder, function, number):
+    before, reason = contents(folder), os.strerror(number)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ExportError) as caught:
+        patch.setattr(function, Mock(side_effect=OSError(number, reason)))
+        write({folder / name: b"new" for name in NAMES})
+    assert str(caught.value) == f"cannot write {folder / 'a.ipynb'}: {reason}"
     assert contents(folder) == before
 
 
