@@ -13,9 +13,8 @@ def prepare() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:  # it takes the lowest free
         os.set_inheritable(number, True)
     os.close(number)
-    for stream in (sys.stdout, sys.stderr):
-        if stream:
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")
 
 
 def say(line: str, *, error: bool = False) -> None:

@@ -189,7 +189,9 @@ HOSTILE = (
 
 @pytest.mark.parametrize("name", [HOSTILE[0], "#set page(fill: red)", "First\nSecond"])
 def test_hostile_names_are_set_as_they_are(name, tmp_path):
-    page = cover_page(tmp_path, name=name, worked_with=HOSTILE).text(1)
+    printed = cover_page(tmp_path, name=name, worked_with=HOSTILE)
+    page = printed.text(1)
+    assert printed.reader.metadata.title == "w"  # the file's name, for want of another
     assert page.count(squeezed(name)) == 3  # name, signature, and among the others
     assert all(squeezed(other) in page for other in HOSTILE)
 
