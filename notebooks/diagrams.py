@@ -69,7 +69,7 @@ def descent() -> Figure:
     fig, (curve, plane) = page.subplots(1, 2, height=1.9)
     w = np.linspace(-2.4, 2.4, 200)
     curve.plot(w, w**2, color=GREY, lw=1)
-    for step_size, colour, name in [(0.15, DARK, "0.15"), (0.93, LIGHT, "0.93")]:
+    for step_size, colour, name in [(0.15, LIGHT, "0.15"), (0.93, DARK, "0.93")]:
         path = 2 * (1 - 2 * step_size) ** np.arange(7)  # w - step_size * 2 w, repeated
         curve.plot(path, path**2, "o-", color=colour, ms=3.5, lw=0.9, label=name)
     curve.set(xlabel="one weight", ylabel="loss $J$")

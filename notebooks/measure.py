@@ -191,9 +191,7 @@ def balanced_bias(K: Array, z: Array, y: Array, step_size: float) -> float:
     return 0.2 * at_0 / (at_0 - at_1)
 
 
-def one_unit_each(
-    X: Array, W: Array, w: Array, y: Array, step_size: float
-) -> list[Array]:
+def one_unit_each(X: Array, W: Array, w: Array, y: Array, step_size: float) -> list:
     """Return biases with which each hidden unit is on for one row of X, only just.
 
     The hidden biases are (1, width). The output bias, (1, 1), is the one that a step of
@@ -230,9 +228,8 @@ def separated(X: Array, y: Array, layer_dims: Sequence[int], seed: int) -> Netwo
     rng, pairs = np.random.default_rng(seed), list(zip(layer_dims, layer_dims[1:]))
     weights = [rng.normal(0, 1, pair) for pair in pairs]
     biases = [rng.normal(0, 0.5, (1, d_out)) for _, d_out in pairs]
-    weights, biases = descend(
-        X, y, weights, biases, batch_size=20, num_epochs=500, rng=rng
-    )
+    weights, biases = descend(X, y, weights, biases, batch_size=20, num_epochs=500,
+                              rng=rng)
     relus = [relu_activation] * (len(pairs) - 1)
     return weights, biases, [*relus, sigmoid_activation]
 

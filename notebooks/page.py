@@ -29,6 +29,7 @@ THREE, NINE = "#1b4f8a", "#e8871e"
 DARK, LIGHT = "#5e2b85", "#33a089"
 GREY = "#8a8a8a"
 VOTES = LinearSegmentedColormap.from_list("votes", [THREE, "white", NINE])
+SIGNS = LinearSegmentedColormap.from_list("signs", [LIGHT, "white", DARK])
 
 
 def set_up() -> None:
