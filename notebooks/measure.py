@@ -24,13 +24,8 @@ def new_network(
 ) -> tuple[list[Array], list[Array], np.random.Generator]:
     """Return fresh weights and biases, and the generator that orders the examples."""
     rng = np.random.default_rng(seed)
-    weight_matrices = create_weight_matrices(layer_dims, rng)
-    biases = create_bias_vectors(layer_dims)
-    return (
-        [W.astype(dtype) for W in weight_matrices],
-        [b.astype(dtype) for b in biases],
-        rng,
-    )
+    Ws, bs = create_weight_matrices(layer_dims, rng), create_bias_vectors(layer_dims)
+    return [W.astype(dtype) for W in Ws], [b.astype(dtype) for b in bs], rng
 
 
 def logits(network: Network, X: Array) -> Array:
