@@ -13,10 +13,9 @@
 --            request's `labels` shows the number of what has it
 --
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
--- can be set, `tex`, `placeholders` (for each its Typst, and whether that takes no space on
--- either side), `display`, and what comes before and after it in Typst, `opening` and `closing`.
--- Its result has a `problem` if it is shown as its source. A number between two of the request's
--- `mark` is in the place of the formula of that number (from 0), or in TeX of the placeholder.
+-- can be set, `typst`, with TeX for single symbols between two of the request's `mark`. Its
+-- result has a `problem` if it is shown as its source. In a text, a number between two marks is
+-- in the place of the formula of that number (from 0).
 --
 -- With `to_html`, the result of a piece of Markdown is its `html`, if there is any in it, and
 -- the `problems` of that.
@@ -38,27 +37,28 @@ local function literal(text) return (pandoc.json.encode(text):gsub("\\/", "/")) 
 
 -- ---- Formulas --------------------------------------------------------------------------
 
--- Fills in the formula's Typst. One that Pandoc cannot convert is shown as its source, with
--- a message that ends in what it stumbled over.
-local function convert_formula(formula)
-  formula.typst = formula.unset
-  if not formula.tex then return {} end
-  local kind = formula.display and "DisplayMath" or "InlineMath"
-  local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math(kind, formula.tex) } }
-  local messages, typst = pandoc.log.silence(pandoc.write, document, format, writer)
-  if messages[1] then return { problem = messages[1].message } end
-  typst = (typst:match("^%s*%$%s*(.-)%s*%$%s*$") or "")
-    :gsub('( ?)upright%("' .. key .. [["%)('*)( ?)]], function(before, number, primes, after)
-      local code, tight = table.unpack(formula.placeholders[number + 1])
-      if not tight then return before .. code .. primes .. after end
-      -- After the end of its code, Typst would not see a prime.
-      return code .. (primes ~= "" and "^(" .. ("prime "):rep(#primes) .. ")" or "")
-    end)
-  if typst:find(request.mark, 1, true) then
-    return { problem = "a construct where Typst has no room for it" }
+local symbols = {} -- the Typst of each symbol in TeX, and what Pandoc says against it
+
+local function symbol(tex)
+  if not symbols[tex] then
+    local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math("InlineMath", tex) } }
+    local messages, typst = pandoc.log.silence(pandoc.write, document, format, writer)
+    typst = typst:match("^%s*%$%s*(.-)%s*%$%s*$")
+    symbols[tex] = { typst = typst, problem = messages[1] and messages[1].message }
   end
-  formula.typst = formula.opening .. typst .. formula.closing
-  return {}
+  return symbols[tex]
+end
+
+-- Fills in the formula's Typst. One with a symbol that Pandoc does not know is shown as its
+-- source, with a message that ends in what it stumbled over.
+local function convert_formula(formula)
+  local problem
+  local typst = (formula.typst or ""):gsub(request.mark .. "(.-)" .. request.mark, function(tex)
+    problem = problem or symbol(tex).problem
+    return symbol(tex).typst
+  end)
+  formula.typst = not problem and formula.typst and typst or formula.unset
+  return { problem = problem }
 end
 
 -- The words and the formulas of some text.

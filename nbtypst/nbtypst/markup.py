@@ -201,12 +201,9 @@ def _formula(
     number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
     labelled = formula.display and anchor in [a for _, a in scope.labels.values()]
     gap = " " * formula.display
+    typst = f"${gap}{done.typst}{gap}$" + f" <{anchor}>" * labelled
     return known | {
-        "tex": done.tex,
-        "placeholders": done.placeholders,
-        "display": formula.display,
-        "opening": f"#[#set math.equation(alt: {alt}{number});{gap}${gap}",
-        "closing": f"{gap}$" + f" <{anchor}>" * labelled + "]",
+        "typst": f"#[#set math.equation(alt: {alt}{number});{gap}{typst}]"
     }
 
 

@@ -1,8 +1,7 @@
-"""TeX rewritten so that Pandoc converts it to Typst rightly.
+"""TeX written down as Typst.
 
-What Pandoc would lose is written here in Typst itself: a `\\text{...}` with a number
-is its placeholder in the TeX, and markup.lua puts the Typst in the place of that. What
-Pandoc does not know it says, and the formula is shown as its source.
+Pandoc is asked only for single symbols: between two marks is TeX for it. What it does
+not know it says, and the formula is shown as its source.
 """
 
 import itertools
@@ -36,6 +35,7 @@ class Scope:
                 self.labels.setdefault(label, (f"({number})", place))
 
 
+_TIGHT = "\0"  # where there is no space, which Typst would show next to words
 _Handler = Callable[["_Writer", str, list], str]
 _HANDLERS: dict[str, _Handler] = {}  # the methods that write a command, by its token
 
@@ -51,13 +51,13 @@ def _writes(*tokens: str) -> Callable[[_Handler], _Handler]:
 
 
 def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
-    """A formula as Pandoc converts it rightly: `tex`, and `tag` if it has a number.
+    """A formula as `typst`, and its `tag` if it has a number.
 
     Parameters
     ----------
     tex : the formula without its dollars
     display : whether it has a line of its own
-    mark : what is before and after a placeholder's number; not to be in the `tex`
+    mark : what is before and after TeX for Pandoc; not to be in the `tex`
     scope : what the formulas before it have defined; what it defines is added
 
     Raises
@@ -68,37 +68,25 @@ def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
 
 
 class _Writer:
-    """Writes a parsed formula down again, with placeholders where Pandoc would err."""
+    """Writes down the tree of a formula."""
 
     def __init__(self, tex: str, display: bool, mark: str, scope: Scope) -> None:
         self.mark, self.scope = mark, scope
-        self.placeholders: list[tuple[str, bool]] = []  # the Typst, whether it is tight
         self.tag: str | None = None  # of the whole formula
         self.shown = ""  # the last tag in a line
         self.tags_in_lines = not display
-        self.before = ""  # the TeX of what is before a token
-        self.tex = self.formula(scope.macros.replaced(tex), display)
+        self.before: str | list = ""  # the node before a token
+        formula = self.formula(scope.macros.replaced(tex), display)
+        self.typst = re.sub(f" *{_TIGHT} *", "", formula)
 
-    def typst(self, code: str, tight: bool = False) -> str:
-        """A placeholder in TeX for some Typst; a tight one has no space around it."""
-        self.placeholders.append((code, tight))
-        return f"\\text{{{self.mark}{len(self.placeholders) - 1}{self.mark}}}"
-
-    def call(self, template: str, *arguments: str) -> str:
-        """The call of a Typst function, which has a … for each of the arguments."""
-        tight = template.startswith("#")
-        opening, *others = [self.typst(code, tight) for code in template.split("…")]
-        inside = [self.something(tex) + code for tex, code in zip(arguments, others)]
-        return opening + "".join(inside)
-
-    def something(self, inside: str) -> str:
-        """`inside`, or an empty string for it: no argument of Typst's may be empty."""
-        return inside if inside.strip("{ }") else self.typst('""')
+    def symbol(self, tex: str) -> str:
+        """What Pandoc makes of it."""
+        return f"{self.mark}{tex}{self.mark}"
 
     # -- whole formulas: the place for several lines
 
     def formula(self, nodes: list, display: bool) -> str:
-        """The TeX of a whole formula."""
+        """A whole formula."""
         if next_node(nodes) == "\\begin":
             following = list(nodes)
             argument(following)
@@ -118,91 +106,90 @@ class _Writer:
 
     def lines(self, lines: list[list], *, gaps: bool = True) -> str:
         """Aligned or centred lines; between two pairs of columns there is a gap."""
-        joints = " & ", " & \\qquad " if gaps else " "
+        joints = " & ", " & wide " if gaps else " "
         rows = []
         for line in tree.without_gaps(lines):
             cells = map(self.row, tree.split(line, "&"))
             rows.append("".join(map("".join, zip(["", *joints * len(line)], cells))))
-        return "\\begin{aligned}" + " \\\\ ".join(rows) + "\\end{aligned}"
+        return " \\\n".join(rows)
 
     # -- one line
 
     def row(self, nodes: list) -> str:
-        """The TeX of a stretch of formula."""
-        nodes, tex = tree.with_scripts(tree.infix(nodes)), ""
-        scripts: set[str] = set()  # that the letter before has already
+        """A stretch of formula."""
+        nodes, typst = tree.with_scripts(tree.infix(nodes)), ""
+        scripts = ""  # that the letter before has already
+        end = 0  # of the letter, which has primes before it has other scripts
+        self.before = ""
         while nodes:
             node = nodes.pop(0)
             if node in ("^", "_", "'"):
                 script = "_" if node == "_" else "^"
                 if script in scripts:
                     raise Refused(f"a second {script} on the same letter: set braces")
-                scripts.add(script)
-                tex += self.script(node, nodes)
-            else:
-                if isinstance(node, list) or not node.isspace():
-                    scripts.clear()
-                self.before = tex
-                tex += self.token(node, nodes)
-        return tex
+                scripts += script
+                typst = typst or "zws" * (node != "'")
+                if node == "'":
+                    typst = typst[:end] + self.primes(nodes, typst[:end]) + typst[end:]
+                else:
+                    typst += _call(f"{node}(…)", self.operand(nodes))
+                self.before = node
+            elif isinstance(node, list) or not node.isspace():
+                joined = re.fullmatch(r"\d[\d.]|:=", as_tex([self.before, node])[1:-1])
+                piece = self.token(node, nodes)
+                typst += piece if joined else f" {piece}"
+                scripts, end, self.before = "", len(typst), node
+        return typst.strip(" ")
 
-    def script(self, mark: str, nodes: list) -> str:
-        """What is above or below the letter before; after primes, more of it."""
-        if mark != "'":
-            return f"{mark}{{{self.operand(nodes)}}}"
-        primes = 1
+    def primes(self, nodes: list, base: str) -> str:
+        """Primes after a letter, and what is above it, too."""
+        primes = "'"
         while nodes[:1] == ["'"]:
-            primes += 1
-            nodes.pop(0)
-        if next_node(nodes) != "^":
-            return "'" * primes
-        argument(nodes)  # the ^
-        return "^{" + self.typst("prime " * primes) + self.operand(nodes) + "}"
+            primes += nodes.pop(0)
+        above = "prime " * len(primes)
+        if next_node(nodes) == "^":
+            argument(nodes)
+            above += self.operand(nodes)
+        elif base and base[-1] != _TIGHT:
+            return primes
+        return f"^({above})" if base else above
 
     def group(self, group: list, following: list) -> str:
         if group == [","]:  # without the space that follows a comma: 1{,}000
-            return self.typst('class("normal", comma)')
+            return 'class("normal", comma)'
         inside = self.row(group)
-        if any(node in ("^", "_", "'", "\\frac") for node in group):
-            return self.apart(inside, following)
-        return f"{{{inside}}}"
-
-    def apart(self, tex: str, following: list) -> str:
-        """Some TeX whose scripts are its own, not those of its last part."""
-        if next_node(following) in ("^", "_", "'"):
-            return self.call('class("normal", …)', tex)
-        return f"{{{tex}}}"
+        if next_node(following) not in ("^", "_", "'"):
+            return inside
+        several = any(node in ("^", "_", "'", "\\frac") for node in group)
+        return f'class("normal", {inside})' if several else inside or "zws"
 
     def token(self, token: str | list, nodes: list) -> str:
         """A token or group, with the arguments after it that it takes from `nodes`."""
         if isinstance(token, list):
             return self.group(token, nodes)
-        if token.isspace():
-            return " "
         if next_node(nodes) in ("\\limits", "\\nolimits"):
             [kind] = argument(nodes)
             function = "limits(…)" if kind == "\\limits" else "scripts(…)"
-            return self.call(function, self.token(token, nodes))
-        if template := symbols.TYPST.get(token):
-            if "⋯" in template:
-                return self.call(template.replace("⋯", "…"), self.rest(nodes))
-            operands = [self.operand(nodes) for _ in range(template.count("…"))]
-            return self.call(template, *operands) if operands else self.typst(template)
-        if token in symbols.FONTS:
-            return f"{symbols.FONTS[token]}{{{self.something(self.rest(nodes))}}}"
+            return _call(function, self.token(token, nodes))
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
+        if token in symbols.TYPST:
+            template = symbols.TYPST[token]
+            if "⋯" in template:
+                return _call(template.replace("⋯", "…"), self.rest(nodes))
+            operands = [self.operand(nodes) for _ in range(template.count("…"))]
+            return _call(template, *operands) if operands else template
         if unicodedata.category(token[0]) in ("Lo", "So"):  # Chinese, emoji, ...
-            return self.typst(f"#math.upright({typst_string(token)});", tight=True)
-        return self.command(token, nodes) if token[1:].isalpha() else token
+            return f"{_TIGHT}#math.upright({typst_string(token)});{_TIGHT}"
+        return token if re.fullmatch("[A-Za-z0-9.]", token) else self.symbol(token)
 
     def rest(self, nodes: list) -> str:
-        """The TeX of all that follows in the group."""
+        """All that follows in the group."""
         taken, nodes[:] = list(nodes), []
         return self.row(taken)
 
     def operand(self, nodes: list) -> str:
-        """The TeX of the next group, or of the next token with its arguments."""
+        """The next group, or the next token with its arguments."""
         if isinstance(next_node(nodes), list):
             return self.row(argument(nodes))
         [token] = argument(nodes)
@@ -214,7 +201,7 @@ class _Writer:
     def sized(self, token: str, nodes: list) -> str:
         em, side = symbols.SIZES[token]
         stretched = f"stretch({_delimiter(nodes)}, size: #{em}em)"
-        return self.typst(f'class("{side}", {stretched})')
+        return f'class("{side}", {stretched})'
 
     @_writes("\\tag", "\\tag*", "\\label")
     def numbered(self, token: str, nodes: list) -> str:
@@ -226,16 +213,15 @@ class _Writer:
             self.tag = self.tag or number
         elif number and number != self.shown:
             self.shown = number  # which a label in the same line repeats
-            return self.typst(f"#h(2em)#math.upright({typst_string(number)});")
+            return f"#h(2em)#math.upright({typst_string(number)});"
         return ""
 
     @_writes("\\cdots", "\\dotsb")
     def dots(self, token: str, nodes: list) -> str:
         """Dots with some room to letters and digits, as in TeX."""
-        room = self.typst("#h(1em / 6)")
-        sides = self.before.strip()[-1:], as_tex(next_node(nodes) or "")[:1]
-        before, after = (room * (side not in ("", *"+-=<>,&")) for side in sides)
-        return before + self.typst("dots.h.c") + after
+        sides = as_tex(self.before)[-1:], as_tex(next_node(nodes) or "")[:1]
+        room = ("#h(1em / 6) " * (side not in ("", *"+-=<>,&")) for side in sides)
+        return " dots.h.c ".join(room).strip()
 
     @_writes("\\eqref", "\\ref")
     def reference(self, token: str, nodes: list) -> str:
@@ -244,20 +230,20 @@ class _Writer:
             raise Refused(f"no formula has the label {label}")
         number, place = self.scope.labels[label]
         words = number if token == "\\eqref" else number.strip("()")
-        return self.typst(f"#link(<{place}>, {typst_string(words)})")
+        return f"#link(<{place}>, {typst_string(words)})"
 
     @_writes("\\href")
     def link(self, token: str, nodes: list) -> str:
         address = "".join(map(as_tex, argument(nodes))).replace("\\", "")
         words = self.operand(nodes)
         call = f"#link({typst_string(address)})[$…$]"
-        return self.call(call, words) if address else words
+        return _call(call, words) if address else words
 
     @_writes("\\intertext")
     def between_lines(self, token: str, nodes: list) -> str:
         """Words between two lines of a formula; they take no part in its columns."""
         words = self.text("\\text", nodes)
-        return self.call("#box(width: 0pt, [$…$])", words) + " \\\\ "
+        return _call("#box(width: 0pt, [$…$])", words) + " \\\n"
 
     @_writes("\\textcolor", "\\color")
     def coloured(self, token: str, nodes: list) -> str:
@@ -265,7 +251,7 @@ class _Writer:
         option(nodes)  # which says that the colour is in numbers
         fill = typst_colour("".join(argument(nodes)).strip())
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
-        return self.call(f"text(fill: #{fill}, …)", inside) if fill else f"{{{inside}}}"
+        return _call(f"text(fill: #{fill}, …)", inside) if fill else inside
 
     @_writes("\\hspace", "\\hspace*", "\\mspace")
     @_writes("\\hskip", "\\kern", "\\mkern", "\\mskip")
@@ -281,26 +267,26 @@ class _Writer:
         while taken < length.end():
             taken += len(following.pop(0))
         factor, unit = symbols.UNITS.get(length[3], (1, length[3]))
-        return self.typst(f"#h({length[1]}{float(length[2]) * factor:g}{unit})")
+        return f"#h({length[1]}{float(length[2]) * factor:g}{unit})"
 
     @_writes("\\\\")
     def no_line_break(self, token: str, nodes: list) -> str:
         """A \\\\ within delimiters, which breaks no line on the screen either."""
         nodes[:] = tree.past_option(nodes)
-        return " "
+        return ""
 
     @_writes(*symbols.WORDS)
     def word(self, token: str, nodes: list) -> str:
-        """Letters that make a word; what is more than that is Pandoc's business."""
+        """Letters that make a word, or other things in this font."""
         if re.fullmatch(r"\{[A-Za-z]{2,}\}", as_tex(next_node(nodes) or "")):
             return self.text(token, nodes)
-        return self.command(token, nodes)
+        return _call(symbols.TYPST[token], self.operand(nodes))
 
     @_writes(*symbols.TEXT)
     def text(self, token: str, nodes: list) -> str:
         """Words in a formula, and the formulas between dollars among them."""
         function = symbols.TEXT.get(token) or symbols.WORDS[token]
-        tex, words = "", ""
+        typst, words = "", ""
         waiting = [*argument(nodes), ""]
         while waiting:
             node = waiting.pop(0)
@@ -311,13 +297,13 @@ class _Writer:
             if words:
                 words = words.replace("---", "—").replace("--", "–")
                 literal = typst_string(re.sub(r"\s+", " ", words))
-                tex += self.typst(f"#{function}{literal});", tight=True)
+                typst += f"{_TIGHT}#{function}{literal});{_TIGHT}"
                 words = ""
             if node == "$":
-                tex += self.row(between(waiting, "", "$"))
+                typst += self.row(between(waiting, "", "$"))
             elif node:
-                tex += self.text(*((token, [node]) if group else (node, waiting)))
-        return tex
+                typst += self.text(*((token, [node]) if group else (node, waiting)))
+        return typst
 
     @_writes("\\operatorname", "\\operatorname*")
     def operator(self, token: str, nodes: list) -> str:
@@ -327,38 +313,35 @@ class _Writer:
         if not re.fullmatch(r"[\w\s.-]*", name):
             raise Refused(f"{token}{{{name}}}: letters only")
         limits = ", limits: #true" if token.endswith("*") else ""
-        return self.typst(f'op("{name}"{limits})')
+        return f'op("{name}"{limits})'
 
     @_writes(*symbols.ARROWS)
     def arrow(self, token: str, nodes: list) -> str:
         """An arrow as long as what is above and below it."""
         arrow = f"stretch({symbols.ARROWS[token]}, size: #(100% + 1em))"
         if (below := option(nodes)) is None:
-            return self.call(f"attach({arrow}, t: …)", self.operand(nodes))
-        return self.call(
-            f"attach({arrow}, b: …, t: …)", self.row(below), self.operand(nodes)
-        )
+            return _call(f"attach({arrow}, t: …)", self.operand(nodes))
+        attached = f"attach({arrow}, b: …, t: …)"
+        return _call(attached, self.row(below), self.operand(nodes))
 
     @_writes("\\ce")
     def chemistry(self, token: str, nodes: list) -> str:
         """A chemical formula, in the notation of LaTeX's package mhchem."""
         return self.row(tree.parse(chemistry("".join(map(as_tex, argument(nodes))))))
 
-    @_writes("\\frac", "\\binom")
-    def fraction(self, token: str, nodes: list) -> str:
-        above, below = (self.something(self.operand(nodes)) for _ in range(2))
-        return self.apart(f"{token}{{{above}}}{{{below}}}", nodes)
+    @_writes("\\sqrt")
+    def root(self, token: str, nodes: list) -> str:
+        if (degree := option(nodes)) is None:
+            return _call("sqrt(…)", self.operand(nodes))
+        return _call("root(…, …)", self.row(degree), self.operand(nodes))
 
-    def command(self, token: str, nodes: list) -> str:
-        """A command that is Pandoc's business, with the groups that follow it."""
-        if token == "\\sqrt" and (root := option(nodes)) is not None:
-            token += f"[{self.row(root)}]"
-        elif token not in symbols.WITH_GROUPS:
-            return token + " "
-        token += f"{{{self.something(self.operand(nodes))}}}"
-        while nodes and isinstance(nodes[0], list):
-            token += f"{{{self.something(self.operand(nodes))}}}"
-        return token
+    @_writes(*symbols.FOR_PANDOC)
+    def passed_on(self, token: str, nodes: list) -> str:
+        """A command that Pandoc understands as it is, with its arguments."""
+        for _ in range(symbols.FOR_PANDOC[token]):
+            token += " " + as_tex(next_node(nodes) or "")
+            argument(nodes)
+        return self.symbol(token)
 
     # -- delimiters and tables
 
@@ -368,10 +351,10 @@ class _Writer:
         opening = _delimiter(nodes)
         first, *others = tree.split(between(nodes, "\\left", "\\right"), "\\middle")
         closing = _delimiter(nodes)
-        tex = self.row(first)
+        typst = self.row(first)
         for part in others:
-            tex += self.typst(f"mid({_delimiter(part)})") + self.row(part)
-        return self.call(f"lr({opening} … {closing})", tex)
+            typst += f" mid({_delimiter(part)}) {self.row(part)}"
+        return _call(f"lr({opening} … {closing})", typst)
 
     @_writes("\\begin")
     def within(self, token: str, nodes: list) -> str:
@@ -427,9 +410,9 @@ class _Writer:
         align = typst_array(f"{side} + horizon" for side in aligned)
         style = f"columns: {width}, align: {align}, inset: (x: 0.5em, y: 0.3em)"
         full = [cell for row in cells for cell in row + [""] * (width - len(row))]
-        inside = self.typst("$], [$", tight=True).join(full)
-        call = f" mat(delim: #none, #grid({', '.join([style, *lines])}, [$"
-        return self.typst(call, tight=True) + inside + self.typst("$]))", tight=True)
+        inside = f"{_TIGHT}$], [${_TIGHT}".join(full)
+        call = f"mat(delim: #none, #grid({', '.join([style, *lines])}, [$"
+        return f"{call}{_TIGHT}{inside}{_TIGHT}$]))"
 
     def table(self, name: str, style: str, rows: list[list], joint: str = ", ") -> str:
         """Rows of cells as one of Typst's matrices."""
@@ -437,11 +420,24 @@ class _Writer:
         lines = []
         for row in rows:
             cells = [self.cell(size, cell) for cell in tree.split(row, "&")]
-            lines.append(self.typst(joint).join(cells))
-        return self.call(f"mat({style}, …)", self.typst("; ").join(lines))
+            lines.append(joint.join(cells))
+        return _call(f"mat({style}, …)", "; ".join(lines))
 
     def cell(self, size: str, cell: list) -> str:
-        return "" if next_node(cell) is None else self.call(size, self.row(cell))
+        return "" if next_node(cell) is None else _call(size, self.row(cell))
+
+
+def _call(template: str, *arguments: str) -> str:
+    """The call of a Typst function, which has a … for each of the arguments.
+
+    None of these may be empty. There is no space around code in Typst.
+    """
+    tight = _TIGHT if template.startswith("#") else ""
+    opening, *others = template.split("…")
+    typst = f"{tight}{opening}{tight}"
+    for inside, code in zip(arguments, others):
+        typst += (inside if inside.strip(f" {_TIGHT}") else '""') + tight + code + tight
+    return typst
 
 
 def _delimiter(nodes: list) -> str:

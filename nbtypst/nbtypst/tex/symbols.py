@@ -1,4 +1,4 @@
-"""What Typst calls what Pandoc would lose or change."""
+"""What Typst calls what Pandoc would lose or change, and what takes arguments."""
 
 _LETTERS = {
     "rm": "math.upright(", "bf": "math.bold(", "it": "math.italic(",
@@ -7,7 +7,6 @@ _LETTERS = {
 WORDS = {f"\\math{letters}": typst for letters, typst in _LETTERS.items()}
 TEXT = {f"\\text{letters}": typst for letters, typst in _LETTERS.items()}
 TEXT |= dict.fromkeys(("\\text", "\\mbox"), "math.upright(")
-FONTS = {f"\\{name}": f"\\math{name}" for name in (*_LETTERS, "cal")}  # of a group
 IN_TEXT = {
     "\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘", "\\ldots": "…", "\\dots": "…",
 }  # fmt: skip
@@ -24,6 +23,8 @@ SIZES_OF_CELLS = (
     | dict.fromkeys(MATRICES, "inline(…)")
     | {"smallmatrix": "script(…)", "substack": "script(…)", "dcases": "display(…)"}
 )
+FOR_PANDOC = {"\\not": 1, "\\SI": 2, "\\si": 1, "\\num": 1, "\\ang": 1, "\\qty": 2,
+              "\\unit": 1, "\\genfrac": 6}  # and how many arguments
 ALIGNMENTS = {"l": "left", "r": "right"}
 UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
 
@@ -56,14 +57,32 @@ ARROWS = _table(r"""
 \xhookrightarrow arrow.r.hook      \xhookleftarrow arrow.l.hook
 \xmapsto arrow.r.bar               \xlongequal eq
 """)
+_FONTS = {"rm": "upright(…)", "bf": "upright(bold(…))", "it": "italic(…)",
+          "tt": "mono(…)", "sf": "sans(…)", "cal": "cal(…)"}  # fmt: skip
 TYPST = _table(r"""
 \square square.stroked             \setminus without         \S section
 \longrightarrow arrow.r.long       \Longrightarrow arrow.r.double.long
 \longleftarrow arrow.l.long        \Longleftarrow arrow.l.double.long
 \longleftrightarrow arrow.l.r.long \Longleftrightarrow arrow.l.r.double.long
 \longmapsto arrow.r.long.bar       \iff arrow.l.r.double.long
-\; thick                           \& \&
+\; thick            \& \&           \prime prime
+\acute acute(…)   \bar macron(…)   \breve breve(…)   \check caron(…)   \grave grave(…)
+\dot dot(…)       \ddot dot.double(…)                \mathring circle(…)
+\hat hat(…)       \tilde tilde(…)  \vec arrow(…)     \cancel cancel(…)
+\bm bold(…)       \boldsymbol bold(…)                \pmb bold(…)
+\mathbb bb(…)     \mathds bb(…)    \mathfrak frak(…) \mathscr cal(…)
+\overbrace limits(overbrace(…))      \overbracket limits(overbracket(…))
+\underbrace limits(underbrace(…))    \underbracket limits(underbracket(…))
+\overparen limits(overparen(…))      \underparen limits(underparen(…))
+\overline overline(…)    \underline underline(…)     \underbar underline(…)
+\sqrt sqrt(…)     \phantom #hide[$…$]
 """) | {  # with a … for each argument, and a ⋯ for the rest of the group
+    "\\overleftarrow": "accent(…, \u20d6)", "\\overrightarrow": "accent(…, \u20d7)",
+    "\\overleftrightarrow": "accent(…, \u20e1)", "\\dddot": "accent(…, \u20db)",
+    "\\widehat": "accent(…, \u0302)", "\\widetilde": "accent(…, \u0303)",
+    "\\bcancel": "cancel(…, inverted: #true)", "\\xcancel": "cancel(…, cross: #true)",
+    "\\pmod": "med \\( mod med … \\)", "\\binom": "binom(…, …)", "\\frac": "frac(…, …)",
+    "\\limits": "", "\\nolimits": "",
     "\\enspace": "#h(0.5em)", "\\!": "#h(-1em / 6)", "\\ ": "space",
     '"': '"\\""', "`": '"‘"',
     "\\mod": 'space.quad "mod" thin', "\\bmod": 'class("binary", "mod")',
@@ -74,8 +93,6 @@ TYPST = _table(r"""
     "\\mathop": "op(…, limits: #true)", "\\framed": "#framed([$…$])",
     "\\hphantom": "#box(height: 0pt, hide[$…$])",
     "\\vphantom": "#box(width: 0pt, hide[$…$])",
-    "\\overparen": "limits(overparen(…))", "\\underparen": "limits(underparen(…))",
-    "\\underbracket": "limits(underbracket(…))",
     "\\displaystyle": "display(⋯)", "\\textstyle": "inline(⋯)",
     "\\scriptstyle": "script(⋯)", "\\scriptscriptstyle": "sscript(⋯)",
 } | {
@@ -96,13 +113,8 @@ TYPST = _table(r"""
     bar: f'class("{kind}", bar.v.double)' for bar, kind in _table(r"""
     \| normal  \Vert normal  \lVert opening  \rVert closing
     """).items()
+} | {
+    f"\\math{name}": call for name, call in _FONTS.items()
+} | {
+    f"\\{name}": call.replace("…", "⋯") for name, call in _FONTS.items()
 }  # fmt: skip
-_GROUPS = """
-acute bar bcancel bm boldsymbol breve cancel check dddot ddot dot
-genfrac grave hat mathbb mathcal mathfrak mathring mathscr overbrace
-overbracket overleftarrow overleftrightarrow overline overrightarrow
-phantom pmb pmod sqrt tilde underbrace underline vec
-widehat widetilde xcancel
-"""
-# Pandoc's commands that take groups; a group after another command is not its own.
-WITH_GROUPS = set(WORDS) | {f"\\{name}" for name in _GROUPS.split()}

@@ -4,7 +4,7 @@ import itertools
 import re
 import unicodedata
 
-MAX_DEPTH = 18  # groups in groups; Pandoc takes twice as long for each more
+MAX_DEPTH = 40  # groups in groups
 MAX_PARTS = 20_000  # of a formula, its macros replaced
 
 
