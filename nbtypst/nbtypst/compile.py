@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import accumulate
-from types import MappingProxyType
 from typing import NamedTuple
 
 from nbtypst.engine import Endless, Refusal, TypstError, run_typst
@@ -34,8 +33,7 @@ class Compiled(NamedTuple):
 
 
 def compile_document(
-    source: str, files: Mapping[str, bytes],
-    rasters: Mapping[str, bytes] = MappingProxyType({}),
+    source: str, files: Mapping[str, bytes], rasters: Mapping[str, bytes] | None = None
 ) -> Compiled:
     """The PDF of a Typst document, with a warning for each cell that is not as meant.
 
@@ -48,7 +46,8 @@ def compile_document(
 
     Raises ExportError if Typst refuses what is in no cell.
     """
-    return _Compilation(source.translate(CONTROLS), dict(files), rasters).result()
+    source = source.translate(CONTROLS)
+    return _Compilation(source, dict(files), rasters or {}).result()
 
 
 class _Compilation:
@@ -104,12 +103,12 @@ class _Compilation:
             self.lacking, self.system_fonts = missing, True
             return
         self.system_fonts = self.system_fonts and missing != self.lacking
-        boxes = {ord(c): "" if _is_unseen(c) else NO_GLYPH for c in missing}
+        unseen = {c for c in missing if unicodedata.category(c) in ("Cf", "Cc", "Co")
+                  or "\ufe00" <= c <= "\ufe0f"}  # a variation selector
+        boxes = {ord(c): "" if c in unseen else NO_GLYPH for c in missing}
         for number, text in enumerate(self.parts):
             self.parts[number] = text.translate(boxes)
-            here = [c for c in missing & {*text} if boxes[ord(c)]]
-            here.sort(key=text.index)
-            if here:
+            if here := sorted(missing & {*text} - unseen, key=text.index):
                 more = f" and {len(here) - 5} more" if len(here) > 5 else ""
                 what = f"{', '.join(here[:5])}{more}, shown as {NO_GLYPH[0]}"
                 self.warn(number, f"no font on this computer has {what}")
@@ -121,17 +120,14 @@ class _Compilation:
         """
         for message, line in refusal.faults:
             number, no_alt = self.part_at(line), "missing alt text" in message
-            known = message.partition(" with font ")[0]  # which differs
             if number is not None:
                 self.warn(number, NO_ALT if no_alt else message)
             elif not no_alt:
-                users = [
-                    user for name, alone in self.errors_of_drawings.items()
-                    if any(known in what for what, _ in alone.faults)
-                    for user in self.users(name)
-                ]  # fmt: skip
-                for number in users or [0]:
-                    self.warn(number, message)
+                known = message.partition(" with font ")[0]  # which differs
+                drawings = [name for name, alone in self.errors_of_drawings.items()
+                            if any(known in fault for fault, _ in alone.faults)]
+                for user in [n for name in drawings for n in self.users(name)] or [0]:
+                    self.warn(user, message)
 
     def users(self, name: str) -> list[int]:
         """The numbers of the cells that show a picture."""
@@ -200,9 +196,3 @@ class _Compilation:
         if not 0 < found < len(counts):
             raise error
         return found
-
-
-def _is_unseen(char: str) -> bool:
-    """Whether a character takes no room of its own, such as a variation selector."""
-    unseen = unicodedata.category(char) in ("Cf", "Cc", "Co")
-    return unseen or "\ufe00" <= char <= "\ufe0f"

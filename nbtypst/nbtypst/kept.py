@@ -36,7 +36,6 @@ class KeptRuns:
         self.import_from = [path.resolve() for path in import_from]
         packages = sorted(f"{d.name} {d.version}" for d in metadata.distributions())
         python = [sys.version, platform.platform(), _processor(), packages]
-        # What runs notebooks here, and keeps them.
         ours = [_state(Path(__file__).with_name(f"{name}.py"))
                 for name in ("run", "kept", "trace", "widgets")]  # fmt: skip
         self.common = _sum([python, sorted(settings.items()), ours])
@@ -46,14 +45,13 @@ class KeptRuns:
 
         Returns when that ran (empty if there is none), and else what has changed.
         """
-        changed = ""
+        changes = []
         for run in self._runs(path):
-            why = self._why_not(run, notebook)
-            if not why:
+            changes.append(self._why_not(run, notebook))
+            if not changes[-1]:
                 _take_outputs(notebook, run["notebook"])
                 return time.strftime("%H:%M", time.localtime(run["start"])), ""
-            changed = changed or why
-        return "", changed
+        return "", changes[0] if changes else ""
 
     def seconds(self, path: Path) -> float:
         """How long a notebook took when it ran last; without end if it never ran."""
@@ -77,11 +75,11 @@ class KeptRuns:
             if any(file.is_relative_to(place) for place in places):
                 return f"it changes {file.name}"
         states = {name: _state(Path(name)) for name in did["list"]}
-        for file in map(Path, did["read"] | did["missing"]):
+        for name in did["read"] | did["missing"]:
+            file = Path(name)
             if file.is_file() and file.stat().st_mtime >= start:
                 return f"{file.name} was changed while it ran"
-            if not file.is_dir():
-                states[str(file)] = _state(file)
+            states |= {} if file.is_dir() else {name: _state(file)}
         content = json.dumps({
             "common": self.common, "code": _code(notebook), "states": states,
             "start": start, "seconds": time.time() - start, "notebook": notebook,

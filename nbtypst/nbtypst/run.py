@@ -79,9 +79,10 @@ def execute_notebooks(
     ------
     ExportError : at the first failure, after ending all kernels
     """
-    runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
-    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
+    runs = [_Run(path, timeout, on_done, kept) for path in map(Path, paths)]
+    waiting = runs[::-1]
     if kept:
+        waiting = [run for run in runs if fresh or not run.is_taken_from(kept)][::-1]
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
@@ -177,11 +178,9 @@ class _Run:
         if (language := kernel.get("language", "python")) != "python":
             raise ExportError(f"{path}: written for {language}, not for Python")
 
-    def is_taken_from_kept(self) -> bool:
+    def is_taken_from(self, kept: KeptRuns) -> bool:
         """Take the outputs of a kept run, if one is still right."""
-        if not self.kept:
-            return False
-        when, self.changed = self.kept.find(self.path, self.notebook)
+        when, self.changed = kept.find(self.path, self.notebook)
         if when:
             self.on_done(self.path, f"kept from {when}")
         return bool(when)
@@ -247,28 +246,19 @@ def _run_in_loop(
     async def execute_all() -> None:
         affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
         gate = asyncio.Semaphore(len(affinity(0)) if affinity else os.cpu_count() or 1)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = {group.create_task(run.execute(environment, gate))
-                         for run in runs}  # fmt: skip
-                while tasks and not stopped.is_set():
-                    _, tasks = await asyncio.wait(tasks, timeout=0.2)
-                for task in tasks:
-                    task.cancel()
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        async with asyncio.TaskGroup() as group:
+            tasks = {group.create_task(run.execute(environment, gate)) for run in runs}
+            while tasks and not stopped.is_set():
+                _, tasks = await asyncio.wait(tasks, timeout=0.2)
+            for task in tasks:
+                task.cancel()
 
     # ZeroMQ waits for sockets, which Windows' own kind of loop cannot.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        runner.run(execute_all())
-
-
-def _failing_line(error: CellExecutionError) -> str:
-    """`ValueError: the message`, with the cell's line where the traceback has it."""
-    message = " ".join(strip_ansi(f"{error.ename}: {error.evalue}").split())
-    arrows = re.findall(r"^-+> *(\d+) (.*)$", strip_ansi(error.traceback), re.MULTILINE)
-    where = f" (line {arrows[0][0]}: {arrows[0][1].strip()})" if arrows else ""
-    return message + where
+        try:
+            runner.run(execute_all())
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
 
 def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:

@@ -69,9 +69,7 @@ class Block:
 class Typeset(Preprocessor):
     """Give each cell `blocks`, and `where` it is from."""
 
-    def preprocess(
-        self, nb: NotebookNode, resources: dict
-    ) -> tuple[NotebookNode, dict]:
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple:
         """The notebook with `blocks`; the resources with pictures and `titles`.
 
         What cannot be shown leaves a placeholder, and a line in `warnings`.
@@ -103,6 +101,9 @@ class Typeset(Preprocessor):
     def _warn(self, cell: NotebookNode, what: str) -> None:
         self.warnings.append(f"{cell.where}: {what}")
 
+    def _printed(self, cell: NotebookNode, kind: str, text: str) -> Block:
+        return Block(kind, self._truncated(cell, printable(text)))
+
     def _truncated(self, cell: NotebookNode, text: str) -> str:
         text, cut = truncate(text)
         if cut:
@@ -127,8 +128,7 @@ class Typeset(Preprocessor):
                 yield from self._outputs(cell)
 
     def _markup(
-        self, cell: NotebookNode, text: str, mimetype: str, plain: str = "",
-        heading_shift: int = 0,
+        self, cell: NotebookNode, text: str, mimetype: str, plain="", heading_shift=0
     ) -> Block:
         if len(text) > MAX_MARKUP:
             self._warn(cell, f"{len(text):,} characters of {mimetype}: too many to set")
@@ -149,7 +149,7 @@ class Typeset(Preprocessor):
         elif kind in READERS:
             yield self._markup(cell, cell.source, kind)
         else:
-            yield Block("output", self._truncated(cell, printable(cell.source)))
+            yield self._printed(cell, "output", cell.source)
 
     def _outputs(self, cell: NotebookNode) -> Iterator[Block]:
         before = label = None
@@ -182,10 +182,10 @@ class Typeset(Preprocessor):
     def _output(self, cell: NotebookNode, output: NotebookNode) -> Block:
         if output.output_type == "stream":
             kind = "stderr" if output.name == "stderr" else "output"
-            return Block(kind, self._truncated(cell, printable(output.text)))
+            return self._printed(cell, kind, output.text)
         if output.output_type == "error":
             text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
-            return Block("error", self._truncated(cell, printable(text)))
+            return self._printed(cell, "error", text)
         data = output.data
         plain = self._truncated(cell, printable(data.get("text/plain", "")))
         mimetype = self._mimetype(data)

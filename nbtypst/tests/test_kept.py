@@ -231,10 +231,13 @@ for number in itertools.count(1):
     last = number if found == run_of(number) else last
     if not ends[-1] and number > 8:
         break
+keep("two", os.fork)  # at once
+assert kept.find(path, found := run_of(""))[0] and found == run_of("two")
 print(*ends)
 """
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither fork nor these limits")
 def test_a_process_that_is_killed_while_it_keeps_a_run_leaves_right_ones(tmp_path):
     """The run before or the new one is found, wherever the new one was stopped."""
     done = subprocess.run([sys.executable, "-c", STOPPED, tmp_path],
@@ -321,4 +324,6 @@ def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
     # A folder that an import looks into is not one that the notebook lists.
     code = compile("hook('os.listdir', ('/',))", "<frozen importlib>", "exec")
     exec(code, {"hook": hook})
+    # Nor does Windows' pair of sockets leave the process.
+    exec("def socketpair(): hook('socket.connect', ())\nsocketpair()", {"hook": hook})
     assert len((tmp_path / "log").read_text().splitlines()) == len(lines)
