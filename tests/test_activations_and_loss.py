@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -26,6 +26,7 @@ def quietly(function, *arguments):
     return results
 
 
+@settings(deadline=None)
 @given(ARRAYS)
 @example(np.array([1.0, 0.0, -1.0]))  # the question's own
 def test_sigmoid_against_mathematics(s):
@@ -48,6 +49,7 @@ def test_sigmoid_stays_inside_zero_and_one(dtype, given_as, lowest):
     assert np.allclose(dL_dg * dg_ds, g - [1, 0], rtol=1e-6)
 
 
+@settings(deadline=None)
 @given(ARRAYS)
 @example(np.array([[-2, 0, 3]]))
 @example(np.float32([1, -1]))
@@ -69,6 +71,7 @@ def test_loss_by_hand(g, y, loss, dL_dg):
     assert np.allclose(results, [[loss, np.log(2)], [dL_dg, -2]], rtol=1e-14, atol=0)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.float64, st.integers(1, 20), elements=FLOATS), st.data())
 def test_loss_after_sigmoid_has_slope_g_minus_y(s, data):
     y = data.draw(hnp.arrays(np.float64, s.shape, elements=st.sampled_from([0.0, 1.0])))
@@ -88,6 +91,7 @@ def test_layer_by_hand():
     assert dout_ds.tolist() == [[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]]
 
 
+@settings(deadline=None)
 @given(st.floats(1e-308, 1e150), st.floats(1e-308, 1e150))
 def test_layer_raises_no_floating_point_error(x, W):
     x, W, b = np.full((2, 3), x), np.full((3, 2), -W), np.zeros((1, 2))

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.a
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 4), max_size=3).map(tuple), st.integers(0, 999))
 def test_gradient_of_a_known_function_in_any_shape(shape, seed):
     rng = np.random.default_rng(seed)
