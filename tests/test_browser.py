@@ -4,8 +4,8 @@ One server and one browser serve all tests, and one notebook in JupyterLab most 
 in the order of this file. What a callback computes is tested in test_viewers.py.
 """
 
-import ast
 import base64
+import itertools
 import json
 import os
 import re
@@ -21,6 +21,7 @@ import matplotlib
 import nbformat
 import numpy as np
 import pytest
+import websocket
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -61,45 +62,32 @@ def wait_for(condition, what):
 
 # ---- the notebook --------------------------------------------------------------------
 
-CALLS = {"move_epsilon", "look_into", "through_time", "draw_a_digit", "train_yourself"}
-SMALL = """
+STATEMENTS = """
+import numpy as np
 import page
-from nn_helpers import get_mnist_threes_nines as all_threes_nines
+from nn_helpers import *
+from viewers import *
 page.set_up()
-def few_threes_nines():
-    (X_train, y_train), test = all_threes_nines()
-    return (X_train[:2000], y_train[:2000]), test
-"""
+(few, y_train), (test_images, y_test) = get_mnist_threes_nines()
+few, y_train = few[:2000], y_train[:2000]
+X_train, X_test = few.reshape(2000, -1), test_images.reshape(len(y_test), -1)
+start = create_weight_matrices([784, 200, 1], 0), create_bias_vectors([784, 200, 1])
+activations = [relu_activation, sigmoid_activation]
+weights, biases, history = train(
+    X_train, y_train, X_test, y_test, *start, activations, rng=0)
+network = weights, biases, activations
+film = record(sgd(X_train, y_train, *start, activations, rng=0), (*start, activations))
 
+secant = move_epsilon(np.sin, np.cos(1.0))
 
-def needed_for_viewers(name):
-    """Return the statements that a notebook's viewers need, to train on fewer digits.
+pager = look_into(network, test_images, y_test, X_train, y_train)
 
-    Each is (source, whether it shows a viewer).
-    """
-    notebook = nbformat.read(PROJECT / "notebooks" / f"{name}.ipynb", as_version=4)
-    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    needed, kept = set(), []
-    for statement in reversed(ast.parse(code).body):
-        nodes = list(ast.walk(statement))
-        names = [node for node in nodes if isinstance(node, ast.Name)]
-        bound = {n.asname or n.name for n in nodes if isinstance(n, ast.alias)}
-        bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
-        bound |= {getattr(statement, "name", None)}
-        loaded = {n.id for n in names if isinstance(n.ctx, ast.Load)}
-        if loaded & CALLS or bound & needed:
-            if isinstance(statement, (ast.Assign, ast.Import, ast.ImportFrom)):
-                needed -= bound
-            needed |= loaded
-            source = ast.unparse(statement).replace("progress=True", "progress=False")
-            source = source.replace("get_mnist_threes_nines()", "few_threes_nines()")
-            kept.append((source, bool(loaded & CALLS)))
-    return kept[::-1]
+film_viewer = through_time(film, history, test_images, y_test, follow=pager)
 
+sheet = draw_a_digit(network, X_train, y_train)
 
-STATEMENTS = [(SMALL, False), *needed_for_viewers("a_finite_differences"),
-              ("secant = viewer", False), *needed_for_viewers("e_training")]
-assert sum(shows_viewer for _, shows_viewer in STATEMENTS) == len(CALLS)
+trainer = train_yourself(X_train, y_train, X_test, y_test, network, history, {}, film)
+""".strip().split("\n\n")
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +95,7 @@ def truth():
     """What the notebook computes: its data, its network, the network's answers."""
     with matplotlib.rc_context():
         names = {}
-        for source, _ in STATEMENTS:
-            exec(source, names)
+        exec("\n".join(STATEMENTS), names)
         names["g"] = reasons.probabilities(names["network"], names["test_images"])
         names["images"] = names["test_images"].reshape(-1, 784)
         yield SimpleNamespace(
@@ -139,7 +126,7 @@ def lab(browser, tmp_path_factory):
                     ignore=shutil.ignore_patterns("__pycache__", "*.ipynb*"))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source, _ in STATEMENTS],
+        cells=[nbformat.v4.new_code_cell(source) for source in STATEMENTS],
         metadata={"kernelspec": kernel}), home / "notebooks" / "q.ipynb")
     settings = home / ".jupyter/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
@@ -299,7 +286,8 @@ def q(browser, lab):
 
 # ---- what is done, and what is seen --------------------------------------------------
 
-SECANT, MISTAKES, FILM, RUNS = "img.secant", "select", "img.curves", "img.run-curves"
+SECANT, MISTAKES, FILM, RUNS = (
+    f"img.{name}" for name in ("secant", "glance", "curves", "run-curves"))
 SHEET = "canvas[aria-label^='A sheet']"
 DRAWING = "button:has-text('Draw a 9 with a curled tail')"
 PARTS = [SECANT, MISTAKES, FILM, DRAWING, RUNS]
@@ -367,6 +355,12 @@ def shows(image, png, tolerance=0.0):
     wait_for(same, f"the right picture in {image}")
 
 
+def click(image, place):
+    """Click on a place of a chart's picture, [x, y, words], as shares of its sides."""
+    box = image.bounding_box()
+    image.click(position={"x": place[0] * box["width"], "y": place[1] * box["height"]})
+
+
 LAYOUT = """viewer => {
     const origin = viewer.getBoundingClientRect();
     const parts = viewer.querySelectorAll("img, canvas, button, .widget-slider");
@@ -385,9 +379,9 @@ def test_secant_follows_keys_and_mouse(q, truth):
     layout = viewer.evaluate(LAYOUT)
 
     def reads(eps):
-        slope = finite_difference_gradient(truth.f, truth.a, eps)
+        slope = finite_difference_gradient(np.sin, np.array(1.0), eps)
         for text in (f"Step {eps:.1e}:", f"{slope:.12f}",
-                     f"The error is {abs(slope - truth.slope):.1e}"):
+                     f"The error is {abs(slope - np.cos(1.0)):.1e}"):
             expect(words).to_contain_text(text)
         expect(picture).to_have_attribute("title", re.compile(f"Step {eps:.1e}:"))
         is_at(viewer, "step", f"{eps:.1e}")
@@ -402,6 +396,14 @@ def test_secant_follows_keys_and_mouse(q, truth):
     drag(viewer, "step", 25 / 75)
     pictures_seen.append(reads(1e-5))
     assert len(set(pictures_seen)) == 4
+    chart = find(truth.secant, "secant-chart").clicks
+    click(picture, chart.places[50])
+    reads(1e-10)
+    for key in ["Home", "ArrowRight", "End", *["ArrowLeft"] * 50]:
+        picture.press(key)
+    reads(1e-10)  # until it is chosen
+    picture.press("Enter")
+    reads(1e-5)
     find(truth.secant, "step").value = 25
     shows(picture, bytes(find(truth.secant, "secant").value), tolerance=1)
 
@@ -423,7 +425,7 @@ def explains(viewer, k, truth):
               pictures.digit_png(truth.X_train[j]))
 
 
-def test_mistakes_follow_slider_menu_box_and_play(q, truth):
+def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
     viewer = q.viewer(MISTAKES)
     surest_first = truth.groups["all mistakes"]
     layout = viewer.evaluate(LAYOUT)
@@ -438,13 +440,25 @@ def test_mistakes_follow_slider_menu_box_and_play(q, truth):
     explains_with_the_same_layout(surest_first[20])
     drag(viewer, WHICH, 1.0)
     explains_with_the_same_layout(surest_first[-1])
+    glance = viewer.locator(MISTAKES)
+    assert len(surest_first) > 42  # so that there are two pages
+    expect(glance).to_have_attribute("aria-valuenow", str(len(surest_first) - 43))
+    drag(viewer, WHICH, 0.0)
+    explains(viewer, surest_first[0], truth)
+    click(glance, [3.5 / 14, 1.5 / 3])
+    explains_with_the_same_layout(surest_first[17])
+    is_at(viewer, WHICH, "18")
+    frame = viewer.locator(".glance-chart .place").bounding_box()
+    box = glance.bounding_box()
+    assert abs(frame["x"] + frame["width"] / 2 - box["x"] - box["width"] / 4) < 2
+    glance.press("ArrowRight")
+    glance.press("Enter")
+    explains(viewer, surest_first[18], truth)
     menu = viewer.get_by_role("combobox", name="show")
-    for name, members in reversed(truth.groups.items()):
-        menu.select_option(f"{name} ({len(members)})")
-        explains_with_the_same_layout(members[0])
-        is_at(viewer, WHICH, "1")
-        expect(slider(viewer, WHICH)).to_have_attribute(
-            "aria-valuemax", f"{len(members) - 1}.0")
+    name, members = list(truth.groups.items())[-1]
+    menu.select_option(f"{name} ({len(members)})")
+    explains_with_the_same_layout(members[0])
+    menu.select_option(f"all mistakes ({len(surest_first)})")
     button(viewer, "Play the group").click()
     explains(viewer, surest_first[1], truth)
     viewer.get_by_role("button", name="stop and go back").click()
@@ -452,7 +466,6 @@ def test_mistakes_follow_slider_menu_box_and_play(q, truth):
 
     box = type_in(viewer, "image", "7")
     explains(viewer, 7, truth)
-    expect(viewer.get_by_role("textbox", name=WHICH)).to_have_value("–")
     type_in(viewer, "image", "12.7")
     alert = viewer.get_by_role("alert").filter(has_text="12.7 is not taken")
     expect(alert).to_be_visible()
@@ -464,18 +477,19 @@ def test_mistakes_follow_slider_menu_box_and_play(q, truth):
 
 def test_mistake_can_be_guessed_and_edited(q, truth):
     viewer = q.viewer(MISTAKES)
-    k = int(truth.groups["9 taken for 3"][0])
+    k, other = (int(truth.groups[f"{one} taken for {two}"][0])
+                for one, two in [(9, 3), (3, 9)])
     type_in(viewer, "image", str(k))
     guess, digit = button(viewer, "Guess first"), viewer.locator("img.digit")
+    caption = viewer.locator(".digit-caption")
     guess.click()
     shows(viewer.locator("img.pushes"), pictures.digit_png(truth.images[k]))
     button(viewer, "lower left").click()
-    expect(viewer.locator(".judged")).to_contain_text("The lower left holds")
+    expect(viewer.locator(".judged")).to_contain_text(re.compile("[01] of 1 right"))
     guess.click()
     explains(viewer, k, truth)
 
     button(viewer, "Edit this digit").click()
-    expect(viewer.locator(SHEET)).to_be_visible()
     button(viewer, "Move down by a pixel").click()
     moved = np.roll(truth.images[k].reshape(28, 28), 1, axis=0)
     shows(digit, pictures.digit_png(moved))
@@ -486,14 +500,9 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
     draw(viewer, [rubber])
     edited = seen([rubber], np.rint(255 * truth.images[k]).astype(int).tolist())
     shows(digit, pictures.digit_png(edited), tolerance=3)
-    [g] = reasons.probabilities(truth.network, edited[np.newaxis])
-    caption = viewer.locator(".digit-caption")
-    expect(caption).to_contain_text(f"taken for a {'39'[int(g > 0.5)]} with")
-    told = float(re.search(r"probability (0\.\d+)", caption.inner_text())[1])
-    assert abs(told - max(g, 1 - g)) < 0.05 < abs(g - truth.g[k])
+    expect(caption).to_contain_text(f"Image {k}, edited: a 9, ")
 
     # Undo and Clear go no further than this digit, and the caption says what is shown.
-    other = int(truth.groups["3 taken for 9"][0])
     type_in(viewer, "image", str(other))
     explains(viewer, other, truth)
     button(viewer, "Undo").click()
@@ -505,13 +514,13 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
         button(viewer, "Undo").click()
     explains(viewer, other, truth)
     button(viewer, "Edit this digit").click()
-    explains(viewer, other, truth)
 
 
 def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
     viewer = q.viewer(FILM)
     now, weights = viewer.locator(".now"), viewer.locator("img.weights")
-    tiles, largest = film.unit_tiles(truth.film)
+    tiles = film.Mosaic("weights")
+    tiles.follow(truth.film)
     layout = viewer.evaluate(LAYOUT)
     pictures_seen = set()
 
@@ -519,8 +528,8 @@ def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
         expect(now).to_contain_text(f"Timestep {t}")
         is_at(viewer, "timestep", str(t))
         if index is not None:
-            png = pictures.mosaic_png(tiles(index), largest, film.ROW)
-            shows(weights, png, tolerance=1)
+            tiles.show(index)
+            shows(weights, bytes(tiles.view.value), tolerance=1)
         assert viewer.evaluate(LAYOUT) == layout
         pictures_seen.add((shown(viewer.locator(FILM)), shown(weights)))
 
@@ -534,8 +543,14 @@ def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
     drag(viewer, "timestep", 10 / 20)
     reads(50)
     assert len(pictures_seen) == 4
+    places = find(truth.film_viewer, "curves-chart").clicks.places
+    click(viewer.locator(FILM), places[14])  # on the loss
+    reads(70)
+    viewer.locator(FILM).press("ArrowLeft")
+    viewer.locator(FILM).press("Enter")
+    reads(65)
     button(viewer, "Play the training").click()
-    expect(now).not_to_contain_text("Timestep 50")
+    expect(now).not_to_contain_text("Timestep 65")
     viewer.get_by_role("button", name="stop and go back").click()
     reads(0, 0)
 
@@ -696,7 +711,7 @@ def test_sheet_draws_by_keyboard_and_traps_neither_mouse_nor_keys(q):
 
 # ---- training ------------------------------------------------------------------------
 
-def test_playground_trains_stops_and_opens_the_newest_run(q):
+def test_playground_trains_stops_and_opens_any_run(q):
     viewer = q.viewer(RUNS)
     rows, status = viewer.locator(".runs tr"), viewer.locator(".status")
     curves, stop = viewer.locator(RUNS), button(viewer, "Stop")
@@ -713,36 +728,51 @@ def test_playground_trains_stops_and_opens_the_newest_run(q):
     type_in(viewer, "batch size", "1")  # which takes long
     press(viewer, "epochs", "End")
     expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 30"))
+    growing = shown(curves)
+    wait_for(lambda: shown(curves) not in (growing, None) or None, "a curve that grows")
     stop.dblclick()
     expect(status).to_contain_text("stopped at")
     expect(stop).to_be_disabled()
-    for name, what, part in [
-        ("Look into its mistakes", "mistakes", ".digit-caption"),
-        ("Go through its training", "training", ".now"),
-    ]:
+    newest = "step size 10, hidden 7, batch 1, epochs 30, seed 0"
+    for name, what, part in [("Look into its mistakes", "mistakes", ".digit-caption"),
+                             ("Go through its training", "training", ".now")]:
         button(viewer, name).click()
-        title = viewer.get_by_text(f"The {what} of step size 10, hidden 7, batch 1,")
-        expect(title).to_be_in_viewport()
+        expect(viewer.get_by_text(f"The {what} of {newest}")).to_be_in_viewport()
         expect(viewer.locator(part)).to_be_in_viewport()
     expect(viewer.locator(".now")).to_contain_text("before the first update")
 
+    viewer.get_by_role("combobox", name="run on show").select_option("the run above")
+    expect(status).to_contain_text("the run above: finished.")
+    expect(viewer.locator(".now")).to_have_count(0)
+    viewer.get_by_role("combobox", name="compare with").select_option(newest)
+    curves.press("Home")
+    curves.press("Enter")  # the first moment of the loss
+    expect(viewer.locator(".now")).to_contain_text("Timestep 5")
+    expect(viewer.locator(".now")).to_contain_text(f"Dashed: {newest}, which ends at")
+    curves.press("End")
+    curves.press("Enter")  # the last of the first network's mistakes
+    expect(viewer.locator(".digit-caption")).to_contain_text(f"And {newest}: ")
+    button(viewer, "Back to the run above").click()
+    for label, text in [("step size", "0.1"), ("hidden units", "200")]:
+        is_at(viewer, label, text)
+    expect(viewer.locator(".digit-caption")).to_have_count(0)
 
-def test_playground_trains_on_after_an_interrupt_and_a_cell_that_runs_again(q):
+
+def test_playground_hears_an_interrupt_and_trains_on_in_a_cell_that_runs_again(q):
     viewer = q.viewer(RUNS)
     status, stop = viewer.locator(".status"), button(viewer, "Stop")
-    training = "Training: .*batch 1, epochs 30, seed {}"
-    type_in(viewer, "seed", "5")
-    expect(status).to_contain_text(re.compile(training.format(5)))
-    q.choose("Kernel", "Interrupt Kernel")
-    type_in(viewer, "seed", "6")
-    expect(status).to_contain_text(re.compile(training.format(6)))
-    stop.click()
-    expect(status).to_contain_text(re.compile("seed 6: stopped at"))
+    type_in(viewer, "batch size", "1")
+    for seed, end in [("5", lambda: q.choose("Kernel", "Interrupt Kernel")),
+                      ("6", stop.click)]:
+        type_in(viewer, "seed", seed)
+        expect(status).to_contain_text(re.compile(f"Training: .* seed {seed}"))
+        end()
+        expect(status).to_contain_text(re.compile(f"seed {seed}: stopped at"))
     type_in(viewer, "seed", "7")
-    expect(status).to_contain_text(re.compile(training.format(7)))
+    expect(status).to_contain_text(re.compile("Training: .* seed 7"))
     q.page.locator(".jp-Cell .cm-content", has_text="= train_yourself").click()
     q.page.keyboard.press("Control+Enter")
-    expect(status).to_contain_text("The run above.")
+    expect(status).to_contain_text("the run above: finished")
     type_in(viewer, "hidden units", "3")
     expect(status).to_contain_text("hidden 3, batch 100, epochs 5, seed 0: finished.")
     expect(stop).to_be_disabled()
@@ -1070,17 +1100,23 @@ READ = """(root, digits) => digits.match(/.{1568}/g).map((digit, k) => {
 })"""
 
 
-@pytest.mark.parametrize("deep", [False, True])
-def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, monkeypatch, deep):
-    """As NumPy does, but for digits whose logit is within the weights' rounding."""
+def drawing_page(network, truth):
+    """Return what draw_a_digit shows where no kernel runs."""
     shown = []
-    monkeypatch.setattr(static_fallback, "display", lambda one, **_: shown.append(one))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(static_fallback, "display", lambda one, **_: shown.append(one))
+        draw_a_digit(network, truth.X_train, truth.y_train)
+    return shown[-1]["text/html"]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
+    """As NumPy does, but for digits whose logit is within the weights' rounding."""
     network = with_biases([784, 9, 5, 1]) if deep else truth.network
     digits = truth.images[::40] if deep else truth.images
-    draw_a_digit(network, truth.X_train, truth.y_train)
     page = new_page(browser.new_context(offline=True, has_touch=True))
     page.set_viewport_size({"width": 400, "height": 800})
-    page.set_content(shown[-1]["text/html"])
+    page.set_content(drawing_page(network, truth))
     root = page.locator(".static-fallback")
     levels = np.rint(255 * digits).astype(np.uint8)
     answered = root.evaluate(READ, levels.tobytes().hex())
@@ -1123,6 +1159,140 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, monkeypatch, d
     page.context.close()
 
 
+# ---- Firefox -------------------------------------------------------------------------
+
+class Firefox:
+    """A tab of Firefox, driven over WebDriver BiDi.
+
+    Playwright asks for a command that Firefox ESR does not know.
+    """
+
+    def __init__(self, path, home):
+        self.process = subprocess.Popen(
+            [path, "--headless", "--remote-debugging-port=0", "--profile", home],
+            env={**os.environ, "HOME": str(home)}, stderr=subprocess.PIPE, text=True)
+        heard = (re.search(r"listening on (ws://\S+)", line)
+                 for line in self.process.stderr)
+        address = next(found[1] for found in heard if found)
+        self.socket = websocket.create_connection(
+            f"{address}/session", timeout=TIMEOUT_S, suppress_origin=True)
+        self.numbers = itertools.count()
+        self.send("session.new", capabilities={})
+        [self.tab] = self.send("browsingContext.getTree")["contexts"]
+
+    def send(self, method, **params):
+        number = next(self.numbers)
+        self.socket.send(json.dumps(
+            {"id": number, "method": method, "params": params}))
+        while (answer := json.loads(self.socket.recv())).get("id") != number:
+            pass
+        assert answer["type"] == "success", answer
+        return answer["result"]
+
+    def go(self, address):
+        self.send("browsingContext.navigate", context=self.tab["context"], url=address,
+                  wait="complete")
+
+    def run(self, expression):
+        """Return the value of a JavaScript expression in the page, None on an error."""
+        found = self.send(
+            "script.evaluate", expression=f"JSON.stringify({expression})",
+            target={"context": self.tab["context"]}, awaitPromise=False)
+        return json.loads(found.get("result", {}).get("value", "null"))
+
+    def act(self, kind, *actions):
+        self.send("input.performActions", context=self.tab["context"], actions=[
+            {"type": kind, "id": kind, "actions": actions}])
+
+    def press(self, key):
+        self.act("key", {"type": "keyDown", "value": key},
+                 {"type": "keyUp", "value": key})
+
+    def call(self, selector, method):
+        wait_for(lambda: self.run(
+            f"(document.querySelector({selector!r}).{method}, true)"), selector)
+
+    def draw(self, selector, points):
+        """Drag the mouse along points of a sheet, 280 x 280."""
+        self.call(selector, "scrollIntoView({block: 'center'})")
+        x, y, width = self.run(f"(box => [box.x, box.y, box.width])(document"
+                               f".querySelector({selector!r}).getBoundingClientRect())")
+        moves = [{"type": "pointerMove", "x": round(x + width * a / 280),
+                  "y": round(y + width * b / 280)} for a, b in points]
+        self.act("pointer", moves[0], {"type": "pointerDown", "button": 0}, *moves[1:],
+                 {"type": "pointerUp", "button": 0})
+
+    def click(self, text):
+        wait_for(lambda: self.run(
+            "(Array.from(document.querySelectorAll('button')).find(one => "
+            f"one.offsetParent && (one.title || one.textContent).trim() === {text!r})"
+            ".click(), true)"), text)
+
+    def reads(self, selector, pattern):
+        wait_for(lambda: re.search(pattern, self.run(
+            f"document.querySelector({selector!r}).textContent") or ""), pattern)
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    path = shutil.which("firefox-esr") or shutil.which("firefox")
+    if path is None:
+        missing = ("the viewers were not tested in Firefox, which is not installed; on "
+                   "Debian: apt install firefox-esr")
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    made = Firefox(path, tmp_path_factory.mktemp("firefox"))
+    try:
+        yield made
+    finally:
+        made.process.terminate()
+        made.process.wait(TIMEOUT_S)
+
+
+def test_viewers_and_sheet_work_in_firefox(firefox, lab, truth):
+    address, token = lab
+    firefox.go(f"{address}/voila/render/q.ipynb?token={token}")
+    wait_for(lambda: firefox.run("document.querySelectorAll('.viewer').length") == 5
+             or None, "five viewers")
+    visible = ("Array.from(document.querySelectorAll('.static-fallback'))"
+               ".filter(one => one.offsetParent).length")
+    assert firefox.run("document.querySelectorAll('.static-fallback').length") == 5
+    for output_area in ("jp-OutputArea", "gone"):  # as in VS Code and Colab
+        firefox.run("document.querySelectorAll('.jp-OutputArea').forEach("
+                    f"one => one.classList.replace('jp-OutputArea', {output_area!r}))")
+        wait_for(lambda: firefox.run(visible) == 0 or None, "no fallback on show")
+
+    first, second, *_ = truth.groups["all mistakes"]
+    caption = ".digit-caption"
+    firefox.reads(caption, f"Image {first}: ")
+    firefox.click("Edit this digit")
+    firefox.click("Move down by a pixel")
+    firefox.reads(caption, f"Image {first}, edited: ")
+    firefox.call(MISTAKES, "focus()")
+    firefox.press("\ue014")  # the right arrow
+    firefox.press("\ue007")  # Enter
+    firefox.reads(caption, f"Image {second}: ")
+    firefox.click("Undo")  # which does not bring the first digit back
+    firefox.click("Move up by a pixel")
+    firefox.reads(caption, f"Image {second}, edited: ")
+    firefox.click("Edit this digit")
+
+    sheets = ".viewer:has(.hint) canvas"
+    firefox.draw(sheets, LOOP["points"])
+    firefox.draw(sheets, TAIL["points"])
+    firefox.reads(".viewer:has(.hint) .digit-caption", "^The network says 9 with")
+
+
+def test_sheet_answers_in_firefox_without_a_kernel(firefox, truth, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(drawing_page(truth.network, truth), encoding="utf-8")
+    firefox.go(page.as_uri())
+    caption = ".static-fallback [role=status]:not(.visually-hidden)"
+    firefox.click("Clear")
+    firefox.reads(caption, "An empty sheet. The network says ")
+    firefox.draw("canvas", NINE["points"])
+    firefox.reads(caption, "^The network says 9 with")
+
+
 # ---- exported HTML -------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
@@ -1135,6 +1305,9 @@ def exported(tmp_path_factory):
     return {path.stem: path.as_uri() for path in sorted(folder.glob("*.html"))}
 
 
+UNDESCRIBED = "No description has been provided for this image"  # which axe accepts
+
+
 def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, exported):
     """Without scripts they keep their pictures, too."""
     sliders = {"a_finite_differences": 1, "e_training": 2}
@@ -1144,6 +1317,7 @@ def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, exp
     for name, address in exported.items():
         with_scripts.goto(address, wait_until="domcontentloaded")
         assert faults(with_scripts, ".jp-OutputArea-output, .jp-MarkdownOutput") == []
+        assert not with_scripts.get_by_alt_text(UNDESCRIBED).count()
         if name not in sliders:
             continue
         assert (PROJECT / "notebooks" / f"{name}.ipynb").stat().st_size < 3e6

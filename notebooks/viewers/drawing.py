@@ -87,9 +87,8 @@ def _in_page(layers: list) -> tuple[str, list]:
          for levels, scales, biases in layers]]
 
 
-def draw_a_digit(
-    network: tuple, X_train: np.ndarray, y_train: np.ndarray
-) -> widgets.Widget:
+def draw_a_digit(network: tuple, X_train: np.ndarray,
+                 y_train: np.ndarray) -> widgets.Widget:
     """Show a sheet to draw on, and the network's answer as the drawing grows.
 
     Parameters
@@ -97,10 +96,6 @@ def draw_a_digit(
     network : (weight_matrices, biases, activations)
     X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
     y_train : (N,), 0 for a 3 and 1 for a 9
-
-    Returns
-    -------
-    The viewer's box; find(box, label) gives one of its parts.
     """
     explainer = Explainer(network, X_train, y_train)
     explainer.resize(168)

@@ -115,20 +115,18 @@ def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.n
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
     """Return in words at which times (n,) a digit was right (n,), True or False."""
-    padded = np.concatenate([[0], right, [0]])
-    edges = np.flatnonzero(np.diff(padded))
-    starts, ends = edges[::2], edges[1::2] - 1
+    starts, ends = np.flatnonzero(np.diff([0, *right, 0])).reshape(-1, 2).T - [[0], [1]]
     parts = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
              for a, b in zip(starts, ends)]
     if not parts:
         return "It never got this digit right."
     if right.sum() == 1 and not right[-1]:
         return f"It got this digit right only at timestep {parts[0]}."
-    end = (f"and it was lost for good after {times[ends[-1]]}." if not right[-1] else
-           "and it stayed right.")
+    end = ("it stayed right" if right[-1] else
+           f"it was lost for good after {times[ends[-1]]}")
     if len(parts) > 6:
-        parts = parts[:2] + [f"{len(parts) - 4} others"] + parts[-2:]
-    return f"It got this digit right at timesteps {', '.join(parts)}, {end}"
+        parts[2:-2] = [f"{len(parts) - 4} others"]
+    return f"It got this digit right at timesteps {', '.join(parts)}, and {end}."
 
 
 class TimeLine(widgets.VBox):
@@ -138,15 +136,9 @@ class TimeLine(widgets.VBox):
     the name and the film of another run, whose answers are shown as well.
     """
 
-    def __init__(
-        self,
-        film: list[tuple[int, tuple]],
-        history: dict[str, np.ndarray],
-        images: np.ndarray,
-        y: np.ndarray,
-        number: Dial | None = None,
-        other: tuple[str, list] | None = None,
-    ):
+    def __init__(self, film: list[tuple[int, tuple]], history: dict[str, np.ndarray],
+                 images: np.ndarray, y: np.ndarray, number: Dial | None = None,
+                 other: tuple[str, list] | None = None):
         self.film, self.history, self.images, self.y = film, history, images, y
         self.other = other
         self.times = np.array([t for t, _ in film])
@@ -204,7 +196,11 @@ class TimeLine(widgets.VBox):
         self.chart.clicks.at = index
         self.mosaic.show(index)
         k, g = self.number.value, self.chances[index]
-        moment = f"Timestep {t}{_numbers_at(self.history, t)}"
+        moment = f"Timestep {t}" + ("" if t else ", before the first update")
+        if t and len(self.history.get("test_loss", [])):
+            loss, hits = (self.history[f"test_{kind}"][t - 1]
+                          for kind in ("loss", "accuracy"))
+            moment += f": test loss {loss:.3f}, test accuracy {hits:.2%}"
         chance = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
                   f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
         beside = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
@@ -214,13 +210,9 @@ class TimeLine(widgets.VBox):
             f"Curves of loss, accuracy, probability. {moment}. {chance}.")
 
 
-def through_time(
-    film: list[tuple[int, tuple]],
-    history: dict[str, np.ndarray],
-    images: np.ndarray,
-    y: np.ndarray,
-    follow: widgets.Widget | None = None,
-) -> widgets.Widget:
+def through_time(film: list[tuple[int, tuple]], history: dict[str, np.ndarray],
+                 images: np.ndarray, y: np.ndarray,
+                 follow: widgets.Widget | None = None) -> widgets.Widget:
     """Show a slider over a training run: the curves, the weights, and one digit's fate.
 
     Parameters
@@ -231,10 +223,6 @@ def through_time(
     y : (n,), their labels
     follow : a viewer made by look_into whose box "image" is used, so that both viewers
         show the same digit
-
-    Returns
-    -------
-    The viewer's box; find(box, label) gives one of its parts.
     """
     line = TimeLine(film, history, images, y, follow and find(follow, "image"))
     last = len(film) - 1
@@ -242,16 +230,6 @@ def through_time(
     show(line, f"Here a slider goes through the training, {last + 1} moments of it.",
          line.place, early)
     return line
-
-
-def _numbers_at(history: dict[str, np.ndarray], t: int) -> str:
-    """Return in words what the history says of timestep t."""
-    if t == 0:
-        return ", before the first update"
-    if not len(history.get("test_loss", [])):
-        return ""
-    loss, hits = history["test_loss"][t - 1], history["test_accuracy"][t - 1]
-    return f": test loss {loss:.3f}, test accuracy {hits:.2%}"
 
 
 def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):

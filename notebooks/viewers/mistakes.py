@@ -51,13 +51,8 @@ class Explainer:
     whose answer is told as well.
     """
 
-    def __init__(
-        self,
-        network: tuple,
-        X_train: np.ndarray,
-        y_train: np.ndarray,
-        other: tuple[str, tuple] | None = None,
-    ):
+    def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray,
+                 other: tuple[str, tuple] | None = None):
         self.network, self.X_train = network, X_train
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
@@ -81,9 +76,8 @@ class Explainer:
             for part in one.children:
                 part.layout.width = f"{size}px"
 
-    def explain(
-        self, image: np.ndarray, before: str = "", label: float | None = None
-    ) -> None:
+    def explain(self, image: np.ndarray, before: str = "",
+                label: float | None = None) -> None:
         """Show image, (28, 28) or (784,), with a caption that begins with before."""
         x = image.ravel()
         shown = x.tobytes(), before, label, self.covered
@@ -131,9 +125,8 @@ def _fill(of_one: widgets.Box, png: bytes, alt: str, caption: str) -> None:
     view.value, view.tooltip, words.value = png, alt, caption
 
 
-def reasons_figure(
-    network: tuple, images: np.ndarray, X_train: np.ndarray, y_train: np.ndarray
-) -> Figure:
+def reasons_figure(network: tuple, images: np.ndarray, X_train: np.ndarray,
+                   y_train: np.ndarray) -> Figure:
     """Return a figure that explains each image in a column.
 
     From the top: the image, the pixels' pushes, the nearest training 3 and 9.
@@ -157,7 +150,7 @@ def reasons_figure(
                            names=["digit", "pushes", "nearest 3", "nearest 9"])
 
 
-NEARLY = 30  # how many of the digits that are only just right
+NEARLY_WRONG, NEARLY = "right, but nearly wrong", 30  # the latter is how many
 COLUMNS, ROWS = 14, 3  # of the digits on show at a glance
 
 
@@ -173,7 +166,7 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         "all mistakes": mistakes,
         "3 taken for 9": mistakes[y[mistakes] < 0.5],
         "9 taken for 3": mistakes[y[mistakes] > 0.5],
-        "right, but nearly wrong": right[:NEARLY],
+        NEARLY_WRONG: right[:NEARLY],
     }
 
 
@@ -195,10 +188,9 @@ class Pager(widgets.VBox):
         self.place = Dial("place in group", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
         self.number = number_box("image", len(images) - 1)
-        self.counted = text("counted", 720)
         self.glance = Chart(picture("glance", 3 * 29 * COLUMNS // 2,
                                     3 * 29 * ROWS // 2, pixels=False), self.choose_tile)
-        self.message = text("message", 720, 0)
+        self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
@@ -206,8 +198,7 @@ class Pager(widgets.VBox):
         self.answers = row(*(widgets.Button(description=part) for part in PARTS))
         super().__init__([
             row(self.menu, self.number), self.glance, row(self.place, self.play),
-            self.counted, self.message,
-            row(self.edit, self.guess), self.answers, self.judged,
+            self.message, row(self.edit, self.guess), self.answers, self.judged,
             row(self.sheet, *self.explainer.panels)])
 
         for button in self.answers.children:
@@ -228,9 +219,6 @@ class Pager(widgets.VBox):
         self.play.max = max(0, len(found) - 1)
         self.play.disabled = len(found) < 2
         self.place.disable(len(found) < 2)
-        self.message.value = "" if found else (
-            f"There is no digit here: {self.menu.value} holds none. The box <i>image"
-            f"</i> still takes any number from 0 to {len(self.images) - 1}.")
         self.look()
 
     def step(self, _change: object = None) -> None:
@@ -257,8 +245,7 @@ class Pager(widgets.VBox):
 
     def show_glance(self, group: np.ndarray) -> None:
         """Show a page of the group's digits, with a frame around the one on show."""
-        n, room = len(group), ROWS * COLUMNS
-        k = self.place.value
+        n, room, k = len(group), ROWS * COLUMNS, self.place.value
         at = -1 if k is None else int(np.argmax(group == k))
         start = max(at, 0) // room * room
         digits, clicks = group[start:start + room], self.glance.clicks
@@ -271,12 +258,13 @@ class Pager(widgets.VBox):
                 [(k % COLUMNS + 0.5) / COLUMNS, (k // COLUMNS + 0.5) / ROWS,
                  f"image {digit}"] for k, digit in enumerate(digits)]
         clicks.at = at - start if at >= 0 else -1
-        right = self.menu.value == "right, but nearly wrong"
-        kind, order = (("digit", "least sure up") if right else
-                       ("mistake", "surest down"))
-        self.counted.value = (
+        kind, order = (("digit", "least sure up") if self.menu.value == NEARLY_WRONG
+                       else ("mistake", "surest down"))
+        self.message.value = (
             f"{kind} {at + 1} of {n}, from the {order}" if at >= 0 else
-            f"image {self.number.value} is not one of these {n} digits")
+            f"image {self.number.value} is not one of these {n} digits" if n else
+            f"There is no digit here: {self.menu.value} holds none. The box <i>image"
+            f"</i> still takes any number from 0 to {len(self.images) - 1}.")
 
     def choose_tile(self, index: int) -> None:
         """Show the digit of a tile."""
@@ -310,13 +298,8 @@ class Pager(widgets.VBox):
             f"{len(self.guesses)} right.")
 
 
-def look_into(
-    network: tuple,
-    images: np.ndarray,
-    y: np.ndarray,
-    X_train: np.ndarray,
-    y_train: np.ndarray,
-) -> widgets.Widget:
+def look_into(network: tuple, images: np.ndarray, y: np.ndarray, X_train: np.ndarray,
+              y_train: np.ndarray) -> widgets.Widget:
     """Show the digits that a network gets wrong, surest mistake first, and why.
 
     A menu chooses a group, a slider the digit in it, and the box "image" takes any
@@ -329,10 +312,6 @@ def look_into(
     y : (n,), their labels, 0 for a 3 and 1 for a 9
     X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
     y_train : (N,), the labels of X_train
-
-    Returns
-    -------
-    The viewer's box; find(box, label) gives one of its parts.
     """
     viewer = Pager(network, images, y, X_train, y_train)
     found = viewer.groups["all mistakes"].tolist()

@@ -49,16 +49,13 @@ def find(box: widgets.Widget, label: str) -> widgets.Widget:
 
 # ---- controls ------------------------------------------------------------------------
 
-Place = tuple[str, object]  # a place of a slider: its text, and its value
-
-
 class Dial(widgets.HBox):
     """A slider with a box that shows its value and takes a typed one.
 
     Parameters
     ----------
     label : the slider's label, by which find finds the dial
-    places : the slider's places in order; without any there is only the box
+    places : each place's text and value, in order; without any there is only the box
     value : where the dial is at first; the trait value holds it from then on
     read : makes a value of a typed text that is not a place, or raises ValueError;
         its message is then shown
@@ -66,13 +63,8 @@ class Dial(widgets.HBox):
 
     value = Any()
 
-    def __init__(
-        self,
-        label: str,
-        places: Sequence[Place],
-        value: object,
-        read: Callable[[str], object] | None = None,
-    ):
+    def __init__(self, label: str, places: Sequence[tuple[str, object]], value: object,
+                 read: Callable[[str], object] | None = None):
         self.description, self.read = label, read
         self.slider = widgets.SelectionSlider(
             options=[""], description=label, tooltip=HOW_TO_USE, style=LABEL,
@@ -93,7 +85,7 @@ class Dial(widgets.HBox):
         self.slider.observe(self._slid, names="index")
         self.box.observe(self._typed, names="value")
 
-    def lay_out(self, places: Sequence[Place], value: object) -> None:
+    def lay_out(self, places: Sequence[tuple[str, object]], value: object) -> None:
         """Give the slider these places, and show value."""
         self.places = list(places)
         self.slider.index = 0  # or the browser moves it if there are fewer places now
@@ -106,12 +98,12 @@ class Dial(widgets.HBox):
         self.slider.disabled = self.box.disabled = disabled
 
     def _near(self) -> int:
-        """Return the slider's index for value; between two places, the first one's."""
+        """Return the slider's index for value, -1 for None; between two, the first."""
+        if self.value is None or not self.places:
+            return -1
         values = [value for _, value in self.places]
         if self.value in values:
             return values.index(self.value)
-        if self.value is None:
-            return -1
         return max(0, sum(value <= self.value for value in values) - 1)
 
     def _show(self, _change: object = None) -> None:
@@ -163,8 +155,7 @@ def _number(typed: str) -> float:
 
 
 def reader(kind: type, low: float, high: float) -> Callable[[str], float]:
-    """Return a function that reads a number of this kind (int or float) within bounds.
-    """
+    """Return what reads a number of this kind, int or float, from low to high."""
     def read(typed: str) -> float:
         value = _number(typed)
         if not (low <= value <= high and value == kind(value)):
@@ -192,9 +183,7 @@ class Player(widgets.Play):
 
 
 def player(label: str, dial: Dial, interval: int) -> Player:
-    """Return play buttons that move dial one place per interval, in milliseconds.
-
-    label names what is played, for the tooltip.
+    """Return play buttons, with a label, that move dial one place per interval, in ms.
     """
     play = Player(interval=interval, min=0, max=max(0, len(dial.places) - 1))
     play.tooltip = f"Play {label}"
@@ -238,12 +227,9 @@ class Chart(widgets.Box):
             self.add_class(class_name)
 
 
-def text(
-    name: str, width: int, lines: float = 1, value: str = "", announced: bool = False
-) -> widgets.HTML:
-    """Return a text with room for so many lines; screen readers announce its changes
-    if announced.
-    """
+def text(name: str, width: int, lines: float = 1, value: str = "",
+         announced: bool = False) -> widgets.HTML:
+    """Return a text with room for so many lines, whose changes can be announced."""
     words = widgets.HTML(value, layout=widgets.Layout(
         width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"))
     for class_name in [name, *["announced"] * announced]:
@@ -251,9 +237,8 @@ def text(
     return words
 
 
-def panel(
-    name: str, heading: str, width: int, lines: int, announced: bool = False
-) -> widgets.VBox:
+def panel(name: str, heading: str, width: int, lines: int,
+          announced: bool = False) -> widgets.VBox:
     """Return a square picture with a heading above and a caption of lines below."""
     parts = [text(f"{name}-heading", width, value=f"<b>{heading}</b>"),
              picture(name, width, width),

@@ -50,17 +50,22 @@ class Run:
 
     settings: dict
     name: str
+    colour: str
     outcome: str = "training"
     history: dict = field(
         default_factory=lambda: {"train_loss": [], "train_accuracy": []})
     film: list[tuple[int, tuple]] = field(default_factory=list)  # ends at the newest
     chances: np.ndarray = field(default_factory=lambda: np.array([]))  # of true digits
-    colour: str = RUNS[0]
 
     @property
     def wrong(self) -> int:
         """How many of the test digits are wrong."""
         return int(np.sum(self.chances <= 0.5))
+
+    @property
+    def end(self) -> tuple[float, float]:
+        """The step size, and the share of test digits that are wrong, not below one."""
+        return self.settings["step_size"], max(self.wrong, 1) / len(self.chances)
 
 
 def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -75,11 +80,12 @@ def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
 class Curves:
     """The figure of the runs; its loss has room for so many updates."""
 
-    def __init__(self, longest: int):
+    def __init__(self, room: int):
         fig = strip(HIGH)
+        self.room = room
         self.loss, self.ends, self.sure = loss, ends, sure = fig.subplots(1, 3)
         loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
-                 xlim=(0.9, longest * 1.1), ylim=(0.003, 40))
+                 xlim=(0.9, room * 1.1), ylim=(0.003, 40))
         loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
         ends.set(title="test digits wrong", xlabel="step size", xscale="log",
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
@@ -105,58 +111,37 @@ class Curves:
             line.set_data(*binned(losses.get(colour, [])))
         return self.png()
 
-    def mark(self, tried: list[Run], run: Run, other: Run | None,
-             mistakes: np.ndarray) -> None:
-        """Show where all runs ended, and the answers of one or two to some digits."""
-        self.x = np.linspace(-0.45, 0.95, len(mistakes))
-        self.tried.set_data(*np.transpose([ended(one) for one in tried]))
-        self.here.set_data(*np.transpose([ended(run)]))
-        self.dots.set_data(self.x, run.chances[mistakes])
-        if other:
-            self.others.set_data(self.x, other.chances[mistakes])
-        self.others.set_visible(bool(other))
-
-
-def ended(run: Run) -> tuple[float, float]:
-    """Return (step size, share of test digits wrong), at least one of them."""
-    return run.settings["step_size"], max(run.wrong, 1) / len(run.chances)
-
 
 def border(runs: list[Run], name: str, places: list, wrong: float) -> float | None:
-    """Return the last value of a setting at which a run has fewer digits wrong.
+    """Return the last of a setting's places at which a run has fewer digits wrong.
 
-    That is, of the values along places, the slider's: the run with the next one, its
-    other settings the same, has as many wrong or more; the last place has no next one.
+    For that a run at the next place, if there is one, with its other settings the same,
+    must have at least as many wrong.
     """
-    last = None
-    for run in runs:
-        value = run.settings[name]
-        beyond = places[places.index(value) + 1:][:1] if value in places else [None]
-        passes = run.wrong < wrong and (not beyond or any(
-            one.settings == {**run.settings, name: beyond[0]} and one.wrong >= wrong
-            for one in runs))
-        if passes and (last is None or places.index(value) > places.index(last)):
-            last = value
-    return last
+    found = [place for place, beyond in zip(places, [*places[1:], None])
+             for run in runs if run.settings[name] == place and run.wrong < wrong
+             if beyond is None or any(
+                 other.settings == {**run.settings, name: beyond}
+                 and other.wrong >= wrong for other in runs)]
+    return found[-1] if found else None
 
 
 def goals(runs: list[Run]) -> str:
-    """Return HTML of what there is to reach, ticked where these runs, finished, did."""
-    if not runs:
-        return ""
-    m = len(runs[0].chances)
+    """Return HTML of what there is to reach, ticked where these finished runs did."""
     least = min(run.wrong for run in runs)
-    units = border(runs, "hidden", HIDDEN[::-1], 0.02 * m)
-    step = border(runs, "step_size", STEP_SIZES, 0.1 * m)
+    m = len(runs[0].chances)
     told = [
-        (least < 30, "fewer than 30 test digits wrong", f"{least} so far", least),
-        (units, "the fewest hidden units above 98%",
-         "show that one place less on the slider is not enough", units),
-        (step, "the largest step size that still learns, to 90%",
-         "show that one place more on the slider is too much", step)]
+        ("fewer than 30 test digits wrong", f"{least} so far",
+         least if least < 30 else None),
+        ("the fewest hidden units above 98%",
+         "show that one place less on the slider is not enough",
+         border(runs, "hidden", HIDDEN[::-1], 0.02 * m)),
+        ("the largest step size that still learns, to 90%",
+         "show that one place more on the slider is too much",
+         border(runs, "step_size", STEP_SIZES, 0.1 * m))]
     return "<b>Three goals</b>" + "".join(
-        f"<br>☑ {goal}: <b>{found:g}, done</b>" if met else f"<br>☐ {goal}: {hint}"
-        for met, goal, hint, found in told)
+        f"<br>☐ {goal}: {hint}" if found is None else
+        f"<br>☑ {goal}: <b>{found:g}, done</b>" for goal, hint, found in told)
 
 
 def setting_dials(N: int) -> dict[str, Dial]:
@@ -187,11 +172,10 @@ class Trainer(widgets.VBox):
         self.X_test, self.y_test, self.networks = X_test, y_test, networks
         self.blas = ThreadpoolController()
         Trainer.latest = None  # a cell that is run again ends the run it began
-        self.runs: list[Run] = []  # on show: the first and the newest ones
-        self.tried: list[Run] = []  # all
+        self.runs: list[Run] = []  # in the menus: the first and the newest ones
+        self.tried: list[Run] = []  # all, without their weights
         self.actions: list[Callable] = []  # of the curves' places
-        self.room = 1000  # updates for which the curves have room
-        self.filling = False  # while settings and menus are not the user's
+        self.filling = False  # while the program, not the user, moves dials and menus
         self.dials = setting_dials(len(X_train))
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
@@ -217,7 +201,7 @@ class Trainer(widgets.VBox):
         self.status = text("status", WIDE, announced=True, value=(
             "Move a slider: a network is trained from scratch at each place."))
         self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
-        self.curves = Curves(self.room)
+        self.curves = Curves(1000)
         self.view = picture("run-curves", WIDE, HIGH, pixels=False)
         self.view.value = self.curves.paint([])
         self.chart = Chart(self.view, lambda index: self.actions[index]())
@@ -232,47 +216,39 @@ class Trainer(widgets.VBox):
         return {name: dial.value for name, dial in self.dials.items()}
 
     def start(self, _change: object = None) -> None:
-        """Train with the chosen settings, or show their run; a run under way ends."""
+        """Train with the chosen settings; a run under way ends."""
         for dial in self.dials.values():
             dial.note.value = ""
         if self.filling:
             return
         chosen = self.chosen()
-        batch, all_of_them = chosen["batch_size"], len(self.X_train)
-        run = Run(chosen, (
-            f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, "
-            f"batch {'all' if batch == all_of_them else batch}, "
-            f"epochs {chosen['num_epochs']}, seed {chosen['seed']}"))
-        taken = {one.colour for one in self.shown_with(run)}
-        run.colour = next(colour for colour in RUNS if colour not in taken)
-        Trainer.latest = run
-        for known in self.runs:
-            if known.settings == chosen and known.outcome == "finished":
-                self.ready(known)
-                self.show_run(known)
-                Trainer.latest = known
-                return
+        batch = chosen["batch_size"]
+        name = (f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, batch "
+                f"{'all' if batch == len(self.X_train) else batch}, "
+                f"epochs {chosen['num_epochs']}, seed {chosen['seed']}")
+        self.runs_left = [run for run in self.runs if run.name != name]
+        self.runs_left = [*self.runs_left[:1], *self.runs_left[1:][2 - len(RUNS):]]
+        taken = {run.colour for run in self.runs_left}
+        run = Trainer.latest = Run(
+            chosen, name, next(colour for colour in RUNS if colour not in taken))
         self.buttons[0].disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
         self.task = asyncio.get_running_loop().create_task(self.train(run))
-
-    def shown_with(self, run: Run) -> list[Run]:
-        """Return the runs that stay on show with another one: the first and the newest.
-        """
-        others = [one for one in self.runs if one.name != run.name]
-        return [*others[:1], *others[1:][2 - len(RUNS):]]
 
     def stop(self) -> None:
         """Let the training end after its current update."""
         Trainer.latest = None
 
     def back(self) -> None:
-        """Put all dials to the first run's settings, and show that run."""
+        """Show the first run, with all dials at its settings; a run under way ends."""
+        self.buttons[0].disabled = True
+        first = Trainer.latest = self.runs[0]
         self.filling = True
-        for name, value in self.runs[0].settings.items():
+        for name, value in first.settings.items():
             self.dials[name].value = value
         self.filling = False
-        self.start()
+        self.menus[0].value = first
+        self.look()
 
     async def train(self, run: Run) -> None:
         """Train in slices of time, until the end or until another run begins."""
@@ -285,7 +261,7 @@ class Trainer(widgets.VBox):
                 self.bar.value = share
                 self.status.value = f"Training: {share:.0%} of {run.name}."
                 if time.perf_counter() > drawn + REDRAW:
-                    self.view.value = self.curves.paint([*self.shown_with(run), run])
+                    self.view.value = self.curves.paint([*self.runs_left, run])
                     drawn = time.perf_counter()
                 await asyncio.sleep(PAUSE)
             run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
@@ -294,7 +270,10 @@ class Trainer(widgets.VBox):
         except KeyboardInterrupt:
             run.outcome = "interrupted"
         if Trainer.latest in (run, None):  # nothing else has begun meanwhile
-            self.add(run)
+            self.buttons[0].disabled = True
+            if run.film:
+                self.runs = self.runs_left
+                self.add(run)
 
     def slices(self, run: Run) -> Iterator[float]:
         """Train, and yield the share that is done after each slice of time."""
@@ -319,59 +298,39 @@ class Trainer(widgets.VBox):
                 yield t / total
                 end = time.perf_counter() + SLICE
 
-    def ready(self, run: Run) -> None:
-        """Say how a run came out; another one can begin."""
-        Trainer.latest = None
-        self.buttons[0].disabled = True
-        self.status.value = f"{run.name}: {run.outcome}."
-        if run.film:
-            m = len(self.y_test)
-            self.status.value += (f" Test accuracy {1 - run.wrong / m:.2%}: "
-                                  f"{run.wrong:,} of {m:,} digits are wrong.")
-
     def add(self, run: Run) -> None:
-        """Add a run that has ended, and show it."""
-        if run.film:
-            g = probabilities(run.film[-1][1], self.X_test)
-            run.chances = np.where(self.y_test > 0.5, g, 1 - g)
-        self.ready(run)
-        if not run.film:
-            return
-        self.runs = [*self.shown_with(run), run]
-        self.tried.append(replace(run, film=[], history={}))  # no weights
-        self.make_room(len(run.history["train_loss"]))
+        """Add a run that has ended to those in the menus, and show it."""
+        g = probabilities(run.film[-1][1], self.X_test)
+        run.chances = np.where(self.y_test > 0.5, g, 1 - g)
+        self.runs = [*self.runs, run]
+        self.tried.append(replace(run, film=[], history={}))
         self.networks.clear()
         self.networks.update({one.name: one.film[-1][1] for one in self.runs})
-        self.goals.value = goals(
-            [one for one in self.tried if one.outcome == "finished"])
-        self.show_run(run)
-
-    def show_run(self, run: Run) -> None:
-        """Show a run in the menus and in the pictures."""
-        beside = self.menus[1].value
+        if finished := [one for one in self.tried if one.outcome == "finished"]:
+            self.goals.value = goals(finished)
         self.filling = True
-        names = [(one.name, one) for one in self.runs]
-        for menu, options, value in [
-            (self.menus[0], names[::-1], run),
-            (self.menus[1], [("–", None), *names],
-             beside if beside in self.runs else None),
-        ]:
-            menu.options, menu.value = options, value
+        other, names = self.menus[1].value, [(one.name, one) for one in self.runs]
+        self.menus[0].options, self.menus[0].value = names[::-1], run
+        self.menus[1].options = [("–", None), *names]
+        self.menus[1].value = other if other in self.runs else None
         self.filling = False
+        self.make_room(len(run.history["train_loss"]))
         self.look()
 
     def make_room(self, updates: int) -> None:
         """See that so many updates fit into the curves."""
-        if self.room < updates:
-            self.room = 2 * updates
-            self.curves = Curves(self.room)
+        if self.curves.room < updates:
+            self.curves = Curves(2 * updates)
             self.mark()
 
     def look(self, _change: object = None) -> None:
-        """Show the run that the menu names; what was opened of another one closes."""
+        """Show the run that the menu names; what is opened of another one closes."""
         if self.filling:
             return
-        run = self.menus[0].value
+        run, m = self.menus[0].value, len(self.y_test)
+        self.status.value = (
+            f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
+            f"{run.wrong:,} of {m:,} digits are wrong.")
         self.mark()
         self.view.value = self.curves.paint(self.runs)
         self.table.value = runs_table(self.runs, run)
@@ -387,28 +346,31 @@ class Trainer(widgets.VBox):
         self.opened.children = ()
 
     def mark(self) -> None:
-        """Mark the run on show in the curves, and what a click on them opens."""
+        """Mark in the curves the run on show, and what a click on them opens."""
         run, other = (menu.value for menu in self.menus)
         if run is None:
             return
-        mistakes = np.flatnonzero(self.tried[0].chances <= 0.5)
-        curves = self.curves
-        curves.mark(self.tried, run, other, mistakes)
-        moments = [t for t, _ in run.film]
-        groups = [
-            (spots(curves.loss, moments[1:]),
-             [f"timestep {t}" for t in moments[1:]],
-             [partial(self.open_film, j) for j in range(1, len(moments))]),
-            (spots(curves.ends, *np.transpose([ended(one) for one in self.runs])),
-             [one.name for one in self.runs],
-             [partial(setattr, self.menus[0], "value", one) for one in self.runs]),
-            (spots(curves.sure, curves.x, run.chances[mistakes]),
-             [f"image {k}, probability {run.chances[k]:.2f}" for k in mistakes],
-             [partial(self.open_mistakes, int(k)) for k in mistakes])]
-        self.actions = [action for *_, actions in groups for action in actions]
+        mistakes, curves = self.tried[0].chances <= 0.5, self.curves
+        x = np.linspace(-0.45, 0.95, mistakes.sum())
+        curves.tried.set_data(*np.transpose([one.end for one in self.tried]))
+        curves.here.set_data(*np.transpose([run.end]))
+        curves.dots.set_data(x, run.chances[mistakes])
+        curves.others.set_data(x, (other or run).chances[mistakes])
+        curves.others.set_visible(other is not None)
+        moments = [t for t, _ in run.film][1:]
+        where = [*spots(curves.loss, moments),
+                 *spots(curves.ends, *np.transpose([one.end for one in self.runs])),
+                 *spots(curves.sure, x, run.chances[mistakes])]
+        opens = [(f"timestep {t}", partial(self.open_film, j))
+                 for j, t in enumerate(moments, start=1)]
+        opens += [(one.name, partial(setattr, self.menus[0], "value", one))
+                  for one in self.runs]
+        opens += [(f"image {k}, probability {run.chances[k]:.2f}",
+                   partial(self.open_mistakes, int(k)))
+                  for k in np.flatnonzero(mistakes)]
+        self.actions = [action for _, action in opens]
         self.chart.clicks.places = [
-            [*spot, words] for spots_, all_words, _ in groups
-            for spot, words in zip(spots_.tolist(), all_words)]
+            [*spot.tolist(), words] for spot, (words, _) in zip(where, opens)]
 
     def open_mistakes(self, k: int | None = None) -> None:
         """Look into the digits that the network on show gets wrong, or into digit k."""
@@ -417,7 +379,7 @@ class Trainer(widgets.VBox):
                       self.y_train, other and (other.name, other.film[-1][1]))
         if k is not None:
             pager.number.value = k
-        self.show_opened("The mistakes", pager)
+        self.show_opened("mistakes", pager)
 
     def open_film(self, moment: int = 0) -> None:
         """Go back and forth in the run on show, from a moment of its film."""
@@ -426,13 +388,13 @@ class Trainer(widgets.VBox):
                         other=other and (other.name, other.film))
         line.number.value = int(np.argmax(self.tried[0].chances <= 0.5))
         line.place.value = moment
-        self.show_opened("The training", line)
+        self.show_opened("training", line)
 
     def show_opened(self, what: str, viewer: widgets.Box) -> None:
-        """Show what there is to see of the run on show, under a title that names it."""
-        title = text("opened", WIDE, announced=True,
-                     value=f"<b>{what} of {self.menus[0].value.name}</b>")
-        self.opened.children = [title, viewer]
+        """Show a viewer of the run on show, under a title that names it."""
+        self.opened.children = [
+            text("opened", WIDE, announced=True,
+                 value=f"<b>The {what} of {self.menus[0].value.name}</b>"), viewer]
 
 
 def hear_interrupts() -> None:
@@ -458,16 +420,11 @@ def runs_table(runs: list[Run], on_show: Run) -> str:
             f'{"".join(body)}</table>')
 
 
-def train_yourself(
-    X_train: np.ndarray,
-    y_train: np.ndarray,
-    X_test: np.ndarray,
-    y_test: np.ndarray,
-    network: tuple | None = None,
-    history: dict[str, np.ndarray] | None = None,
-    networks: dict[str, tuple] | None = None,
-    film: list[tuple[int, tuple]] | None = None,
-) -> widgets.Widget:
+def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
+                   y_test: np.ndarray, network: tuple | None = None,
+                   history: dict[str, np.ndarray] | None = None,
+                   networks: dict[str, tuple] | None = None,
+                   film: list[tuple[int, tuple]] | None = None) -> widgets.Widget:
     """Show a slider for each setting of a training; every place trains from scratch.
 
     Parameters
@@ -479,10 +436,6 @@ def train_yourself(
     networks : filled with the networks of the runs on show, by the runs' names
     film : what record returned of that run, to go through its training
 
-    Returns
-    -------
-    The viewer's box; find(box, label) gives one of its parts.
-
     Notes
     -----
     The training happens in slices of time between the kernel's other work: see SLICE.
@@ -492,8 +445,7 @@ def train_yourself(
     if network is not None:
         history = history or {"train_loss": np.array([])}
         film = film or [(len(history["train_loss"]), network)]
-        viewer.status.value = "The run above."
-        viewer.add(
-            Run(viewer.chosen(), "the run above", "finished", history, film))
+        viewer.add(Run(
+            viewer.chosen(), "the run above", RUNS[0], "finished", history, film))
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

@@ -36,9 +36,8 @@ def pushes(network: tuple, x: np.ndarray) -> tuple[np.ndarray, float]:
     return (x.reshape(1, -1) * ds)[0], float(rest)
 
 
-def nearest_finder(
-    X: np.ndarray, y: np.ndarray
-) -> Callable[[np.ndarray], list[tuple[int, float]]]:
+def nearest_finder(X: np.ndarray,
+                   y: np.ndarray) -> Callable[[np.ndarray], list[tuple[int, float]]]:
     """Return a function from an image to its nearest 3 and its nearest 9 in X.
 
     X is (n, 784) or (n, 28, 28) and y (n,) holds its labels. The function takes (784,)

@@ -26,10 +26,6 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     f : a function of a number, or of an array element by element
     slope : its true derivative at a
     a : where the derivative is taken
-
-    Returns
-    -------
-    The viewer's box; find(box, label) gives one of its parts.
     """
     epsilons = 10.0 ** np.linspace(0, -15, 76)
     at = np.array(a)

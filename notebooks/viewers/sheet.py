@@ -16,12 +16,8 @@ FINE = 24  # a small drawing is enlarged until an MNIST pixel has this many of i
 Stroke = dict  # points: [[x, y], ...], width, erase
 
 
-def ink(
-    strokes: list[Stroke],
-    box: tuple = (0, 0, SIDE, SIDE),
-    zoom: float = 1,
-    below: np.ndarray | None = None,
-) -> np.ndarray:
+def ink(strokes: list[Stroke], box: tuple = (0, 0, SIDE, SIDE), zoom: float = 1,
+        below: np.ndarray | None = None) -> np.ndarray:
     """Return the part of a sheet inside box as grey levels from 0 to 255.
 
     Parameters

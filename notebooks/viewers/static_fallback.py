@@ -33,13 +33,8 @@ _on_show: dict[tuple[str, str], tuple[str, list[widgets.Box]]] = {}
 WINDOWS = 2  # in how many windows of a kernel a cell's viewers stay alive
 
 
-def show(
-    widget: widgets.Box,
-    instead: str,
-    dial: Dial | None = None,
-    places: Sequence = (),
-    answers: tuple[str, list] | None = None,
-) -> None:
+def show(widget: widgets.Box, instead: str, dial: Dial | None = None,
+         places: Sequence = (), answers: tuple[str, list] | None = None) -> None:
     """Display a viewer and its static fallback, for where no kernel runs.
 
     The fallback is self-contained HTML.
@@ -91,13 +86,9 @@ def _close_former(widget: widgets.Box) -> None:
                     model.close()
 
 
-def fallback_html(
-    box: widgets.Box,
-    instead: str,
-    dial: Dial | None = None,
-    places: Sequence = (),
-    answers: tuple[str, list] | None = None,
-) -> tuple[str, int]:
+def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
+                  places: Sequence = (),
+                  answers: tuple[str, list] | None = None) -> tuple[str, int]:
     """Return a viewer's static fallback as HTML, and a number that tells it apart.
 
     The arguments are those of show; the same viewer gets the same number at each run.
