@@ -82,20 +82,14 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     A link to one of the labels, [words](#label), becomes the number of what has it.
     What would be lost is shown as its source, with a warning.
     """
-    for piece in pieces:
-        piece.text = re.sub(r"\r\n?", "\n", piece.text)
-    mark = _unused(piece.text for piece in pieces)
-    origins: list[tuple[Piece, Formula]] = []  # of each formula, by its number
-    requests = [_request(piece, mark, origins) for piece in pieces]
+    requests, origins, mark = with_marks(pieces)
     _read_html(pieces, requests)
     formulas = _formulas(origins, mark)
     common: dict = {"mark": mark, "labels": labels, "formulas": formulas}
-    done = _pandoc(common, requests)
+    done = run_pandoc(common, requests)
     for (piece, formula), result in zip(origins, done["formulas"]):
-        if problem := result.get("problem"):  # of whose lines one says what it is
-            line = re.search("^(unexpected|a construct).*", problem, re.MULTILINE)
-            reason = line[0] if line else "Pandoc does not understand it"
-            _shown_as_source(piece, formula, reason)
+        if problem := result.get("problem"):
+            show_source(piece, formula, problem)
     places = {anchor for result in done["pieces"] for anchor in result["anchors"]}
     for piece, result in zip(pieces, done["pieces"]):
         piece.warnings += map(one_line, result["problems"])
@@ -104,6 +98,21 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         # Where nothing has a label, links are another matter.
         gone = [link for link in result["links"] if unquote(link) not in places]
         piece.warnings += [f"nothing has the label {link!r}" for link in gone if labels]
+
+
+def with_marks(
+    pieces: Sequence[Piece],
+) -> tuple[list[dict], list[tuple[Piece, Formula]], str]:
+    """What Pandoc must know of each piece, its formulas, by number, and the mark.
+
+    In the texts a number between two marks is in the place of the formula.
+    """
+    for piece in pieces:
+        piece.text = re.sub(r"\r\n?", "\n", piece.text)
+    mark = _unused(piece.text for piece in pieces)
+    origins: list[tuple[Piece, Formula]] = []
+    requests = [_request(piece, mark, origins) for piece in pieces]
+    return requests, origins, mark
 
 
 def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> dict:
@@ -195,7 +204,7 @@ def _formula(
         done = rewrite(formula.tex, formula.display, mark, scope)
     except Exception as error:  # whatever is wrong with it, the rest can be set
         reason = str(error) if isinstance(error, Refused) else type(error).__name__
-        _shown_as_source(piece, formula, reason)
+        show_source(piece, formula, reason)
         return known
     alt = typst_string(" ".join(formula.tex.split()))  # its description, to be read out
     number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
@@ -207,7 +216,11 @@ def _formula(
     }
 
 
-def _shown_as_source(piece: Piece, formula: Formula, reason: str) -> None:
+def show_source(piece: Piece, formula: Formula, reason: str) -> None:
+    """Warn that a formula is; one line of Pandoc's message says why."""
+    if reason.startswith("Could not convert"):
+        line = re.search("^(unexpected|a construct).*", reason, re.MULTILINE)
+        reason = line[0] if line else "Pandoc does not understand it"
     tex = one_line(formula.tex, 120)
     piece.warnings.append(f"the formula ${tex}$ is shown as its source: {reason}")
 
@@ -218,7 +231,7 @@ def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
              if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
     common = {"mark": "", "to_html": True}
     texts = [request for _, request in mixed]
-    done = _pandoc(common, texts)["pieces"] if mixed else []
+    done = run_pandoc(common, texts)["pieces"] if mixed else []
     for (piece, request), result in zip(mixed, done):
         if result.get("html"):
             request |= {"format": "html", "text": result["html"]}
@@ -229,14 +242,14 @@ def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
             piece.warnings += map(one_line, problems)
 
 
-def _pandoc(common: dict, pieces: list[dict]) -> dict:
-    """What markup.lua makes of some pieces.
+def run_pandoc(common: dict, pieces: list[dict]) -> dict:
+    """What the script, markup.lua by default, makes of some pieces.
 
     One with which Pandoc comes to no end, as a footnote in itself, is left as it is.
     """
     content = json.dumps(common | {"pieces": pieces}).encode()
     seconds = TIMEOUT_S + len(content) / BYTES_PER_S
-    path = Path(__file__).with_name("markup.lua")
+    path = Path(__file__).with_name(common.get("script", "markup.lua"))
     try:
         done = subprocess.run(
             [pypandoc.get_pandoc_path(), "+RTS", f"-M{MAX_HEAP}", "-RTS", "lua", path],
@@ -255,4 +268,4 @@ def _pandoc(common: dict, pieces: list[dict]) -> dict:
     if not begun or status != HEAP_EXHAUSTED or pieces[int(begun[-1])].get("endless"):
         raise ExportError(f"pandoc: {one_line(message)}")
     pieces[int(begun[-1])]["endless"] = True
-    return _pandoc(common, pieces)
+    return run_pandoc(common, pieces)

@@ -27,7 +27,7 @@ IMAGES = ("image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/
 SHOWN = ("text/latex", *IMAGES, "text/html", "text/markdown", "text/plain")
 NO_ALT = "a picture has no description for those who cannot see it: give it alt"
 # Words by which Python shows an object that it cannot spell, which say nothing.
-_OBJECT = re.compile(r"[\w.]+\(.*[)…]|<.*>|\[an .*\]", re.DOTALL)
+OBJECT = re.compile(r"[\w.]+\(.*[)…]|<.*>|\[an .*\]", re.DOTALL)
 _HELPER = r"(<IPython\.core\.display\.\w+ object>)?"  # which need not show anything
 _UNSEEN = re.compile(  # of HTML
     r"<(style|script)\b.*?</\1>|<link\b[^>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
@@ -199,7 +199,7 @@ class Typeset(Preprocessor):
             # A heading in an output begins no section.
             return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
         kinds = [kind for kind in data if not kind.startswith("text/")]
-        if kinds and (not plain or _OBJECT.fullmatch(plain)):
+        if kinds and (not plain or OBJECT.fullmatch(plain)):
             if kinds == ["application/javascript"]:  # which shows nothing by itself
                 return Block("output")
             what = "a widget" if WIDGET in data else kinds[0]
@@ -252,7 +252,7 @@ class Typeset(Preprocessor):
         for side in ("width", "height"):
             if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side))):
                 picture += f", {side}: {float(size[side]) * 0.75:g}pt"
-        if (alt := _alt(output, cell)) is None:
+        if (alt := alt_of(output, cell)) is None:
             self._warn(cell, NO_ALT)
         return Block("figure", picture=picture, alt=alt)
 
@@ -272,7 +272,7 @@ class Typeset(Preprocessor):
         """The block; in plain text if nothing came of its markup."""
         if block.piece is None or block.piece.typst or not block.text:
             return block
-        if _OBJECT.fullmatch(block.text):
+        if OBJECT.fullmatch(block.text):
             return self._needs_browser(cell, block.text)
         return Block("output", block.text)
 
@@ -317,7 +317,7 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
 
 def _sentence(plain: str) -> str:
     """What is in the place of a widget: that it is one, and its own words if any."""
-    if not plain or _OBJECT.fullmatch(plain):
+    if not plain or OBJECT.fullmatch(plain):
         plain = "an interactive widget, for which paper has no room."
     elif re.match(r"\s*\d+%\|", plain):  # as it was before the first step
         plain = "a progress bar."
@@ -325,7 +325,7 @@ def _sentence(plain: str) -> str:
     return f"In the notebook{',' if here else ':'} {plain.removeprefix('Here ')}"
 
 
-def _alt(output: NotebookNode, cell: NotebookNode) -> str | None:
+def alt_of(output: NotebookNode, cell: NotebookNode) -> str | None:
     """A picture's description, from wherever people put it."""
     places = [output.metadata.get(kind, {}) for kind in IMAGES]
     found = [place.get("alt") for place in (*places, output.metadata, cell.metadata)]
