@@ -1,0 +1,171 @@
+"""Markdown, HTML and LaTeX to HTML with MathML: all of a page in one call of Pandoc."""
+
+import html
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from bs4 import BeautifulSoup
+
+from nbtypst.markup import Piece, run_pandoc, show_source, with_marks
+from nbtypst.tex.find import Formula
+from nbtypst.tex.macros import KNOWN_MACROS, Macros
+from nbtypst.tex.rewrite import Scope
+from nbtypst.tex.tree import Refused, infix, with_scripts
+
+# What Pandoc does not know in MathML, but for \boxed, which it does.
+_SIZES = "tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge"
+_MACROS = Macros(KNOWN_MACROS)
+del _MACROS["\\boxed"]
+_MACROS.replaced(
+    r"\newcommand\color[2][]{} \newcommand\textcolor[3][]{#3} \def\href#1#2{#2}"
+    r"\def\vphantom#1{} \def\hphantom{\phantom} \def\bmod{\mathbin{\mathrm{mod}}}"
+    + "".join(rf"\def\{size}{{}}" for size in _SIZES.split())
+)
+_NUMBER = re.compile(r"\\(tag\*?|label)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_REFERENCE = re.compile(r"\\(eqref|ref)\s*\{([^{}]*)\}")
+_NAME = re.compile(  # of a function, with an invisible sign after it
+    "(</m(?:n|i|su[bp])>)?(<mrow><mi[^>]*>[a-z]{2,}</mi><mo>&#8289;</mo></mrow>)"
+    "(?=(<m[a-z]+)?)"
+)
+# Letters that Pandoc would take apart, or set in bold italics.
+_WORD = re.compile(
+    r"\\math(?:(rm|it|tt|sf)\{([A-Za-z]{2,})\}|(bf) *(?:\{([A-Za-z]+)\}|([A-Za-z])))"
+)
+_GROUP = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}|\{[^{}]*\}", re.DOTALL)
+
+
+class Page:
+    """The texts of a page as HTML: one of `parts` for each of its pieces.
+
+    In these a few characters are in the place of each formula, until `html` makes them
+    MathML. A formula that is not understood is shown as its source, and its piece has
+    a warning.
+    """
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        """Convert all pieces; what Pandoc has against them is in their warnings."""
+        requests, self.origins, mark = with_marks(pieces)
+        self.character = mark
+        self.mark = re.compile(f"{mark}([0-9]+){mark}")
+        scope = Scope()
+        scope.macros = Macros(_MACROS)
+        for number, (_, formula) in enumerate(self.origins):
+            scope.number(formula.tex, f"eq-{number}")
+        written = [_as_pandoc_takes_it(*origin, scope) for origin in self.origins]
+        formulas = [
+            {"tex": tex, "display": formula.display}
+            for (_, formula), (tex, _) in zip(self.origins, written)
+        ]
+        texts = [request for request in requests if request["format"] != "html"]
+        done = run_pandoc({"script": "offline.lua", "formulas": formulas}, texts)
+        for piece, request in zip(pieces, requests):
+            if request["format"] != "html":
+                result = done["pieces"].pop(0)
+                request["text"] = result["html"]
+                piece.warnings += result["problems"]
+        self.parts = [self._without_formulas_in_code(r["text"]) for r in requests]
+        self.formulas = [
+            _as_html(*origin, *sent, result, f"eq-{number}", scope)
+            for number, (origin, sent, result) in enumerate(
+                zip(self.origins, written, done["formulas"])
+            )
+        ]
+
+    def html(self, part: object) -> str:
+        """A part, or a text in it, with its formulas as MathML."""
+        return self.mark.sub(lambda match: self.formulas[int(match[1])], str(part))
+
+    def kept(self, done: str) -> str:
+        """A few characters in the place of finished HTML, which `html` puts back."""
+        self.formulas.append(done)
+        return f"{self.character}{len(self.formulas) - 1}{self.character}"
+
+    def source(self, text: str) -> str:
+        """A text with its formulas as they were written."""
+        origins = self.origins
+        return self.mark.sub(lambda match: origins[int(match[1])][1].source, text)
+
+    def _without_formulas_in_code(self, text: str) -> BeautifulSoup:
+        """The HTML; in code and in attributes, formulas are as they were written."""
+        part = BeautifulSoup(text, "html.parser")
+        for tag in part.find_all():
+            for name, value in tag.attrs.items():
+                if isinstance(value, str):
+                    tag[name] = self.source(value)
+        for words in part.find_all(string=self.mark):
+            if words.find_parent(["code", "pre", "script", "style"]):
+                words.replace_with(self.source(words))
+        return part
+
+
+def _as_pandoc_takes_it(
+    piece: Piece, formula: Formula, scope: Scope
+) -> tuple[str, str]:
+    """The TeX of a formula without what Pandoc does not know, and its number if any."""
+    try:
+        tex = _tex(scope.macros.replaced(formula.tex))
+    except Refused as reason:
+        show_source(piece, formula, str(reason))
+        return "", ""
+    tex = _REFERENCE.sub(lambda m: rf"\text{{{_number(m, scope)}}}", tex)
+    numbers = {_number(match, scope) for match in _NUMBER.finditer(tex)}
+    if len(numbers) > 1:  # of its lines
+        shown = _NUMBER.sub(lambda m: rf"\qquad\text{{{_number(m, scope)}}}", tex)
+        tex = re.sub(r"(\\qquad\\text\{[^{}]*\})\s*\1", r"\1", shown)
+        numbers.clear()
+    tex = re.sub(r"\\(begin|end)\{subequations\}", "", _NUMBER.sub("", tex))
+    tex = re.sub(r"(\\\\\s*|(?<!\\)\s+)$", "", tex).replace("{dcases}", "{cases}")
+    tex = _WORD.sub(lambda m: "\\text{}{{{}}}".format(*filter(None, m.groups())), tex)
+    bare = _GROUP.sub("", tex)
+    if formula.display and re.search(r"\\\\|(?<!\\)&", bare):
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    return tex, "".join(numbers)
+
+
+def _tex(tree: list) -> str:
+    """The TeX of a tree, with a space between a command and a letter."""
+    nodes = [f"{{{_tex(node)}}}" if isinstance(node, list) else node
+             for node in with_scripts(infix(tree))]  # fmt: skip
+    return "".join(
+        node + " " * (node[1:].isalpha() and following[:1].isalpha())
+        for node, following in pairwise([*nodes, ""])
+    )
+
+
+def _number(match: re.Match, scope: Scope) -> str:
+    """What a \\label, \\tag or \\ref shows."""
+    kind, words = match[1], re.sub(r"\\text|[{}$\\]", "", match[2])
+    if kind.startswith("tag"):
+        return words if kind == "tag*" else f"({words})"
+    number, _ = scope.labels.get(match[2], ("(?)", ""))
+    return number.strip("()") if kind == "ref" else number
+
+
+def _as_html(
+    piece: Piece, formula: Formula, tex: str, number: str, result: dict, anchor: str,
+    scope: Scope,
+) -> str:
+    """A formula as MathML, with its number next to it, or as its source."""
+    alone = _REFERENCE.fullmatch(formula.tex)
+    if alone and alone[2] in scope.labels:
+        place = scope.labels[alone[2]][1]
+        return f'<a href="#{place}">{html.escape(_number(alone, scope))}</a>'
+    if problem := result.get("problem"):
+        show_source(piece, formula, problem)
+    if problem or not tex:
+        return f"<code>{html.escape(formula.source)}</code>"
+    words = html.escape(" ".join(formula.tex.split()))
+    math = result["html"].replace("<math ", f'<math alttext="{words}" ', 1)
+    math = _NAME.sub(_apart, math)
+    if not formula.display:
+        return math
+    number = f" <span>{html.escape(number)}</span>" * bool(number)
+    return f'<span class="formula" id="{anchor}">{math}{number}</span>'
+
+
+def _apart(name: re.Match) -> str:
+    """A function's name, such as ln, with a space to what it could be taken for."""
+    space = '<mspace width="0.167em"></mspace>'
+    before = (name[1] or "") + space * bool(name[1])
+    return before + name[2] + space * (name[3] not in (None, "<mo"))
