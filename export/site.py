@@ -1,0 +1,119 @@
+"""The whole deliverable as a folder of pages, which opens by a double click."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from export.cover import Cover
+from export.sources import PROJECT, all_sources
+from nbtypst.errors import ExportError
+from nbtypst.exporter import TEMPLATES
+from nbtypst.offline import OfflineHTMLExporter
+
+README = PROJECT / "README.md"  # its opening, table and pictures are on the first page
+INDEX, CODE = "index", "code"  # the names of the first page and the last
+
+
+def make_site(
+    paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, pdf: str,
+    to: Path | None,
+) -> tuple[dict[Path, bytes], list[str]]:
+    """The pages of a site in a folder, by their paths, and what they cannot show.
+
+    Parameters
+    ----------
+    paths, notebooks : where each notebook is from, and its content
+    cover : its title is the site's
+    pdf : the name of the PDF that will be next to the pages
+    to : the folder; without one there is no site
+
+    Raises
+    ------
+    ExportError : if two pages have the same name, or a module cannot be read
+    """
+    if to is None:
+        return {}, []
+    names = [*(path.stem for path in paths), CODE]
+    if len({*names, INDEX}) <= len(names):
+        raise ExportError(f"two pages are called alike: {', '.join(names)}, {INDEX}")
+    titles = [*map(_title, paths, notebooks), "All Python code"]
+    links = [*zip(titles, (f"{name}.html" for name in names))]
+    start = (cover.title or "Notebooks", f"{INDEX}.html")
+    exporter = OfflineHTMLExporter(
+        template_name="site", picture_folders=[str(PROJECT)],
+        extra_template_basedirs=[str(Path(__file__).with_name("templates")),
+                                 str(TEMPLATES)],
+        also_in_contents=r"Answer \(.*\)",
+    )
+    other = "|".join(map(re.escape, names))
+    in_other = rf'href="(?:[^":?#]*/)?({other})\.ipynb(?=[#"])'
+    pages: dict[Path, bytes] = {}
+    answers: list[str] = []
+    warnings: list[str] = []
+
+    def add(name: str, place: Path, notebook: NotebookNode, ways: list) -> None:
+        metadata = {"name": str(place), "path": str(place.parent)}
+        page, resources = exporter.converted(
+            notebook, {"metadata": metadata, "ways": ways, "site": ways and start[0]})
+        pages[to / f"{name}.html"] = re.sub(in_other, r'href="\1.html', page).encode()
+        warnings.extend(resources["warnings"])
+        for entry in resources["contents"]:
+            if entry["marked"]:
+                words = entry["words"].partition(" ")[2]
+                answers.append(f"[{words}]({name}.html#{quote(entry['id'])})")
+
+    code = _code(titles[-1], paths, notebooks)
+    both = zip(names, [*paths, PROJECT / CODE], [*notebooks, code])
+    for k, (name, place, notebook) in enumerate(both):
+        before = [("prev", *links[k - 1])] if k else []
+        after = [("next", *links[k + 1])] if name != CODE else []
+        add(name, place, notebook, [*before, ("", *start), *after])
+    add(INDEX, README, _index(start[0], links, answers, pdf), [])
+    return pages, warnings
+
+
+def _title(path: Path, notebook: NotebookNode) -> str:
+    """The words of the heading with which a notebook begins, or its name."""
+    opening = notebook.cells[0].source if notebook.cells else ""
+    heading = re.match(r"# +(.+)", opening)
+    return re.sub(r"[*_`$]", "", heading[1]) if heading else path.stem.replace("_", " ")
+
+
+def _code(
+    title: str, paths: Sequence[Path], notebooks: Sequence[NotebookNode]
+) -> NotebookNode:
+    """A page of all modules; the code of the notebooks is on their own pages."""
+    words = "The modules that the notebooks import; their own code is on their pages."
+    texts = [f"# {title}\n\n{words}"]
+    texts += [
+        f"## {source.name}\n\n~~~~~~python\n{source.listings[0][1]}\n~~~~~~"
+        for source in all_sources(paths, notebooks) if not source.listings[0][0]
+    ]
+    return new_notebook(cells=[*map(new_markdown_cell, texts)])
+
+
+def _index(
+    title: str, links: Sequence[tuple[str, str]], answers: Sequence[str], pdf: str
+) -> NotebookNode:
+    """The first page: what there is to see, with the README's words and pictures."""
+    readme = README.read_text("utf-8") if README.exists() else ""
+    opening = re.match(r"# .*\n\n((?:.+\n)+)", readme)
+    table = re.search(r"(?m)(?:^\|.*\n)+\|.*\.ipynb\).*\n(?:\|.*\n)*", readme)
+    pages = "".join(f"- [{words}]({place})\n" for words, place in links)
+    parts = [
+        f"# {title}",
+        opening[1] if opening else "",
+        "## What there is to see",
+        table[0] if table else pages,
+        "Straight to the answers: " + ", ".join(answers) + "." if answers else "",
+        *re.findall(r"(?m)^!\[[^\]]*\]\([^)]*\)$", readme),
+        "## As a PDF, and the code",
+        f"- [The write-up as a PDF]({pdf}), to print or to hand in.\n"
+        f"- [{links[-1][0]}]({links[-1][1]}). The code of each notebook is on its "
+        "page, folded where it is not part of the text.",
+    ]
+    return new_notebook(cells=[new_markdown_cell("\n\n".join(parts))])

@@ -1,0 +1,252 @@
+"""export/site.py: the folder of pages that opens by a double click, in Chromium."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from playwright.sync_api import expect, sync_playwright
+
+from export.cover import Cover
+from export.site import make_site
+from export.write import write
+from nbtypst.errors import ExportError
+from nbtypst.read import read_notebook
+from nn_helpers import PROJECT
+
+pytestmark = [pytest.mark.export, pytest.mark.browser]
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+PAGES = ["index", *(path.stem for path in NOTEBOOKS), "code"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+VIEWERS = {"a_finite_differences": 1, "e_training": 4}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The site of the committed notebooks, with a PDF that is not one."""
+    folder = tmp_path_factory.mktemp("a folder") / "site"
+    notebooks = [read_notebook(path) for path in NOTEBOOKS]
+    cover = Cover(title="Threes & nines")
+    pages, warnings = make_site(NOTEBOOKS, notebooks, cover, "w.pdf", to=folder)
+    assert warnings == []
+    write({**pages, folder / "w.pdf": b"%PDF"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def documents(site):
+    return {path.stem: BeautifulSoup(path.read_text("utf-8"), "html.parser")
+            for path in site.glob("*.html")}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; if it is not installed, tests are skipped or, with CI set, fail."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        missing = "the site was not tested: there is no chromium (apt install chromium)"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], timeout=240_000)
+
+
+@pytest.fixture
+def opened(browser, site):
+    """A function that opens a page of the site, in the reader's light or dark."""
+    contexts = []
+
+    def open_page(name, **settings):
+        contexts.append(browser.new_context(offline=True, **settings))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(240_000)
+        page.asked, page.said = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.goto((site / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+# ---- What the pages say ----------------------------------------------------------
+
+def test_every_link_leads_somewhere(documents, site):
+    assert sorted(documents) == sorted(PAGES)
+    for name, document in documents.items():
+        ids = [tag["id"] for tag in document.find_all(id=True)]
+        assert len(ids) == len(set(ids)), name
+        for link in document.find_all("a", href=True):
+            place, _, anchor = link["href"].partition("#")
+            assert not re.match(r"\w+:", place), link
+            assert not place or (site / place).is_file(), link
+            other = documents.get(Path(place).stem) if place else document
+            assert not anchor or other.find(id=unquote(anchor)), link
+
+
+def test_each_page_leads_to_its_neighbours_and_the_first_to_all(documents):
+    assert documents["index"].h1.get_text() == "Threes & nines"
+    order = PAGES[1:]
+    for k, name in enumerate(order):
+        document = documents[name]
+        assert document.title.get_text().endswith(" – Threes & nines")
+        for nav in document.select("nav.pages"):
+            ways = {a.get("rel", [""])[0]: a["href"] for a in nav.find_all("a")}
+            wanted = {"prev": order[k - 1] if k else None, "": "index",
+                      "next": order[k + 1] if name != "code" else None}
+            assert ways == {kind: f"{p}.html" for kind, p in wanted.items() if p}
+    linked = {link["href"] for link in documents["index"].main.find_all("a")}
+    assert linked >= {f"{name}.html" for name in order} | {"w.pdf"}
+    assert len(documents["index"].main.find_all("img", alt=True)) == 2
+
+
+def test_each_answer_is_linked_from_its_page_and_the_first(documents):
+    found = 0
+    linked = {link["href"] for link in documents["index"].main.find_all("a")}
+    for name in PAGES[1:]:
+        document = documents[name]
+        for answer in document.select("blockquote"):
+            words = answer.strong.get_text() if answer.strong else ""
+            if words.startswith("Answer ("):
+                place = "#" + quote(answer["id"])
+                assert document.select_one(f"nav.contents a[href='{place}']"), words
+                assert f"{name}.html{place}" in linked
+                found += 1
+    assert found == 14
+
+
+def test_all_code_is_there_and_nothing_says_to_run_it(documents):
+    for path in NOTEBOOKS:
+        cells = [cell.source.strip() for cell in read_notebook(path).cells
+                 if cell.cell_type == "code"]
+        shown = [pre.get_text().strip()
+                 for pre in documents[path.stem].select(".highlight pre")]
+        assert {*cells} - {""} <= {*shown}
+    headings = [tag.get_text() for tag in documents["code"].find_all("h2")]
+    assert {"nn_helpers.py", "notebooks/page.py"} <= {*headings}
+    assert "def train(" in documents["code"].get_text()
+
+
+def test_two_pages_of_one_name_are_refused():
+    notebooks = [read_notebook(NOTEBOOKS[0])] * 2
+    with pytest.raises(ExportError, match="two pages are called alike: 0_g"):
+        make_site([NOTEBOOKS[0]] * 2, notebooks, Cover(), "w.pdf", to=Path("site"))
+
+
+# ---- In the browser --------------------------------------------------------------
+
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 400)])
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_asked_for_and_axe_finds_no_fault(opened, name, scheme, width):
+    page = opened(name, color_scheme=scheme, viewport={"width": width, "height": 800})
+    report = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+    assert report.response["passes"]
+    assert [(fault["id"], node["html"]) for fault in report.response["violations"]
+            for node in fault["nodes"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
+    assert page.said == []
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_a_planted_request_is_kept_from_leaving(opened):
+    """Whatever a notebook's scripts try: the page's own policy does not let them."""
+    page = opened("c_forward_pass")
+    page.context.set_offline(False)
+    page.evaluate("""() => {
+        const image = new Image(); image.src = "https://example.org/x.png";
+        fetch("https://example.org/x").catch(() => {}); }""")
+    page.wait_for_function("performance.now() > 0")
+    assert any("Content Security Policy" in words for words in page.said)
+
+
+@pytest.mark.parametrize("name", ["b_activations_and_loss", "c_forward_pass"])
+def test_formulas_of_answers_are_read_as_mathml(opened, documents, name):
+    """The words of the page as Chromium gives them to a screen reader."""
+    page = opened(name)
+    client = page.context.new_cdp_session(page)
+    nodes = client.send("Accessibility.getFullAXTree")["nodes"]
+    tree = {node["nodeId"]: node for node in nodes}
+
+    def role(node):
+        return node.get("role", {}).get("value", "")
+
+    def below(node):
+        for child in node.get("childIds", []):
+            if child in tree:
+                yield tree[child]
+                yield from below(tree[child])
+
+    folded = "details:not([open]) math, nav math"
+    seen = [m for m in documents[name].find_all("math")
+            if m not in documents[name].select(folded)]
+    read = [node for node in nodes if role(node) == "MathMLMath"]
+    in_contents = len(documents[name].select("nav math"))
+    assert len(read) == len(seen) + in_contents and len(seen) > 10
+    quotes = [node for node in nodes if role(node) == "blockquote"]
+    kinds = {role(node) for quote in quotes for node in below(quote)}
+    assert {"MathMLMath", "MathMLIdentifier", "MathMLNumber"} <= kinds
+    for math in read:
+        words = "".join(node["name"]["value"] for node in below(math)
+                        if role(node) == "StaticText")
+        assert words.strip() and "\\" not in words
+
+
+@pytest.mark.parametrize("name", VIEWERS)
+def test_viewers_move_under_a_heading_and_nothing_says_run(opened, name):
+    page = opened(name)
+    viewers = page.locator(".static-fallback")
+    expect(viewers).to_have_count(VIEWERS[name])
+    assert page.get_by_text("Run All Cells").filter(visible=True).count() == 0
+    for viewer in viewers.all():
+        heading = viewer.locator("xpath=preceding::*[self::h3 or self::h4][1]")
+        expect(heading).to_have_text(re.compile("slider|draw"))
+        if viewer.get_by_role("slider").count() == 0:
+            continue
+        states = set()
+        for key in ["Home", "ArrowRight", "End"]:
+            viewer.get_by_role("slider").first.press(key)
+            sources = viewer.locator("img").evaluate_all("all => all.map(i => i.src)")
+            states.add((viewer.inner_text(), *sources))
+        assert len(states) == 3
+
+
+def test_keyboard_skips_to_the_text_and_unfolds_code(opened):
+    page = opened("a_finite_differences")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the text")
+    expect(skip).to_be_focused()
+    assert skip.bounding_box()["x"] > 0
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("Tab")
+    code = page.locator("details pre").first
+    expect(code).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(code).to_contain_text("import pickle")
+    assert page.locator("summary:focus-visible").count() == 1
+
+
+def test_what_is_wider_than_a_phone_can_be_reached_by_keyboard(opened):
+    page = opened("d_backpropagation", viewport={"width": 320, "height": 800})
+    wide = page.locator(".formula[tabindex], .wide[tabindex]")
+    assert wide.count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(wide).to_have_count(0)
+
+
+def test_on_paper_there_is_the_text_without_ways_and_folded_code(opened):
+    page = opened("c_forward_pass", color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator("nav, .skip, summary").filter(visible=True).count() == 0
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert colour == "rgb(255, 255, 255)"
