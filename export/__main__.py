@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         help="where the PDF goes (default: export/write-up.pdf)")
     add("--cover", type=Path, default=cover, metavar="FILE",
         help="what the first page says (default: export/cover.toml)")
+    add("--site", type=Path, metavar="FOLDER",
+        help="also write pages for a browser there, with the PDF next to them")
     for option, what_for in {
         "--no-execute": "take the outputs that the notebooks hold",
         "--fresh": "run all notebooks, also those not changed since a kept run",

@@ -9,6 +9,7 @@ from nbformat import NotebookNode
 
 from export.check import Section, faults, read_back
 from export.cover import read_cover
+from export.site import make_site
 from export.sources import PROJECT
 from export.terminal import say
 from export.write import InUse, try_to_write, write
@@ -43,6 +44,8 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     sections, pages = read_back(compiled.pdf)
     warnings = [*grouped([*resources["warnings"], *compiled.warnings]),
                 *faults(sections, resources["sections"])]
+    site, said = make_site(paths, notebooks, cover, output.name, to=options.site)
+    warnings += [line for line in grouped(said) if line not in warnings]
     if warnings and options.strict:
         more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
         raise ExportError("; ".join(warnings[:8]) + more)
@@ -55,6 +58,9 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
         write({written: compiled.pdf})
     say(_page_table(sections))
     say(f"{written}: {pages} pages in {time.perf_counter() - start:.1f} s")
+    if site:
+        write({**site, options.site / output.name: compiled.pdf})
+        say(f"{options.site / 'index.html'}: for a browser, with the PDF next to it")
     if written != output:
         say(f"{output} is open in another program, close it there.")
     if blanks := ", ".join(cover.missing):
