@@ -1,5 +1,6 @@
 # make            build the environment, run the notebooks, write export/write-up.pdf
 #                 (FRESH=1 runs all of them, also those that have not changed)
+# make site       write the same as pages for a browser: site/index.html
 # make test       run the tests, see that they reach every line, and check the style
 # make lint       check style and types alone
 # make bench      time the training next to PyTorch and others, and the viewers
@@ -25,11 +26,14 @@ unexport $(filter-out PYTHON PYTHONUTF8 PYTHONIOENCODING $(KEPT:%=PIP_%), \
 export PIP_USER := 0
 
 .DELETE_ON_ERROR:
-.PHONY: write-up notebooks lab learn check gradescope test lint bench versions windows \
-  ua lock clean again
+.PHONY: write-up site notebooks lab learn check gradescope test lint bench versions \
+  windows ua lock clean again
 
 write-up: .venv/ready
 	@$(BIN)/python -m export --strict $(if $(FRESH),--fresh)
+
+site: .venv/ready
+	@$(BIN)/python -m export --strict --site site $(if $(FRESH),--fresh)
 
 notebooks: .venv/ready
 	@$(BIN)/python -m export --strict --refresh
