@@ -39,7 +39,7 @@ notebooks: .venv/ready
 	@$(BIN)/python -m export --strict --refresh
 
 lab: .venv/ready
-	@$(BIN)/python -m jupyterlab notebooks
+	@$(BIN)/python -m jupyterlab notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 learn: .venv/ready
 	@$(BIN)/python -m learn.edition "$(or $(TO),homework)"

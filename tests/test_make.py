@@ -154,6 +154,14 @@ def test_nothing_in_a_folders_name_is_run(folder):
     assert make(folder)[1] and not [*folder.parent.rglob("ran")]
 
 
+def test_the_superuser_of_a_container_may_open_the_notebooks(folder):
+    for user in ("0", "10"):
+        script = folder.parent / "tools" / "id"
+        script.write_text(f"#!/bin/sh\necho {user}\n")
+        script.chmod(0o755)
+        assert ("--allow-root" in make(folder, "-n", "lab")[0]) == (user == "0")
+
+
 def test_the_learners_makefile_needs_nothing_that_is_not_in_the_edition():
     made = makefile((PROJECT / "Makefile").read_text())
     assert not re.search(r"tests/|bench/|-m learn\.edition", made)
