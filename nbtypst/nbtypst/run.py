@@ -201,6 +201,7 @@ class _Run:
             seconds = ceil(self.timeout)
             client = _Client(
                 self.notebook, manager, timeout=seconds, iopub_timeout=seconds,
+                startup_timeout=max(60, seconds),  # of a busy machine, too
                 raise_on_iopub_timeout=True, record_timing=False,
                 shutdown_kernel="immediate", on_cell_start=self._remember,
                 shell_timeout_interval=1,  # seconds until the death of one is noticed
