@@ -73,7 +73,7 @@ def refused(capsys, *arguments: str) -> str:
 
 def run_command(arguments, **options) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "export", *arguments], text=True,
-                          stderr=subprocess.PIPE, encoding="utf-8", **options)
+                          stderr=subprocess.PIPE, errors="replace", **options)
 
 
 def text_of(path: Path) -> str:
@@ -127,7 +127,8 @@ def test_refresh_keeps_the_new_outputs_and_writes_no_file_in_place(folder):
             if path.startswith(f"{folder}{os.sep}")]
     renamed = {name for event, name, _ in seen if event == "os.rename"}
     written = {name for event, name, flags in seen if event == "open" and flags & 3
-               and (flags & os.O_TRUNC or name != "w.pdf")}
+               and (flags & os.O_TRUNC or name != "w.pdf")
+               and not name.startswith("tmp")}  # a trial, which has no name on Linux
     assert len(renamed) == 3 and all(name.startswith(".") for name in renamed)
     assert written == renamed
     for name in NAMES:
@@ -241,7 +242,7 @@ def test_a_bad_notebook_leaves_all_as_it_was(folder, capsys, source, words):
         whole = (folder / "b.ipynb").read_bytes()
         (folder / "b.ipynb").write_bytes(whole[: len(whole) // 2])
     before = contents(folder)
-    seconds = "1" if source and "while" in source else "60"
+    seconds = "1" if source and "while" in source else "600"
     line = refused(capsys, *command(folder, "--refresh", "--timeout", seconds))
     assert line.startswith(f"error: {folder / 'b.ipynb'}") and words in line
     assert contents(folder) == before

@@ -203,13 +203,14 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
 def test_each_line_for_powershell_is_what_make_does(folder):
-    (folder / "learn").mkdir()
-    (folder / "learn" / "edition.py").touch()
-    rows = re.findall(r"^\|(?: `make(.*)`|.*) \| `(.+)` \|$", README, re.MULTILINE)
+    for name in ("learn/edition.py", "tests/requirements.txt"):
+        (folder / name).parent.mkdir()
+        (folder / name).touch()
+    rows = re.findall(r"^\|(?: `(make.*)`|.*) \| `(.+)` \|$", README, re.MULTILINE)
     assert len(rows) == 11
     made = ["-B", ".venv/ready"]
-    for target, line in rows:
-        made = target.split() or made  # another line of the one above
+    for typed, line in rows:
+        made = typed.split()[1:] if typed else made  # or what the row above makes
         said = make(folder, "-n", *made)[0].replace("\\\n", "").replace('"', "")
         commands = [{*part.split()} for part in re.split(r"\n|;|&&|\|\|", said)]
         line = line.replace("Scripts", "bin").replace("\\", "/")

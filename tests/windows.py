@@ -68,15 +68,39 @@ def main(arguments: list[str]) -> int:
                 "/d", windows_path(TEMPORARY), env=ENVIRONMENT)  # fmt: skip
         stamp.write_text(wanted)
     copy_project()
-    with subprocess.Popen(  # Wine's Python needs pipes
-        ["wine", PYTHON / "python.exe", "-m", "pytest", *(arguments or TESTS)],
-        cwd=COPY, env=ENVIRONMENT, stdin=subprocess.PIPE,
+    if status := wine(PYTHON / "python.exe", "-m", "pytest", *(arguments or TESTS)):
+        return status
+    return 0 if arguments else type_the_commands()
+
+
+def wine(*command: str | Path) -> int:
+    """Run a command in the copy, show what it prints and return its exit status."""
+    with subprocess.Popen(  # through pipes, as Wine's terminal is not one to Python
+        ["wine", *command], cwd=COPY, env=ENVIRONMENT, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as tests:  # fmt: skip
-        tests.stdin.close()
-        while said := tests.stdout.read1():
-            print(said.decode(errors="replace"), end="", flush=True)
-    return tests.returncode
+    ) as process:  # fmt: skip
+        process.stdin.close()
+        while said := process.stdout.read1():
+            print(said.decode("cp1252", "replace"), end="", flush=True)
+    return process.returncode
+
+
+def type_the_commands() -> int:
+    """Run README.md's lines for PowerShell on one notebook; return an exit status.
+
+    Left out are those that install something, or do not end.
+    """
+    for notebook in (COPY / "notebooks").glob("[a-z]_*.ipynb"):
+        notebook.unlink()
+    (COPY / ".venv").mkdir()
+    (COPY / ".venv" / "Scripts").symlink_to(PYTHON)
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^\|.*\| `(.+)` \|$", readme, re.MULTILINE):
+        if not re.search("venv .venv|pip|jupyterlab|pytest", line):
+            print(f"> {line}", flush=True)
+            if wine("cmd", "/c", line) and "learn.check" not in line:  # all is blank
+                return 1
+    return 0
 
 
 def windows_path(path: Path) -> str:
