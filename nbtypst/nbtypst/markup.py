@@ -38,7 +38,9 @@ HEAP_EXHAUSTED = 251  # Pandoc's exit status
 _TEXT = re.compile(
     r"\\begin\{(tabular|table|figure|center|itemize|enumerate|description)"
 )
-_IN_A_LINE = re.compile(r"\\begin\{((?:enum|item)\w+)\*\}(.*?)\\end\{\1\*\}", re.DOTALL)
+_IN_A_LINE = re.compile(
+    r"\\begin\{((?:enum|item)\w+)\*\}.*?\\item\b\s*(.*?)\s*\\end\{\1\*\}", re.DOTALL
+)
 
 # What Pandoc would not take as JupyterLab does, `found` outside of code: words with a
 # table right below them, whose second row is one of dashes; the dashes of --help; the
@@ -147,16 +149,12 @@ def _parts(piece: Piece) -> list[str | Formula]:
     """The text and the formulas of a piece."""
     if piece.mimetype != "text/latex":
         return split(piece.text, in_html=piece.mimetype == "text/html")
-    parts = split(_IN_A_LINE.sub(_in_a_line, piece.text))
+    # What R makes of a vector, which Pandoc does not know, becomes words in a line.
+    text = _IN_A_LINE.sub(lambda m: re.sub(r"\s*\\item\b", ",", m[2]), piece.text)
     return [
         part.source if isinstance(part, Formula) and _TEXT.match(part.source) else part
-        for part in parts
+        for part in split(text)
     ]
-
-
-def _in_a_line(items: re.Match) -> str:
-    """What R makes of a vector, which Pandoc does not know, as words in a line."""
-    return ", ".join(map(str.strip, re.split(r"\\item\b", items[2])[1:]))
 
 
 def _as_jupyter_reads_it(text: str) -> str:

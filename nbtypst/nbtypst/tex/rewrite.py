@@ -297,7 +297,7 @@ class _Writer:
             if words:
                 words = words.replace("---", "—").replace("--", "–")
                 literal = typst_string(re.sub(r"\s+", " ", words))
-                typst += f"{_TIGHT}#{function}{literal});{_TIGHT}"
+                typst += f"{_TIGHT}#math.{function}({literal});{_TIGHT}"
                 words = ""
             if node == "$":
                 typst += self.row(between(waiting, "", "$"))
@@ -399,8 +399,7 @@ class _Writer:
 
     def array(self, columns: str, rows: list[list], across: list[int]) -> str:
         """A matrix with lines, or with columns that are not aligned alike."""
-        cells = [[self.cell("inline(…)", cell) for cell in tree.split(row, "&")]
-                 for row in rows]  # fmt: skip
+        cells = self.cells("array", rows)
         letters = columns.replace("|", "")
         width = max([len(letters), *map(len, cells)])
         down = itertools.accumulate(map(len, columns.split("|")[:-1]))
@@ -416,15 +415,14 @@ class _Writer:
 
     def table(self, name: str, style: str, rows: list[list], joint: str = ", ") -> str:
         """Rows of cells as one of Typst's matrices."""
-        size = symbols.SIZES_OF_CELLS[name]
-        lines = []
-        for row in rows:
-            cells = [self.cell(size, cell) for cell in tree.split(row, "&")]
-            lines.append(joint.join(cells))
-        return _call(f"mat({style}, …)", "; ".join(lines))
+        cells = self.cells(name, rows)
+        return _call(f"mat({style}, …)", "; ".join(map(joint.join, cells)))
 
-    def cell(self, size: str, cell: list) -> str:
-        return "" if next_node(cell) is None else _call(size, self.row(cell))
+    def cells(self, name: str, rows: list[list]) -> list[list[str]]:
+        """The cells of each row, in the size that they have in an environment."""
+        rows = [[self.row(cell) for cell in tree.split(row, "&")] for row in rows]
+        size = symbols.SIZES_OF_CELLS[name]
+        return [[cell and _call(size, cell) for cell in cells] for cells in rows]
 
 
 def _call(template: str, *arguments: str) -> str:

@@ -1,12 +1,9 @@
 """What Typst calls what Pandoc would lose or change, and what takes arguments."""
 
-_LETTERS = {
-    "rm": "math.upright(", "bf": "math.bold(", "it": "math.italic(",
-    "tt": "math.mono(", "sf": "math.sans(",
-}  # fmt: skip
+_LETTERS = {"rm": "upright", "bf": "bold", "it": "italic", "tt": "mono", "sf": "sans"}
 WORDS = {f"\\math{letters}": typst for letters, typst in _LETTERS.items()}
 TEXT = {f"\\text{letters}": typst for letters, typst in _LETTERS.items()}
-TEXT |= dict.fromkeys(("\\text", "\\mbox"), "math.upright(")
+TEXT |= {"\\text": "upright", "\\mbox": "upright"}
 IN_TEXT = {
     "\\ ": " ", "~": "\u00a0", "'": "’", "`": "‘", "\\ldots": "…", "\\dots": "…",
 }  # fmt: skip
@@ -26,7 +23,7 @@ SIZES_OF_CELLS = (
 FOR_PANDOC = {"\\not": 1, "\\SI": 2, "\\si": 1, "\\num": 1, "\\ang": 1, "\\qty": 2,
               "\\unit": 1, "\\genfrac": 6}  # and how many arguments
 ALIGNMENTS = {"l": "left", "r": "right"}
-UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}
+UNITS = {"mu": (1 / 18, "em"), "ex": (0.43, "em")}  # in another that Typst knows
 
 
 def _table(words: str) -> dict[str, str]:
@@ -57,8 +54,8 @@ ARROWS = _table(r"""
 \xhookrightarrow arrow.r.hook      \xhookleftarrow arrow.l.hook
 \xmapsto arrow.r.bar               \xlongequal eq
 """)
-_FONTS = {"rm": "upright(…)", "bf": "upright(bold(…))", "it": "italic(…)",
-          "tt": "mono(…)", "sf": "sans(…)", "cal": "cal(…)"}  # fmt: skip
+_FONTS = {letters: f"{typst}(…)" for letters, typst in _LETTERS.items()}
+_FONTS |= {"bf": "upright(bold(…))", "cal": "cal(…)"}
 TYPST = _table(r"""
 \square square.stroked             \setminus without         \S section
 \longrightarrow arrow.r.long       \Longrightarrow arrow.r.double.long

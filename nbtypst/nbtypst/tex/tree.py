@@ -1,5 +1,6 @@
 """TeX as a tree: a list of tokens, with a list in it for each {group}."""
 
+import functools
 import itertools
 import re
 import unicodedata
@@ -25,7 +26,8 @@ _PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among word
 
 def parse(tex: str) -> list:
     """The tree of some TeX, without comments."""
-    tex = _VERBATIM.sub(lambda match: _typewriter(match[2]), tex)
+    escaped = functools.partial(re.sub, r"[\\{}$%~]", r"\\\g<0>")
+    tex = _VERBATIM.sub(lambda match: rf"\texttt{{{escaped(match[2])}}}", tex)
     tex = _TEXT_IN_BRACES.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), tex)
     stack: list[list] = [[]]
     for token in _TOKEN.findall(tex):
@@ -43,18 +45,11 @@ def parse(tex: str) -> list:
     return stack[0]
 
 
-def _typewriter(words: str) -> str:
-    return r"\texttt{" + re.sub(r"[\\{}$%~]", r"\\\g<0>", words) + "}"
-
-
 def as_tex(node: str | list) -> str:
     """A token or group as it was written."""
     if isinstance(node, str):
         return node
     return "{" + "".join(map(as_tex, node)) + "}"
-
-
-# ---- What comes next -------------------------------------------------------------
 
 
 def next_node(nodes: list) -> str | list | None:
@@ -88,9 +83,6 @@ def between(nodes: list, opening: str, closing: str) -> list:
             del nodes[: number + 1]
             return inside
     raise Refused(f"{opening} without its {closing}")
-
-
-# ---- Other trees -----------------------------------------------------------------
 
 
 def split(nodes: list, separator: str) -> list[list]:
