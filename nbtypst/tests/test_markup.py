@@ -225,7 +225,8 @@ def pandoc(monkeypatch, tmp_path):
 def test_what_pandoc_says_is_passed_on(pandoc, tmp_path):
     lists = "titles", "images", "codes", "problems", "missing_alt", "links", "anchors"
     result = {"typst": "x"} | {name: [] for name in lists}
-    unclear = {"formulas": [{"problem": "no idea\nat all"}], "pieces": [result]}
+    problem = {"problem": "Could not convert it\nat all"}
+    unclear = {"formulas": [problem], "pieces": [result]}
     (tmp_path / "results").write_text(json.dumps(unclear))
     pandoc("cat >/dev/null", f"cat '{tmp_path}/results'")
     assert "Pandoc does not understand it" in pdf_of("$x$")[1][0]
