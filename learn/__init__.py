@@ -4,7 +4,7 @@
     python -m learn.check FILE          check a file, and name the mistakes in it
     python -m learn.edition FILE.zip    pack the check for Gradescope
 
-record runs the network's functions, right and with each mistake of mistakes.txt, and
-notes what they return. check compares with these notes: neither it nor run, which calls
-the functions that are checked, holds a solution, so that both can be handed out.
+edition notes what the functions return, right and with each of the mistakes of
+mistakes.txt; check compares with these notes, and holds no solution; cases has what the
+functions are called with.
 """

@@ -4,6 +4,8 @@
     python -m learn.edition FILE.zip     what Gradescope asks for
 """
 
+import ast
+import functools
 import json
 import re
 import shutil
@@ -12,9 +14,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from learn import record, run
+import nbformat
+import numpy as np
+from nbformat import v4
 
-PROJECT, TEMPLATES = record.HERE.parent, record.HERE / "templates"
+from learn import cases, check
+
+PROJECT, TEMPLATES = check.HERE.parent, check.HERE / "templates"
 SOLUTION, IGNORE = "otter_assign_solution_cell", "otter_ignore"  # tags, as in otter
 WRITE = "_Type your answer here, replacing this text._"
 WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
@@ -23,8 +29,15 @@ WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
          "test_batch_weights_biases.pkl"]
 MEASURED = ["new_network", "mistakes"]  # what the edition has of measure.py
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pdf", "preview.png", "tests")
-OTHERS = {"test", "lint", "bench", "versions", "windows", "ua", "lock", "learn",
-          "gradescope", ".venv/ready-for-tests", ".venv/ready-for-bench"}  # of make
+OTHERS = re.compile(  # what the edition's Makefile has no use for: a line, a paragraph
+    r"(?m)^# make ({0}) .*\n(#  .*\n)*|^({0}|.venv/ready-for-\w+):.*\n(.+\n)*\n".format(
+        "test|lint|bench|versions|windows|ua|lock|learn|gradescope"))
+REVEALS = re.compile(  # what a docstring says of how it is done
+    r" = g \(1 - g\)|The first form(.|\n)*overflow\. |(\n +dL_dg\[i\]|\n {17}=).*"
+    r"|, 1 where s > 0 else 0| : \(x, W, dout_ds\).*|: x for(.|\n)*activation(?=\.)"
+    r"|    With J(.|\n)*before\n\n")
+# In which functions the parts of (e)'s loop are, of which the assignment asks for none.
+PARTS = {"train": ["train", "sgd", "mini_batches", "accuracy"]}
 
 
 def text(path):
@@ -38,79 +51,105 @@ def template(name):
     return path.read_text(encoding="utf-8")
 
 
-def found(pattern, source):
-    """Return what matches a pattern, which there must be, over whole lines."""
-    match = re.search(pattern, source, re.MULTILINE)
-    assert match, pattern
-    return match
+@functools.cache
+def functions(source):
+    """Return {name: text} of a source's functions, with their decorators."""
+    lines, nodes = source.splitlines(True), ast.parse(source).body
+    return {node.name: "".join(lines[min(
+                [node.lineno, *(d.lineno for d in node.decorator_list)]
+                ) - 1:node.end_lineno])
+            for node in nodes if isinstance(node, ast.FunctionDef)}
 
 
-def blank(source):
-    """Return nn_helpers with the solution's signatures and nothing in its functions."""
-    made = template("nn_helpers.py")
-    for name, (question, _) in record.QUESTIONS.items():
-        whole = record.text_of(source, name)
-        signature = found(r"^def (?:.|\n)*?:(?=\n    \"\"\")", whole)[0]
-        body = f'    raise NotImplementedError("({question}) {name} is still blank")\n'
-        stub = found(rf'^def {name}\(\):(\n    """(?:.|\n)*?"""\n)', made)
-        made = made.replace(stub[0], signature + stub[1] + body)
-    return re.sub(r"\n+def ", "\n\n\ndef ", made)
+# ---- What functions return, right and with mistakes ----------------------------------
+
+def mistakes():
+    """Return (function, [(right, wrong), ...], sentence) of each in mistakes.txt."""
+    found, name = [], ""
+    lines = (check.HERE / "mistakes.txt").read_text(encoding="utf-8")
+    for line in lines.replace("\n      |", "  |").splitlines():
+        if line.startswith("    "):
+            changes, says = line[4:].replace("\\n", "\n").split("  |  ")
+            pairs = [pair.split("  =>  ") for pair in changes.split("  &  ")]
+            found.append((name, pairs, says))
+        elif not line.startswith("#"):
+            name = line
+    return found
 
 
-def with_function(source, function):
-    """Return a module's source with another version of one of its functions."""
-    name = found(r"def (\w+)", function)[1]
-    return source.replace(record.text_of(source, name), function)
+def planted(source, name, pairs):
+    """Return a function's text with a mistake in it; ValueError if it does not fit."""
+    wrong = functions(source)[name]
+    for old, new in pairs:
+        if wrong.count(old) != 1:
+            raise ValueError(f"{name}: {old!r} occurs {wrong.count(old)} times")
+        wrong = wrong.replace(old, new)
+    return wrong
+
+
+def layers_of(module, dL_dg, X, Ws, bs):
+    """Return x, W, b, s, out and slope of each layer: see cases.PARTS."""
+    relu, sigmoid = (module[name] for name in check.ACTIVATIONS)
+    g, caches = module["forward_pass"](X, Ws, bs, [relu] * (len(Ws) - 1) + [sigmoid])
+    outs = [*(x for x, *_ in caches[1:]), g[:, np.newaxis]]
+    return [[x, W, b, x @ W + b, out, slope]
+            for (x, W, slope), b, out in zip(caches, bs, outs)]
+
+
+def notes():
+    """Return what check compares with, as JSON."""
+    source, found = text("nn_helpers.py"), {}
+    module, _ = check.load(source)
+    layers = {label: layers_of(module, *args)
+              for label, args in cases.of("backward_pass").items()}
+
+    def run(name, kind):
+        return check.outcomes(module, name, kind) if name != "backward_pass" else dict(
+            check.backward(module, layers, lambda _, *args: module["forward_pass"](
+                *args)[1]))
+
+    for name in cases.FUNCTIONS:
+        found[name] = {
+            kind: {"right": run(name, kind), "mistakes": {}}
+            for kind in ["toys", "plain"][:2 if name in cases.CALLS else 1]}
+        for place, pairs, says in mistakes():
+            if place in PARTS.get(name, [name]):
+                right = module[place]
+                exec(planted(source, place, pairs), module)
+                for kind in found[name]:
+                    found[name][kind]["mistakes"][says] = run(name, kind)
+                module[place] = right
+    found["backward_pass"]["toys"]["layers"] = layers
+    return json.dumps(found, default=np.ndarray.tolist)
 
 
 # ---- Notebooks -----------------------------------------------------------------------
 
-def cell_of(kind, source, name, tags=()):
-    """Return a cell of a notebook, without outputs."""
-    cell = {"cell_type": kind, "id": name, "source": source.splitlines(True),
-            "metadata": {"tags": [*tags]} if tags else {}}
-    return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
-
-
-def to_write(cells):
-    """Return what takes the place of a few cells with solutions, one after the other.
-
-    Headings and the names of answers stay.
-    """
-    lines, code = [], False
-    for cell in cells:
-        source = "".join(cell["source"])
-        answers = re.findall(r'page\.answer\(\s*"(.+?)"|\*\*Answer (.+?)\.\*\*', source)
-        lines += [f"**Answer {a or b}.** {WRITE}" for a, b in answers]
-        if cell["cell_type"] == "markdown":
-            lines += re.findall(r"^#+ .*$", source, re.MULTILINE)
-        code |= cell["cell_type"] == "code" and not answers
-    if not any(WRITE in line for line in lines):
-        lines.append(WRITE)
-    name = cells[0]["id"]
-    return [cell_of("markdown", "\n\n".join(lines), name)] + [
-        cell_of("code", "# Your code", f"{name}-code")] * code
-
-
-def emptied(notebook, question, known):
+def emptied(path, known):
     """Return a notebook with cells to fill in; known are the edition's own names."""
+    notebook = nbformat.read(path, 4)
     cells: list = []
-    solutions: list = []
-    for cell in [*notebook["cells"], None]:
-        source = "".join(cell["source"]) if cell else ""
-        tags = cell["metadata"].get("tags", []) if cell else []
-        if cell and (SOLUTION in tags or "page.answer(" in source
-                     or source.startswith("> **Answer")):
-            solutions.append(cell)
+    for cell in notebook.cells:
+        tags, code = cell.metadata.get("tags", []), cell.cell_type == "code"
+        asked = re.findall(r'(?:page\.answer\(\s*"|\*\*Answer )(.+?)(?:"|\.\*\*)',
+                           cell.source)
+        if SOLUTION in tags or asked:
+            kept = [] if code else re.findall(r"^#+ .*$", cell.source, re.MULTILINE)
+            kept += [f"**Answer {name}.**" for name in asked]
+            to_write = v4.new_markdown_cell("\n\n".join([*kept, WRITE]), id=cell.id)
+            if code and not asked:
+                to_write = v4.new_code_cell("# Your code", id=cell.id)
+            if kept or to_write.source != cells[-1].source:
+                cells.append(to_write)
         elif IGNORE not in tags:
-            cells += to_write(solutions) if solutions else []
-            solutions = []
-            cells += [cell_of(cell["cell_type"], only_known(source, known), cell["id"],
-                              tags)] if cell else []
-    cells.insert(1, cell_of(
-        "code", f"%load_ext blanks\n%check {question}",
-        "check", ["remove_cell"]))
-    return notebook | {"cells": cells}
+            new = v4.new_code_cell if code else v4.new_markdown_cell
+            cells.append(new(only_known(cell.source, known), id=cell.id,
+                             metadata={"tags": tags} if tags else {}))
+    cells.insert(1, v4.new_code_cell(
+        f"%load_ext blanks\n%check {path.name[0]}", id="check",
+        metadata={"tags": ["remove_cell", "keep_run"]}))
+    notebook.cells = cells
+    return nbformat.writes(notebook) + "\n"
 
 
 def only_known(source, known):
@@ -119,59 +158,57 @@ def only_known(source, known):
         listed = [name for name in re.findall(r"\w+", match[2]) if name in known]
         return f"from {match[1]} import (\n    {', '.join(listed)},\n)" * bool(listed)
 
-    source = re.sub(r"^from (nn_\w+|measure) import (\([^)]*\)|.*)", names, source,
-                    flags=re.MULTILINE)
+    source = re.sub(r"^from (nn_\w+|measure) import (\([^)]*\)|.*)", names,
+                    source.replace("nn_faster", "nn_helpers"), flags=re.MULTILINE)
     return re.sub(r"^page\.source\((?:\w+\.)?(\w+).*\)\n?",
                   lambda match: match[0] * (match[1] in known), source, flags=re.M)
 
 
 # ---- All of it -----------------------------------------------------------------------
 
-def makefile(source):
-    """Return the project's Makefile without what the edition has no use for."""
-    about, *parts = source.split("\n\n")
-    lines = [line for line in about.splitlines() if line.split()[2] not in OTHERS]
-    targets = [re.search(r"^([\w./-]+):", part, re.MULTILINE) for part in parts]
-    return "\n\n".join(["\n".join(lines), *(
-        part for part, target in zip(parts, targets)
-        if not (target and target[1] in OTHERS))])
+def blank(source):
+    """Return nn_helpers with the solution's signatures and nothing in its functions."""
+    blanks = []
+    for name, whole in functions(source).items():
+        if name in cases.FUNCTIONS:
+            signature, docstring = re.findall(
+                r'(?s)(def .*?:\n)(    """.*?"""\n)', whole)[0]
+            said = f"({cases.FUNCTIONS[name][0]}) {name} is still blank"
+            blanks.append(f"{signature}{REVEALS.sub('', docstring)}"
+                          f'    raise NotImplementedError("{said}")\n')
+    return template("nn_helpers.py").replace("BLANKS\n", "\n\n".join(blanks))
+
+
+def only(source, names):
+    """Return what comes before a source's first function, and functions of it."""
+    head = re.split(r"^(?:def|@|# ----)", source, maxsplit=1, flags=re.MULTILINE)[0]
+    return "\n\n\n".join([head.rstrip(), *(functions(source)[n] for n in names)])
 
 
 def checking():
     """Return the files of the check, by name."""
     return {"learn/__init__.py": '"""The check: python -m learn.check."""\n',
-            "learn/check.py": text("learn/check.py"),
-            "learn/run.py": text("learn/run.py"),
-            "learn/notes.json": run.dumps(record.notes())}
+            "learn/cases.py": text("learn/cases.py"),
+            "learn/check.py": text("learn/check.py"), "learn/notes.json": notes()}
 
 
 def edition():
     """Return the files that are not copied, by name."""
-    types = dict(re.findall(r"^([A-Z][a-z]+) = (.+)", text("nn_checks.py"), re.M))
-    types["Cache"] = "tuple"  # of what, is up to the learner
-    helpers, faster = blank(text("nn_helpers.py")), template("nn_faster.py")
-    used = [name for name in sorted(types) if re.search(rf"\b{name}\b", helpers)]
-    lines = [f"{name} = {value}" for name, value in types.items()]
-    reasons, measure = "notebooks/viewers/reasons.py", "notebooks/measure.py"
+    helpers = blank(text("nn_helpers.py"))
+    reasons = text("notebooks/viewers/reasons.py")
     files = checking() | {
-        "nn_helpers.py": helpers.replace("TYPES", ", ".join(used)),
-        "nn_checks.py": template("nn_checks.py").replace("TYPES", "\n".join(lines)),
-        "nn_faster.py": faster, "README.md": template("README.md"),
-        reasons: with_function(text(reasons), template("pushes.py")),
+        "nn_helpers.py": helpers, "README.md": template("README.md"),
+        "nn_checks.py": only(text("nn_checks.py"), ["floats"]).replace(
+            "tuple[Array, Array, Array]", "tuple"),
+        "notebooks/viewers/reasons.py": reasons.replace(
+            functions(reasons)["pushes"], template("pushes.py")),
+        "notebooks/measure.py": only(text("notebooks/measure.py"), MEASURED).replace(
+            "from nn_faster import descend\n", ""),
         "notebooks/blanks.py": template("blanks.py"),
-        "Makefile": makefile(text("Makefile"))}
-    if (PROJECT / measure).exists():
-        source = text(measure)
-        parts = [record.text_of(source, name) for name in MEASURED]
-        head = source[:source.index("\ndef ")].rstrip() + "\n"
-        files[measure] = "\n\n".join([head, *parts])
-    known = {*re.findall(r"^def (\w+)", helpers + faster, re.MULTILINE),
-             *re.findall(r"(\w+)(?=,|$)", helpers + faster, re.MULTILINE)}
-    for path in sorted((PROJECT / "notebooks").glob("[0-f]_*.ipynb")):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        files[f"notebooks/{path.name}"] = json.dumps(
-            emptied(notebook, path.name[0], known), indent=1, ensure_ascii=False) + "\n"
-    return files
+        "Makefile": OTHERS.sub("", text("Makefile"))}
+    known = {*functions(helpers), *re.findall(r"(\w+)(?=,|$)", helpers, re.MULTILINE)}
+    return files | {f"notebooks/{path.name}": emptied(path, known)
+                    for path in (PROJECT / "notebooks").glob("[0-f]_*.ipynb")}
 
 
 def write(to):
@@ -186,7 +223,7 @@ def write(to):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if (PROJECT / name).is_dir():
                 shutil.copytree(PROJECT / name, folder / name, ignore=LEFT_OUT)
-            elif (PROJECT / name).exists():
+            else:
                 shutil.copy(PROJECT / name, folder / name)
         for name, content in edition().items():
             (folder / name).parent.mkdir(exist_ok=True)

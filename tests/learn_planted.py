@@ -11,7 +11,7 @@ import sys
 from hypothesis import Phase, settings
 
 import nn_helpers
-from learn import record
+from learn import cases, edition
 
 # The first failure is enough: none is made simpler.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate],
@@ -21,8 +21,8 @@ settings.load_profile("planted")
 
 def pytest_runtestloop(session):
     """Plant all mistakes, in two processes, and fail if one survives."""
-    source = record.SOLUTION.read_text(encoding="utf-8")
-    jobs = list(enumerate(record.mistakes()))
+    source = edition.text("nn_helpers.py")
+    jobs = list(enumerate(edition.mistakes()))
     pids = [fork(session, source, jobs[part::2]) for part in range(2)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
     assert codes == [0, 0], "a mistake survived the tests"
@@ -47,14 +47,14 @@ def fork(session, source, jobs):
 def fails(session, source, name, pairs):
     """Return whether a test fails with a mistake in the function of this name."""
     right = getattr(nn_helpers, name)
-    exec(record.planted(source, name, pairs), vars(nn_helpers))
+    exec(edition.planted(source, name, pairs), vars(nn_helpers))
     wrong = getattr(nn_helpers, name)
-    part = next((whole for whole, parts in record.PARTS.items() if name in parts), name)
-    question, word = record.QUESTIONS[part][0], name.strip("_").split("_")[0]
+    part = next((k for k, parts in edition.PARTS.items() if name in parts), name)
+    question, words = cases.FUNCTIONS[part][0], name.strip("_").split("_")
     items = [item for item in session.items  # training takes long
              if question == "e" or not item.get_closest_marker("e")]
     items.sort(key=lambda item: (not item.get_closest_marker(question),
-                                 word not in item.name))
+                                 not any(word in item.name for word in words)))
     places = [vars(module) for module in list(sys.modules.values())]
     places += [item.callspec.params for item in items if hasattr(item, "callspec")]
     for place in places:

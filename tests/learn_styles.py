@@ -82,26 +82,28 @@ def nn_finite_difference_checker(
     return found
 
 def train(X, y, X_test, y_test, Ws, bs, acts, batch_size=100, step_size=.1,
-          num_epochs=5):
-    Ws, bs = [W + 0 for W in Ws], [b + 0 for b in bs]
+          num_epochs=5, rng=None):
+    (W1, W2), (b1, b2) = Ws, bs
+    def run(X, y):
+        s = X @ W1 + b1
+        a = np.maximum(s, 0)
+        g = 1 / (1 + np.exp(-(a @ W2 + b2)[:, 0]))
+        return s, a, g, -np.mean(np.log(np.where(y, g, 1 - g))), np.mean((g > .5) == y)
     h = {k: [] for k in ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]}
     for epoch in range(num_epochs):
         order = list(range(len(X)))
         np.random.shuffle(order)
-        X, y = X[order], y[order]
         for start in range(0, len(X), batch_size):
-            xs, ys = X[start:start + batch_size], y[start:start + batch_size]
-            g, caches = forward_pass(xs, Ws, bs, acts)
-            loss, dL_dg = logistic_loss(g, ys)
-            for params, grads in zip((Ws, bs), backward_pass(dL_dg, caches)):
-                for p, d in zip(params, grads):
-                    p -= step_size * d
-            g_test, _ = forward_pass(X_test, Ws, bs, acts)
-            h["train_loss"].append(loss.mean())
-            h["train_accuracy"].append(((g > .5) == ys).mean())
-            h["test_loss"].append(logistic_loss(g_test, y_test)[0].mean())
-            h["test_accuracy"].append(((g_test > .5) == y_test).mean())
-    return Ws, bs, h
+            rows = order[start:start + batch_size]
+            xs, ys = X[rows], y[rows]
+            s, a, g, *before = run(xs, ys)
+            d2 = (g - ys)[:, None] / len(xs)
+            d1 = d2 @ W2.T * (s > 0)
+            W1, b1 = W1 - step_size * xs.T @ d1, b1 - step_size * d1.sum(0)
+            W2, b2 = W2 - step_size * a.T @ d2, b2 - step_size * d2.sum(0)
+            for k, number in zip(h, [*before, *run(X_test, y_test)[-2:]]):
+                h[k].append(number)
+    return [W1, W2], [b1, b2], h
 '''
 
 EINSUM = LOOPS + '''
@@ -110,7 +112,15 @@ def sigmoid_activation(s):
     g = np.where(np.asarray(s) < -20, np.maximum(np.exp(np.minimum(s, 0)), 1e-15), g)
     return g, g * (1 - g)
 
+def relu_activation(s):
+    return np.where(s > 0, s, 0).astype(np.float32), np.heaviside(s, 0)
+
+def create_weight_matrices(layer_dims, rng=np.random.default_rng()):
+    return [rng.normal(scale=0.01, size=s).astype(np.float32)
+            for s in zip(layer_dims, layer_dims[1:])]
+
 def layer_forward(x, W, b, activation_fn):
+    x, W, b = (a.astype(np.float32) for a in (x, W, b))
     s = np.einsum("np,pq->nq", x, W) + b
     return activation_fn(s)[0], (lambda: activation_fn(s)[1], W, x)
 
@@ -129,33 +139,15 @@ def backward_pass(dL_dg, layer_caches):
     return tuple(zip(*grads[::-1]))
 '''
 
-SINGLE = EINSUM + '''
-def create_weight_matrices(layer_dims, rng=np.random.default_rng()):
-    return [rng.normal(scale=0.01, size=s).astype(np.float32)
-            for s in zip(layer_dims, layer_dims[1:])]
-
-def relu_activation(s):
-    return np.where(s > 0, s, 0).astype(np.float32), np.heaviside(s, 0)
-
-def layer_forward(x, W, b, activation_fn):
-    x, W, b = (a.astype(np.float32) for a in (x, W, b))
-    s = np.dot(x, W) + np.tile(b, (len(x), 1))
-    out, slope = activation_fn(s)
-    return out, (s, x, W, slope, activation_fn)
-
-def backward_pass(dL_dg, layer_caches):
-    grad_Ws, grad_bs = [], []
-    for k, (s, x, W, slope, _) in enumerate(reversed(layer_caches)):
-        back = dL_dg.reshape(-1, 1) if k == 0 else back
-        delta = (back * slope).astype(np.float32)
-        grad_Ws = [x.T.dot(delta) / len(x), *grad_Ws]
-        grad_bs = [delta.mean(axis=0).reshape(1, -1), *grad_bs]
-        back = delta.dot(W.T)
-    return grad_Ws, grad_bs
-'''
-
-CLASSES = EINSUM + '''
+CLASSES = LOOPS + '''
 from typing import NamedTuple
+
+def forward_pass(X_batch, weight_matrices, biases, activations):
+    caches = []
+    for layer in zip(weight_matrices, biases, activations):
+        X_batch, cache = layer_forward(X_batch, *layer)
+        caches += [cache]
+    return np.squeeze(X_batch, 1), tuple(caches)
 
 class Layer(NamedTuple):
     x: np.ndarray
@@ -178,9 +170,10 @@ def backward_pass(dL_dg, layer_caches):
         return Ws + [layer.x.T @ delta], bs + [np.ones((1, len(delta))) @ delta]
     return walk(dL_dg.reshape(-1, 1) / len(dL_dg), list(layer_caches))
 
-def train(*data, **options):
+def train(*data, rng=None, **options):
     """Shuffle with a generator of its own, and update without changing in place."""
     X, y, X_test, y_test, Ws, bs, acts = data
+    X_test, y_test = (X, y) if X_test is None else (X_test, y_test)
     n, rng, rows = options["batch_size"], np.random.default_rng(), []
     for _ in range(options["num_epochs"]):
         for batch in np.array_split(rng.permutation(len(X)), range(n, len(X), n)):
@@ -194,4 +187,27 @@ def train(*data, **options):
                          np.mean((after > 0.5) == (y_test > 0.5))])
     names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
     return Ws, bs, dict(zip(names, np.array(rows).T))
+'''
+
+TUPLES = (CLASSES.replace("Layer(x, W, s, slope)", "(x, W, slope)")
+          .replace("        delta = ", "        x, W, slope = layer\n        delta = ")
+          .replace("layer.", ""))
+
+PARTLY_INLINED = CLASSES.replace(
+    "np.mean(loss)", "-np.mean(np.log(abs(1 - y[batch] - g)))")
+
+BY_POSITION = CLASSES + '''
+def layer_forward(x, W, b, f):
+    s = x @ W + b
+    return f(s)[0], (x, W, s)
+
+def backward_pass(dL_dg, layer_caches):
+    back, grads = dL_dg[:, None] / len(dL_dg), ([], [])
+    for k, (x, W, s) in reversed(list(enumerate(layer_caches, 1))):
+        g = 1 / (1 + np.exp(-s))
+        back = back * (s > 0) if k < len(layer_caches) else back * g * (1 - g)
+        grads[0].insert(0, x.T @ back)
+        grads[1].insert(0, back.sum(axis=0, keepdims=True))
+        back = back @ W.T
+    return grads
 '''

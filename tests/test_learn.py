@@ -1,7 +1,6 @@
 """The learner's edition, and the check of anybody's file."""
 
 import ast
-import builtins
 import json
 import os
 import re
@@ -15,37 +14,39 @@ import pytest
 from nbclient import NotebookClient
 
 import learn_styles
-from learn import check, edition, record, run
-from nn_data import PROJECT
+from learn import cases, check, edition
+from nbtypst.kept import KeptRuns
+from nbtypst.run import execute_notebooks
+from nn_helpers import PROJECT, relu_activation, sigmoid_activation
 
-RIGHT = learn_styles.CLASSES
+RIGHT = learn_styles.TUPLES
+BLANK = "\ndef layer_forward(*layer):\n    raise NotImplementedError\n"
 
 
 @pytest.fixture(scope="module")
 def notes():
-    return run.loads(run.dumps(record.notes()))
+    return edition.notes()
 
 
 @pytest.fixture(scope="module")
-def checked(notes):
+def judge(notes):
     """A function that checks a source here, and returns {function: what is said}."""
+    known = json.loads(notes)
+
     def tests_of(source):
-        module, _ = run.load(source)
-        return {name: check.judged(name, facts, {"outcomes": dict(zip(
-                    [step["label"] for step in facts["steps"]],
-                    run.try_function(module, name, facts["steps"])))})
-                for name, facts in notes.items()}
+        module, _ = check.load(source)
+        return {name: check.judged(module, name, known) for name in cases.FUNCTIONS}
     return tests_of
 
 
 @pytest.fixture
 def report(notes, monkeypatch, tmp_path):
-    """A function that checks a file as the command does, in other processes."""
-    def results(source, question=None):
-        monkeypatch.setattr(check, "notes_text", lambda: run.dumps(notes))
+    """A function that checks a file as the command does, in another process."""
+    def results(source):
+        monkeypatch.setattr(check, "notes_text", lambda: notes)
         path = tmp_path / "nn_helpers.py"
         path.write_bytes(source if isinstance(source, bytes) else source.encode())
-        found = check.report(path, question)
+        found = check.report(path)
         return found["output"], {test["name"][4:]: test for test in found["tests"]}
     return results
 
@@ -57,9 +58,23 @@ def homework(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def solved(homework, tmp_path_factory):
+    """The edition with its blanks filled in, with other caches than the solution's."""
+    folder = tmp_path_factory.mktemp("solved") / "homework"
+    assert edition.main([str(folder)]) == 0
+    with open(folder / "nn_helpers.py", "a", encoding="utf-8") as file:
+        file.write(RIGHT)
+    return folder
+
+
 def run_check(folder, *arguments):
     return subprocess.run([sys.executable, "-m", "learn.check", *arguments], cwd=folder,
                           capture_output=True, text=True)
+
+
+def failed(tests):
+    return [name for name, test in tests.items() if test["status"] == "failed"]
 
 
 # ---- The check -----------------------------------------------------------------------
@@ -70,37 +85,39 @@ def test_the_solution_has_all_points(tmp_path):
     results = json.loads((tmp_path / "results.json").read_text())
     names = [test["name"] for test in results["tests"]]
     assert "(b) sigmoid_activation" in names and len(names) == 11
-    by_question = {q: sum(test["max_score"] for test in results["tests"]
-                          if test["name"].startswith(f"({q})")) for q in "abcde"}
-    assert by_question == {"a": 2, "b": 8, "c": 8, "d": 4, "e": 6}
+    points = {q: sum(test["max_score"] for test in results["tests"]
+                     if test["name"].startswith(f"({q})")) for q in "abcde"}
+    assert points == {"a": 2, "b": 8, "c": 8, "d": 4, "e": 6}
     for test in results["tests"]:
         assert {*test} == {"name", "score", "max_score", "status", "output"}
         assert test["status"] == "passed" and test["score"] == test["max_score"]
 
 
-@pytest.mark.parametrize("style", ["LOOPS", "EINSUM", "SINGLE", "CLASSES"])
-def test_a_right_solution_in_another_style_passes_in_full(checked, style):
-    tests = checked(getattr(learn_styles, style))
+@pytest.mark.parametrize("style", [*filter(str.isupper, dir(learn_styles))])
+def test_a_right_solution_in_another_style_passes_in_full(judge, style):
+    tests = judge(getattr(learn_styles, style))
     assert [t["output"] for t in tests.values() if t["status"] != "passed"] == []
 
 
 def test_each_mistake_of_the_catalogue_is_named(notes):
     """As it comes of nn_helpers with the mistake in it."""
-    count = 0
-    for name, facts in notes.items():
-        for mistake in facts["mistakes"]:
-            outcomes = dict(zip([s["label"] for s in facts["steps"]],
-                                mistake["outcomes"]))
-            test = check.judged(name, facts, {"outcomes": outcomes})
-            assert test["status"] == "failed", mistake["says"]
-            assert f"It looks as if {mistake['says']}" in test["output"]
-            count += 1
-    assert count == len(record.mistakes()) >= 40
+    named = set()
+    for name, kinds in json.loads(notes).items():
+        for kind, known in kinds.items():
+            for says, outcomes in known["mistakes"].items():
+                for one in outcomes.values():
+                    one["values"] = {k: np.asarray(a, float)
+                                     for k, a in one["values"].items()}
+                wrong = check.differences(known["right"], outcomes)
+                assert wrong or kind == "plain", says
+                assert not wrong or check.explanation(known, outcomes, wrong) == says
+                named |= {(name, says)} if wrong else set()
+    assert len(named) == len(edition.mistakes()) >= 77
 
 
 def test_the_projects_own_tests_fail_with_each_mistake():
     files = [f"tests/test_{name}.py" for name in (
-        "pieces", "passes", "finite_differences", "oracle", "training")]
+        "activations_and_loss", "finite_differences", "forward_and_backward", "training")]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no",
          "-p", "learn_planted", *files],
@@ -110,85 +127,99 @@ def test_the_projects_own_tests_fail_with_each_mistake():
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
 
 
-def with_mistakes(*pairs):
-    source = RIGHT
-    for right, wrong in pairs:
-        before, found, after = source.rpartition(right)
-        assert found, right
-        source = before + wrong + after
-    return source
+def with_mistake(right, wrong, source=RIGHT):
+    before, found, after = source.rpartition(right.replace("\\n", "\n"))
+    assert found, right
+    return before + wrong.replace("\\n", "\n") + after
 
 
-@pytest.mark.parametrize("function, right, wrong, words", [
-    # known mistakes, made in a file of another style
-    ("finite_difference_gradient", "/ (2 * eps)", "/ 2*eps", "lacks its parentheses"),
-    ("sigmoid_activation", "g * (1 - g)", "s * (1 - s)", "formula is used with s"),
-    ("logistic_loss", "-1 / a if b", "1 / a if b", "dL_dg has the wrong sign"),
-    ("layer_forward", ".sum(axis=1) + b", ".sum(axis=1)", "the bias is left out"),
-    ("create_weight_matrices", "0.01 * np", "0.01**2 * np", "the variance is given"),
-    ("backward_pass", " / len(dL_dg)", "", "n times too large: J is the average"),
-    ("train", "range(n, len(X), n)", "range(n, len(X) - n + 1, n)", "is dropped"),
-    ("train", 'options["step_size"] * d', 'options["step_size"] * d / len(batch)',
-     "divided by the batch's size"),
-    # and some that are in no catalogue
-    ("finite_difference_gradient", ".reshape(a.shape)", "", "and another shape"),
-    ("finite_difference_gradient", "/ (2 * eps)", "/ (3 * eps)", "is 0.6667 times"),
-    ("finite_difference_gradient", "eps=1e-5", "eps=1e-2", "nearly right"),
-    ("logistic_loss", "(np.array([-math.log(a if b else 1 - a) for a, b in pairs])",
-     "(sum(-math.log(a if b else 1 - a) for a, b in pairs)", "loss is summed to one"),
-    ("relu_activation", "s * (s > 0), s > 0", "s * (s > 0), -1.0 * (s > 0)",
-     "the sign of the derivative is wrong"),
-    ("backward_pass", "@ delta]\n    return walk", "@ delta * 3]\n    return walk",
-     "grad_bs is 3 times what it should be"),
-    ("backward_pass", "bs + [np.ones((1, len(delta))) @ delta]", "bs + [delta[-1:]]",
-     "it is grad_bs alone"),
-    ("forward_pass", "np.squeeze(X_batch, 1)", "np.squeeze(X_batch, 1) + 1",
-     "is 1 plus what it should be"),
-    ("forward_pass", "layer_forward(X_batch, *layer)",
-     "layer_forward(X_batch, layer[0], biases[0], layer[2])", "b of layer 0"),
-    ("nn_finite_difference_checker", "(1e-5, -1e-5)", "(1e-5, 0)", "half as large"),
-    ("train", "backward_pass(slope, caches)", "(Ws, bs)", "does not call the file's"),
-])
-def test_one_typical_mistake_costs_one_function_and_is_named(
-        checked, function, right, wrong, words):
-    tests = checked(with_mistakes((right, wrong)))
-    assert [n for n, test in tests.items() if test["status"] == "failed"] == [function]
-    assert words in tests[function]["output"]
+MISTAKES = r"""
+finite_difference_gradient: / (2 * eps) => / 2*eps => lacks its parentheses
+finite_difference_gradient: .reshape(a.shape) =>  => right, but in another shape
+finite_difference_gradient: / (2 * eps) => / (3 * eps) => as 0.6667 times
+finite_difference_gradient: eps=1e-5 => eps=1e-2 => nearly right
+sigmoid_activation: out - out ** 2 => s - s ** 2 => formula is used with s
+sigmoid_activation: [out, out - out ** 2] => out => must return 2 things
+logistic_loss: -1 / a if b => 1 / a if b => dL_dg has the wrong sign
+logistic_loss: (np.array([-math.log( => (sum([-math.log( => loss came out summed
+relu_activation: , s > 0 => , -1.0 * (s > 0) => the sign of the derivative is wrong
+relu_activation: s * (s > 0), => max(s, 0), => truth value of an array
+layer_forward: .sum(axis=1) + b => .sum(axis=1) => the bias is left out
+layer_forward: W[None]) => W.T[None]) => broadcast
+create_weight_matrices: 0.01 * np => 0.01**2 * np => the variance is given
+create_weight_matrices: random.randn => random.rand => is 0.0029; expected 0.01
+create_bias_vectors: [[[0] * d] for => [[[0]] * d for => biases came out transposed
+forward_pass: np.squeeze(X_batch, 1) => np.squeeze(X_batch, 1) + 1 => as 1 plus what
+forward_pass: np.squeeze(X_batch, 1) => np.squeeze(X_batch) => but in another shape
+forward_pass: *layer) => layer[0], biases[0], layer[2]) => b of layer 0
+backward_pass: / len(dL_dg) =>  => n times too large: J is the average
+backward_pass: @ delta]\n    return => @ delta * 3]\n    return => grad_bs came out as 3
+backward_pass: [np.ones((1, len(delta))) @ delta] => [delta[-1:]] => only grad_bs
+backward_pass: back * slope => -back * slope**2 => expected
+nn_finite_difference_checker: (1e-5, -1e-5) => (1e-5, 0) => as 0.5 times
+nn_finite_difference_checker: a[k] = kept\n => pass\n => changes an argument in place
+train: (n, len(X), n)) => (n, len(X), n))[:len(X) // n] => is dropped
+train: ["step_size"] * d => ["step_size"] * d / len(batch) => divided by the batch
+train: forward_pass(X[batch], => forward_pass(X[:len(batch)], => of other examples is
+train: rng.permutation(len(X)) => rng.integers(0, len(X), len(X)) => some come twice
+train: backward_pass(slope, caches) => (Ws, bs) => calls of backward_pass is 0
+train: range(options["num_epochs"]) => range(1) => backward_pass is 3; expected 12
+train: dict(zip(names, np.array(rows).T)) => dict(zip(names, [[1]] * 4)) => history[
+"""
+
+
+@pytest.mark.parametrize("line", MISTAKES.strip().splitlines())
+def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
+    """Known ones, made in a file of another style, and some in no catalogue."""
+    function, change = line.split(": ", 1)
+    right, wrong, words = change.split(" => ", 2)
+    tests = judge(with_mistake(right, wrong))
+    assert failed(tests) == [function] and words in tests[function]["output"]
     assert 0 <= tests[function]["score"] < tests[function]["max_score"]
 
 
-def test_two_mistakes_in_different_functions_are_both_named(checked):
-    tests = checked(with_mistakes((".sum(axis=1) + b", ".sum(axis=1)"),
-                                     (" / len(dL_dg)", "")))
+@pytest.mark.parametrize("right, wrong, words", [
+    ("W1 - step", "W1 + step", ""), ("/ len(xs)", "", ""), ("* (s > 0)", "", ""),
+    ("len(X), batch", "len(X) - batch_size + 1, batch", "shorter, is dropped")])
+def test_a_training_that_calls_nothing_is_compared_with_right_ones(
+        judge, right, wrong, words):
+    tests = judge(with_mistake(right, wrong, learn_styles.LOOPS))
+    assert failed(tests) == ["train"] and words in tests["train"]["output"]
+
+
+def test_two_mistakes_in_different_functions_are_both_named(judge):
+    tests = judge(with_mistake("=1) + b", "=1)", with_mistake(" / len(dL_dg)", "")))
+    assert failed(tests) == ["layer_forward", "backward_pass"]
     assert "bias is left out" in tests["layer_forward"]["output"]
     assert "n times too large" in tests["backward_pass"]["output"]
-    assert sum(test["status"] == "failed" for test in tests.values()) == 2
 
 
-def test_the_caches_belong_to_the_file_if_its_functions_agree(checked):
-    tuples = RIGHT.replace("Layer(x, W, s, slope)", "(x, W, slope)").replace(
-        "        delta = back * layer.slope", "        x, W, slope = layer\n"
-        "        delta = back * slope").replace("layer.W", "W").replace("layer.x", "x")
-    blank = "\ndef layer_forward(*layer):\n    raise NotImplementedError\n"
-    for source, failed in [
-        (tuples, []), (tuples + blank, ["layer_forward"]),
-        (RIGHT + blank, ["layer_forward", "backward_pass"]),
-        (tuples.replace("return out, (x, W, slope)", "return out, (x, W, s)"),
-         ["backward_pass"]),
-        (tuples.replace("return out, (x, W, slope)", "return s, (x, W, slope)"),
-         ["layer_forward"]),
-    ]:
-        tests = checked(source)
-        assert [n for n, t in tests.items() if t["status"] != "passed"] == failed
-        if failed[-1:] == ["backward_pass"]:
-            assert "your layer_forward" in tests["backward_pass"]["output"]
+@pytest.mark.parametrize("source, names, words", [
+    (RIGHT + BLANK, ["layer_forward"], "Not written yet."),
+    (RIGHT.replace("=1) + b", "=1) + c"), ["layer_forward"], "'c' is not defined"),
+    (RIGHT.replace("return out, (x", "return s, (x"), ["layer_forward"], "left out"),
+    (RIGHT.replace("W, slope)", "W, s)"), ["backward_pass"], "held x, W, the deriv"),
+    (learn_styles.CLASSES + BLANK, ["layer_forward", "backward_pass"], "Not written")])
+def test_the_caches_belong_to_the_file_if_its_functions_agree(
+        judge, source, names, words):
+    tests = judge(source)
+    assert failed(tests) == names and words in tests[names[0]]["output"]
+    assert names[-1] == "layer_forward" or (
+        "your layer_forward" in tests["backward_pass"]["output"])
 
 
 def test_what_a_foreign_file_does_is_named_and_the_rest_is_checked(report):
     source = RIGHT.replace("import math", "import math, no_such_module") + '''
+from tqdm.auto import tqdm, trange
 print("x" * 10**6)
 W, b, h = train(1, 2, 3)
 open("a file")
+
+def finite_difference_gradient(f, a, g=finite_difference_gradient):
+    with tqdm(trange(3), total=3) as bar:
+        assert [k for k in bar] == [0, 1, 2]
+        bar.set_description("three")
+    return g(f, a)
 
 def relu_activation(s):
     while True:
@@ -215,12 +246,12 @@ del train
     assert "train" not in tests and len(said) < 1000
     assert "an endless loop?" in lines["relu_activation"]
     assert "it ends the program (line" in lines["logistic_loss"]
-    assert "it ends Python" in lines["layer_forward"]
+    assert "It ends Python" in lines["layer_forward"]
     assert "KeyError: 'zzz" in lines["create_bias_vectors"]
     assert "emory" in lines["create_weight_matrices"]
     assert all(len(line) < 1500 and "y" * 9 not in line for line in lines.values())
-    assert all(tests[name]["status"] == "passed" for name in [
-        "finite_difference_gradient", "sigmoid_activation", "forward_pass"])
+    assert not {"finite_difference_gradient", "sigmoid_activation", "forward_pass"} & {
+        *failed(tests)}
 
 
 @pytest.mark.parametrize("source, words", [
@@ -230,7 +261,7 @@ del train
     ("forward_pass = 3", "There is no function of this name"),
 ])
 def test_a_file_without_functions_is_told_so_in_one_line(report, source, words):
-    for test in report(source, "c")[1].values():
+    for test in report(source)[1].values():
         assert words in test["output"] and "\n" not in test["output"]
         assert test["score"] == 0
 
@@ -255,7 +286,7 @@ def solution_lines():
     handed_out = {  # calls of the functions, as the assignment has them
         "g, _ = forward_pass(X_batch, weight_matrices, biases, activations)",
         "grad_Ws, grad_bs = backward_pass(dL_dg, layer_caches)",
-        "loss, dL_dg = logistic_loss(g, y_batch)"}
+        "loss, dL_dg = logistic_loss(g, y_batch)", "with quietly():"}
     common = re.compile(
         r"\W*|return\W*|(try|else|finally|except.*):|pass|(# )?\w+\W?|\w+ = \W*")
     return {line for line in lines - handed_out if not common.fullmatch(line)}
@@ -277,15 +308,17 @@ def solutions_in(folder):
 def test_no_line_of_the_solution_is_left_in_the_edition(homework):
     assert solutions_in(homework) == []
     blank = (homework / "nn_helpers.py").read_text(encoding="utf-8")
-    right = (PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
-    nodes = record.definitions(blank)
-    for name, node in record.definitions(right).items():
-        if name in record.QUESTIONS:
-            assert ast.dump(nodes[name].args) == ast.dump(node.args), name
-            docstring, statement = nodes[name].body
-            assert isinstance(statement, ast.Raise) and ast.get_docstring(nodes[name])
-        else:
-            assert name not in nodes or name in ("accuracy", "sgd")
+    for words in ("g (1 - g)", "-|s|", "dL_dg[i]", "else 0", "dout_ds", "delta"):
+        assert words not in blank  # docstrings ask, and do not say how
+    nodes, solution = ({
+        node.name: node for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)} for source in (
+            blank, edition.text("nn_helpers.py")))
+    assert {*nodes} & {*solution} == {*cases.FUNCTIONS, "accuracy", "sgd"}
+    for name in cases.FUNCTIONS:
+        assert ast.dump(nodes[name].args) == ast.dump(solution[name].args), name
+        docstring, statement = nodes[name].body
+        assert isinstance(statement, ast.Raise) and ast.get_docstring(nodes[name])
     for notebook in (homework / "notebooks").glob("*.ipynb"):
         nb = nbformat.read(notebook, 4)
         nbformat.validate(nb)
@@ -305,23 +338,14 @@ def test_a_new_edition_is_at_zero_and_says_what_to_write(homework, capsys):
     assert sorted(homework.rglob("*")) == before
 
 
-def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(
-        homework, tmp_path, monkeypatch):
-    """In the blanks, with another layout of the caches than nn_helpers has."""
-    blank = (homework / "nn_helpers.py").read_text(encoding="utf-8")
-    filled = blank + RIGHT.replace("**options", "rng=None, **options").replace(
-        "X, y, X_test, y_test, Ws, bs, acts = data",
-        "X, y, X_test, y_test, Ws, bs, acts = data\n    test = X_test is not None\n"
-        "    X_test, y_test = (X_test, y_test) if test else (X, y)")
-    (tmp_path / "nn_helpers.py").write_text(filled, encoding="utf-8")
-    done = run_check(homework, str(tmp_path / "nn_helpers.py"))
-    assert "28 of 28 points" in done.stdout
-    module, _ = run.load(filled)
+def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(solved):
+    assert "28 of 28 points" in run_check(solved).stdout
+    module, _ = check.load((solved / "nn_helpers.py").read_text(encoding="utf-8"))
     rng = np.random.default_rng(0)
     X, y = rng.random((30, 784)) * (rng.random((30, 784)) > 0.5), np.arange(30) % 2
     network = ([rng.normal(size=(784, 5)) / 28, rng.normal(size=(5, 1))],
                [rng.normal(size=(1, 5)), rng.normal(size=(1, 1))])
-    activations = [module["relu_activation"], module["sigmoid_activation"]]
+    activations = [relu_activation, sigmoid_activation]
     steps = list(module["sgd"](X, y, *network, activations, batch_size=7, num_epochs=2))
     assert len(steps) == 10 and module["accuracy"](np.array([0.5, 0.9]), [0, 1]) == 1
     from viewers import reasons
@@ -333,39 +357,36 @@ def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(
     assert names["pushes"]((*network, activations), 0 * X[0])[0].any() == 0
 
 
-def names_of(tree):
-    """Return the names that a cell needs now, or in a function, and those it makes."""
-    made = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler):
-            made.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            made |= {(a.asname or a.name).split(".")[0] for a in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            made.add(node.id)
-    needed = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} - made
-              for part in tree.body]
-    later = [isinstance(part, ast.FunctionDef) for part in tree.body]
-    now, then = (set().union(*(names for names, late in zip(needed, later)
-                               if late == wait)) for wait in (False, True))
-    return now, then, made
+def test_a_run_with_the_check_is_kept_until_a_function_changes(solved, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(solved))
+    path, said = solved / "notebooks" / "short.ipynb", []
+    notebook = nbformat.read(solved / "notebooks" / "a_finite_differences.ipynb", 4)
+    notebook.cells[2:] = [nbformat.v4.new_code_cell("import nn_helpers")]
+    nbformat.write(notebook, path)
+    kept = KeptRuns(solved / ".kept", [solved], {})
+    for change in ("", "", "\nrelu_activation = None\n"):
+        with open(solved / "nn_helpers.py", "a", encoding="utf-8") as file:
+            file.write(change)
+        [done] = execute_notebooks([path], on_done=lambda _, how: said.append(how),
+                                   kept=kept, fresh=False, import_from=[solved])
+        assert "finite_difference_gradient: 1 of 1" in done.cells[1].outputs[0].text
+    assert said[1].startswith("kept from") and not said[2].startswith("kept from")
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("[0-f]_*.ipynb")),
-                         ids=lambda path: path.name)
-def test_each_name_in_a_notebook_of_the_edition_is_made_in_it(homework, path):
+def test_each_name_in_a_notebook_of_the_edition_is_made_in_it(homework):
     """What stays must not need a cell that is left out, or what nn_helpers lacks."""
-    if edition.SOLUTION not in path.read_text(encoding="utf-8"):
-        return  # no cell of it is an answer
-    known, later = {*dir(builtins), "get_ipython"}, set()
-    for cell in nbformat.read(homework / "notebooks" / path.name, 4).cells:
-        if cell.cell_type == "code" and not cell.source.startswith("%"):
-            needed, waiting, made = names_of(ast.parse(cell.source))
-            measured = set(re.findall(r"\bmeasure\.(\w+)", cell.source))
-            assert measured <= {*edition.MEASURED}, cell.id
-            assert needed <= known, (cell.id, needed - known)
-            known, later = known | made, later | waiting
-    assert later <= known, later - known
+    notebooks = [*(homework / "notebooks").glob("*.ipynb")]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821,F811",
+         *notebooks], capture_output=True, text=True)
+    assert len(notebooks) == 7 and done.returncode == 0, done.stdout
+    text = "".join(path.read_text(encoding="utf-8") for path in notebooks)
+    assert {*re.findall(r"\bmeasure\.(\w+)", text)} <= {*edition.MEASURED, "py"}
+    for module in ("nn_helpers", "measure"):
+        made = (homework / {"nn_helpers": "."}.get(module, "notebooks") / f"{module}.py"
+                ).read_text(encoding="utf-8")
+        for names in re.findall(rf"from {module} import \(([^)]*)\)", text):
+            assert all(name in made for name in re.findall(r"\w+", names))
 
 
 def test_a_blank_function_says_so_in_one_line_in_a_notebook(homework, monkeypatch):
@@ -381,7 +402,7 @@ def test_a_blank_function_says_so_in_one_line_in_a_notebook(homework, monkeypatc
     assert not any(out.output_type == "error" for out in outputs)
 
 
-def test_the_zip_for_gradescope_grades_without_a_solution(tmp_path):
+def test_the_zip_for_gradescope_grades_without_a_solution(tmp_path, homework):
     assert edition.main([str(tmp_path / "autograder.zip")]) == 0
     root = tmp_path / "autograder"
     for folder in ("source", "submission", "results"):
@@ -398,8 +419,9 @@ def test_the_zip_for_gradescope_grades_without_a_solution(tmp_path):
         assert imported <= {*sys.stdlib_module_names, "numpy"}
     script = root / "run_autograder"
     script.write_bytes((root / "source" / "run_autograder").read_bytes())
-    (root / "submission" / "nn_helpers.py").write_text(with_mistakes(
-        (".sum(axis=1) + b", ".sum(axis=1)")), encoding="utf-8")
+    blank = (homework / "nn_helpers.py").read_text(encoding="utf-8")
+    (root / "submission" / "nn_helpers.py").write_text(blank + with_mistake(
+        "=1) + b", "=1)"), encoding="utf-8")
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin" / "python3"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -407,6 +429,6 @@ def test_the_zip_for_gradescope_grades_without_a_solution(tmp_path):
     subprocess.run(["bash", str(script)], cwd=root, check=True, capture_output=True,
                    env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
     results = json.loads((root / "results" / "results.json").read_text())
-    failed = {t["name"]: t for t in results["tests"] if t["status"] == "failed"}
-    assert [*failed] == ["(b) layer_forward"] and "public checks" in results["output"]
+    wrong = {t["name"]: t for t in results["tests"] if t["status"] == "failed"}
+    assert [*wrong] == ["(b) layer_forward"] and results["output"] == check.PUBLIC
     assert sum(t["score"] for t in results["tests"]) == pytest.approx(26)
