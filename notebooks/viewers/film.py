@@ -73,6 +73,7 @@ class Mosaic(widgets.VBox):
     def follow(self, film: list[tuple[int, tuple]]) -> None:
         """Choose the units of this film, and the weight at which colours saturate."""
         self.film = film
+        self.index: int | None = None  # the moment on show
         first, *later = film[-1][1][0]
         effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
         order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
@@ -88,7 +89,10 @@ class Mosaic(widgets.VBox):
         return filled.reshape(2 * ROW, -1)
 
     def show(self, index: int) -> None:
-        """Show a moment of the film."""
+        """Show a moment of the film, unless it is on show."""
+        if index == self.index:
+            return
+        self.index = index
         self.view.value = mosaic_png(self.tiles(index), self.largest, ROW)
         self.view.tooltip = (
             f"The weights of {2 * ROW} hidden units at timestep {self.film[index][0]}.")
