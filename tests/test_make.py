@@ -207,7 +207,7 @@ def test_each_line_for_powershell_is_what_make_does(folder):
         (folder / name).parent.mkdir()
         (folder / name).touch()
     rows = re.findall(r"^\|(?: `(make.*)`|.*) \| `(.+)` \|$", README, re.MULTILINE)
-    assert len(rows) == 11
+    assert len(rows) == 12
     made = ["-B", ".venv/ready"]
     for typed, line in rows:
         made = typed.split()[1:] if typed else made  # or what the row above makes
