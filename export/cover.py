@@ -23,6 +23,7 @@ class Cover:
     title: str = ""
     sources: tuple[str, ...] = ()
     statement: str = ""
+    only_attached: tuple[str, ...] = ()  # files whose code is not printed
 
     @property
     def missing(self) -> list[str]:
@@ -63,7 +64,7 @@ def _setting(key: str, value: Any) -> tuple[Any, str]:
     """What a setting's value becomes on the cover, and what is wrong with it if so."""
     if key not in Cover.__dataclass_fields__:
         return None, "is not a setting of the cover"
-    if key in ("worked_with", "sources"):
+    if key in ("worked_with", "sources", "only_attached"):
         names = [value] * bool(value) if isinstance(value, str) else value
         words = isinstance(names, list) and all(isinstance(it, str) for it in names)
         if words and all(it.strip() for it in names):
