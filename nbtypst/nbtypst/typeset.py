@@ -19,6 +19,7 @@ from nbtypst.plaintext import printable, truncate
 from nbtypst.read import whole
 from nbtypst.widgets import WIDGET
 
+MERMAID = "text/vnd.mermaid"
 TYPST = "text/x-typst"
 RAW = (TYPST, *READERS)  # what a raw cell may hold
 IMAGES = ("image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
@@ -198,6 +199,13 @@ class Typeset(Preprocessor):
         if mimetype in READERS and WIDGET not in data:
             # A heading in an output begins no section.
             return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
+        if MERMAID in data and mimetype in (None, "text/plain"):  # as in a fence
+            fence = f"~~~~~~mermaid\n{data[MERMAID]}\n~~~~~~"
+            return self._markup(cell, fence, "text/markdown")
+        return self._as_words(cell, data, plain)
+
+    def _as_words(self, cell: NotebookNode, data: NotebookNode, plain: str) -> Block:
+        """The plain text of an output, in place of what paper cannot show."""
         kinds = [kind for kind in data if not kind.startswith("text/")]
         if kinds and (not plain or OBJECT.fullmatch(plain)):
             if kinds == ["application/javascript"]:  # which shows nothing by itself

@@ -175,4 +175,10 @@ def test_a_page_ends_where_people_say_so(number):
 
 
 def test_a_diagram_shown_as_its_source_is_named():
-    assert "mermaid" in typst_of("```mermaid\ngraph LR; a --> b\n```")[1][0]
+    alone, named = (display("text/vnd.mermaid", "graph LR; a --> b") for _ in range(2))
+    named.data["text/plain"] = "<Mermaid object>"
+    fence = "```mermaid\ngraph LR; a --> b\n```"
+    typst, warnings = typst_of(fence, code("", alone), code("", named))
+    assert [words.partition(": ")[2] for words in warnings] == [
+        "a diagram in mermaid is shown as its source"] * 3
+    assert typst.count("graph LR; a --> b") == 3 and "object" not in typst
