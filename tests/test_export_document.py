@@ -43,14 +43,17 @@ class Built:
         self.printed = Printed(compile_document(self.source, self.files).pdf)
         self.sections, _ = read_back(self.printed.pdf)
         found = [*faults(self.sections, count),
-                 *missing(self.printed, self.sections, *paths)]
+                 *missing(self.printed, self.sections, *paths,
+                          unprinted=cover.only_attached)]
         assert not found, found
 
     def appendix(self) -> range:
         return range(self.sections[-1].first, self.sections[-1].last + 1)
 
 
-def missing(printed: Printed, sections: list[Section], *paths: Path) -> list[str]:
+def missing(
+    printed: Printed, sections: list[Section], *paths: Path, unprinted: tuple = ()
+) -> list[str]:
     """Lines of code and files that a PDF lacks, and what is in the wrong place."""
     sources = all_sources(*read(*paths))
     last = range(sections[-1].first, sections[-1].last + 1)
@@ -58,7 +61,7 @@ def missing(printed: Printed, sections: list[Section], *paths: Path) -> list[str
     found = printed.faults(*(APPENDIX + source.name for source in sources))
     at = 0
     for source in sources:
-        for label, listing in source.listings:
+        for label, listing in source.listings * (source.name not in unprinted):
             for number, line in enumerate(listing.split("\n"), 1):
                 place = words.find(f"{number}{plain(line)}", at) if line.strip() else at
                 if place < 0:
@@ -355,6 +358,19 @@ def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypat
     assert [entry.title for entry in starts[-1]] == names
 
 
+def test_code_can_be_attached_and_not_printed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("shown", "hidden"):
+        (tmp_path / f"{name}.py").write_text(f"{name.upper()} = 1\n")
+    cell = code("import hidden, shown")
+    built = Built(save(tmp_path / "a.ipynb", "# A", cell),
+                  cover=Cover(only_attached=("hidden.py", "not_there.py")))
+    page = built.printed.text(built.sections[-1].first)
+    assert "alone:hidden.py." in page
+    assert "SHOWN=1" in page and "HIDDEN=1" not in page and "not_there" not in page
+    assert {"hidden.py", "shown.py"} <= {*built.printed.reader.attachments}
+
+
 DIGITS = "".join(f"{n:03d}" for n in range(100))
 ODD = "def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'ab'; a = 1"
 
@@ -457,7 +473,8 @@ def words_of(pdf: bytes) -> tuple[str, dict[str, list[bytes]]]:
 
 
 def test_all_code_is_in_it_within_the_margins(shipped, sections):
-    assert missing(shipped, sections, *NOTEBOOKS) == []
+    unprinted = SHIPPED.only_attached
+    assert missing(shipped, sections, *NOTEBOOKS, unprinted=unprinted) == []
 
 
 def test_it_is_tagged_for_everybody(shipped):

@@ -17,7 +17,7 @@ from pypdfium2 import PdfDocument, raw
 # The left, right, lower and upper edge of the text in points on US Letter, upright and
 # on its side. Typst lets a hyphen or a comma at the end of a line hang over the right,
 # and a denominator in the last line over the lower edge, by less than half a line.
-UPRIGHT, ON_ITS_SIDE = (71, 546, 53, 727), (39, 753, 33, 571)
+UPRIGHT, ON_ITS_SIDE = (71, 546, 53, 727), (32, 760, 30, 574)
 FONT_FILES = {"/FontFile", "/FontFile2", "/FontFile3"}
 
 

@@ -346,7 +346,13 @@ TOGETHER = [  # inches left on a page; cells; words that part, and words that do
     (0.9, [code(numbered("c", 12))], "c2 c9", "c9 c11"),
     (1.4, [code(numbered("c", 12), stdout("p"))], "c0 p", "c9 c11 p"),
     (0.9, [code("few", stdout(numbered("p", 8)))], "", "few p0 p7"),
-    (0.9, [code("x", stdout(numbered("p", 12)), **HIDDEN)], "p0 p11", "p0 p1"),
+    (0.9, [code("x", stdout(numbered("p", 14)), **HIDDEN)], "", "p0 p13"),
+    (0.9, [code("x", stdout(numbered("p", 16)), **HIDDEN)], "p0 p15", "p0 p1"),
+    (0.9, [code(numbered("c", 5) + "\ndef f():\n  d0\n\n" + numbered("e", 9))],
+     "c4 d0", "def d0"),
+    (0.9, [code(numbered("c", 5) + "\nf(a,  # one\n  d0)\n" + numbered("e", 9))],
+     "c4 d0)", "f(a, d0)"),
+    (1.1, [code(numbered("c", 6) + "\n\n\n" + numbered("e", 9))], "c0 e8", "c3 c5"),
     (0.5, ["shows:", code("x", SOURCE, **HIDDEN)], "shows: s0", "f.py s0 s3"),
     (1, [code("first()", TABLE)], "", "first() row0 row4"),
 ]  # fmt: skip
@@ -402,8 +408,9 @@ def test_a_heading_begins_no_page(shown):
 
 
 def test_stale_outputs_are_named_in_one_line(caplog):
+    never_ran = [code("c = 1", ran=None) for _ in range(10)]
     cells = [code("a = 1", ran=2), code("b = 1", ran=1), code("", ran=None), "text",
-             *[code("c = 1", ran=None)] * 10]  # fmt: skip
+             *never_ran]  # fmt: skip
     _, warnings = pdf_of(*cells)
     above = "it ran before a cell above: run the notebook from top to bottom"
     never = "it never ran: run the notebook from top to bottom"
