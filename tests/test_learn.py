@@ -117,7 +117,8 @@ def test_each_mistake_of_the_catalogue_is_named(notes):
 
 def test_the_projects_own_tests_fail_with_each_mistake():
     files = [f"tests/test_{name}.py" for name in (
-        "activations_and_loss", "finite_differences", "forward_and_backward", "training")]
+        "activations_and_loss", "finite_differences", "forward_and_backward",
+        "training")]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no",
          "-p", "learn_planted", *files],
