@@ -479,7 +479,7 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
     viewer = q.viewer(MISTAKES)
     k, other = (int(truth.groups[f"{one} taken for {two}"][0])
                 for one, two in [(9, 3), (3, 9)])
-    assert viewer.get_by_title("null").count() == 0
+    expect(viewer.get_by_title("null", exact=True)).to_have_count(0)
     type_in(viewer, "image", str(k))
     guess, digit = button(viewer, "Guess first"), viewer.locator("img.digit")
     caption = viewer.locator(".digit-caption")

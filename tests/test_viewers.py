@@ -37,13 +37,25 @@ NO_HISTORY = {f"{a}_{b}": np.array([]) for a in ("train", "test")
               for b in ("loss", "accuracy")}
 
 
+FALLBACK_HTML = static_fallback.fallback_html
+
+
 @pytest.fixture(autouse=True)
 def displayed(monkeypatch):
-    """Collect what is displayed instead of displaying it, as (object, options)."""
+    """Collect what is displayed instead of displaying it, as (object, options).
+
+    Static fallbacks, which take longer than all else, are left empty.
+    """
     shown = []
     monkeypatch.setattr(static_fallback, "display",
                         lambda thing, **options: shown.append((thing, options)))
+    monkeypatch.setattr(static_fallback, "fallback_html", lambda *_: ("", 0))
     return shown
+
+
+@pytest.fixture
+def with_fallbacks(monkeypatch):
+    monkeypatch.setattr(static_fallback, "fallback_html", FALLBACK_HTML)
 
 
 @pytest.fixture(scope="module")
@@ -376,7 +388,7 @@ def test_no_mistake_and_a_single_one(network, data):
 # ---- without a kernel ----------------------------------------------------------------
 
 def test_every_viewer_shows_itself_and_a_fallback_with_a_sentence(
-    network, data, run, displayed, pager
+    with_fallbacks, network, data, run, displayed, pager
 ):
     viewers.through_time(*run, data.X_test, data.y_test)
     viewers.move_epsilon(np.sin, np.cos(1.0))
@@ -391,7 +403,9 @@ def test_every_viewer_shows_itself_and_a_fallback_with_a_sentence(
         assert instead["text/plain"] in instead["text/html"]
 
 
-def test_fallback_shows_what_the_viewer_shows_at_each_place(pager, displayed):
+def test_fallback_shows_what_the_viewer_shows_at_each_place(
+    with_fallbacks, pager, displayed
+):
     page = displayed[-1][0]["text/html"]
     call = page[page.index("currentScript.parentElement, ...") + 32:]
     label, frames = json.JSONDecoder().raw_decode(call)[0]
@@ -428,7 +442,6 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
     request = {"metadata": {}, "header": {"session": "one"}}
     monkeypatch.setattr(static_fallback, "get_ipython",
                         lambda: SimpleNamespace(get_parent=lambda: request))
-    monkeypatch.setattr(static_fallback, "fallback_html", lambda *_: ("", 0))
 
     def run_cells(names, message):
         request["header"]["msg_id"] = message
@@ -458,7 +471,7 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
     assert shown_in_one.comm is None
 
 
-def test_slider_does_not_move_once_it_is_shown(monkeypatch):
+def test_slider_does_not_move_once_it_is_shown(with_fallbacks, monkeypatch):
     """It has been through all places before, for the fallback."""
     moves, watched = [], []
 

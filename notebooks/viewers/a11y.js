@@ -18,6 +18,7 @@ function finish(viewer) {
     set(box, "aria-label", `${label}, typed`);
     set(handle, "aria-valuetext", readout.textContent);
   }
+  for (const one of viewer.querySelectorAll("[title=null]")) one.removeAttribute("title");
   for (const note of viewer.querySelectorAll(".input-error")) set(note, "role", "alert");
   for (const play of viewer.querySelectorAll(".widget-play"))
     play.querySelectorAll("button").forEach((button, k) => set(button, "aria-label",

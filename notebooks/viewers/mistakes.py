@@ -192,10 +192,8 @@ class Pager(widgets.VBox):
                                     3 * 29 * ROWS // 2, pixels=False), self.choose_tile)
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
-        self.edit, self.guess = (  # without a tooltip theirs would be "null"
-            widgets.ToggleButton(description=name, tooltip=name, icon=icon)
-            for name, icon in [("Edit this digit", "pencil"),
-                               ("Guess first", "question")])
+        self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
+        self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
         self.answers = row(*(widgets.Button(description=part) for part in PARTS))
         super().__init__([
