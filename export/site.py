@@ -33,10 +33,13 @@ def make_site(
 
     Raises
     ------
-    ExportError : if two pages have the same name, or a module cannot be read
+    ExportError : if it is not a folder, two pages have the same name, or a module
+        cannot be read
     """
     if to is None:
         return {}, []
+    if to.exists() and not to.is_dir():
+        raise ExportError(f"cannot write {to}: it is not a folder")
     names = [*(path.stem for path in paths), CODE]
     if len({*names, INDEX}) <= len(names):
         raise ExportError(f"two pages are called alike: {', '.join(names)}, {INDEX}")

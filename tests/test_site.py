@@ -11,11 +11,12 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect, sync_playwright
 
+from export.__main__ import main
 from export.cover import Cover
 from export.site import make_site
 from export.write import write
-from nbtypst.errors import ExportError
 from nbtypst.read import read_notebook
+from nbtypst_samples import save
 from nn_helpers import PROJECT
 
 pytestmark = [pytest.mark.export, pytest.mark.browser]
@@ -134,10 +135,24 @@ def test_all_code_is_there_and_nothing_says_to_run_it(documents):
     assert "def train(" in documents["code"].get_text()
 
 
-def test_two_pages_of_one_name_are_refused():
-    notebooks = [read_notebook(NOTEBOOKS[0])] * 2
-    with pytest.raises(ExportError, match="two pages are called alike: 0_g"):
-        make_site([NOTEBOOKS[0]] * 2, notebooks, Cover(), "w.pdf", to=Path("site"))
+def test_the_command_writes_all_of_a_site_or_nothing(tmp_path, capsys):
+    save(tmp_path / "a.ipynb", "# A\n\n![](gone.png) [b](b.ipynb#B)")
+    save(tmp_path / "b.ipynb", "Words.")
+    site, pdf = tmp_path / "site", tmp_path / "w.pdf"
+    given = [str(tmp_path / name) for name in ("a.ipynb", "b.ipynb")]
+    command = [*given, "--no-execute", "-o", str(pdf), "--site", str(site)]
+    for more, reason in [(["--strict"], "gone.png"), (given[:1], "are called alike")]:
+        assert main([*more, *command]) == 1 and reason in capsys.readouterr().err
+        assert not site.exists() and not pdf.exists()
+    assert main(command) == 0
+    assert capsys.readouterr().err.count("the image gone.png") == 1
+    assert sorted(path.name for path in site.iterdir()) == [
+        "a.html", "b.html", "code.html", "index.html", "w.pdf"]
+    assert (site / "w.pdf").read_bytes() == pdf.read_bytes()
+    assert 'href="b.html#B"' in (site / "a.html").read_text("utf-8")
+    shutil.rmtree(site)
+    site.touch()
+    assert main(command) == 1 and "not a folder" in capsys.readouterr().err
 
 
 # ---- In the browser --------------------------------------------------------------
@@ -169,7 +184,7 @@ def test_a_planted_request_is_kept_from_leaving(opened):
 
 
 @pytest.mark.parametrize("name", ["b_activations_and_loss", "c_forward_pass"])
-def test_formulas_of_answers_are_read_as_mathml(opened, documents, name):
+def test_formulas_of_answers_are_read_as_mathml(opened, name):
     """The words of the page as Chromium gives them to a screen reader."""
     page = opened(name)
     client = page.context.new_cdp_session(page)
@@ -180,17 +195,12 @@ def test_formulas_of_answers_are_read_as_mathml(opened, documents, name):
         return node.get("role", {}).get("value", "")
 
     def below(node):
-        for child in node.get("childIds", []):
-            if child in tree:
-                yield tree[child]
-                yield from below(tree[child])
+        for child in (tree[k] for k in node.get("childIds", []) if k in tree):
+            yield child
+            yield from below(child)
 
-    folded = "details:not([open]) math, nav math"
-    seen = [m for m in documents[name].find_all("math")
-            if m not in documents[name].select(folded)]
     read = [node for node in nodes if role(node) == "MathMLMath"]
-    in_contents = len(documents[name].select("nav math"))
-    assert len(read) == len(seen) + in_contents and len(seen) > 10
+    assert len(read) == page.locator("math").filter(visible=True).count() > 10
     quotes = [node for node in nodes if role(node) == "blockquote"]
     kinds = {role(node) for quote in quotes for node in below(quote)}
     assert {"MathMLMath", "MathMLIdentifier", "MathMLNumber"} <= kinds
