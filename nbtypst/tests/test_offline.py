@@ -13,6 +13,7 @@ from nbformat.v4 import new_output
 from nbtypst import OfflineHTMLExporter
 from nbtypst.markup import Piece
 from nbtypst.mathml import Page
+from nbtypst.offline import NO_WORDS
 from nbtypst_samples import code, display, figure, markdown, notebook, raw, save, stdout
 
 pytestmark = pytest.mark.export
@@ -94,9 +95,11 @@ def test_several_lines_a_box_and_the_name_of_a_function():
 
 
 def test_what_is_not_understood_is_shown_as_its_source_and_said():
-    page = Exported("$\\frob$ and $x}$, $\\hskip 1em$ and `$code$`.",
+    page = Exported("$\\frob$ and $x}$, $\\hskip 1em$ and `$code$`.\n\n"
+                    "    $in$ code",
                     "![$a$](data:image/gif,)")
-    assert page.texts("code") == ["$\\frob$", "$x}$", "$\\hskip 1em$", "$code$"]
+    assert page.texts("code") == [
+        "$\\frob$", "$x}$", "$\\hskip 1em$", "$code$", "$in$ code"]
     assert len(page.warnings) == 3 and not page.main.find("math")
     assert page.warnings[1].startswith("n, cell 1: the formula $\\frob$ is shown")
     assert page.main.img["alt"] == "$a$"
@@ -117,19 +120,20 @@ def test_the_corpus_is_mathml_but_for_a_few():
 def test_pictures_are_in_the_page_with_their_descriptions(tmp_path):
     (tmp_path / "p.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     page = Exported(
-        "![p](p.svg) ![](gone.png)", f'<img src="{WEB}a.png" alt="far" srcset="b 2x">',
+        "![p](p.svg) ![](gone.png) ![](p.svg)",
+        f'<img src="{WEB}a.png" alt="far" srcset="b 2x">',
         code("x", figure("A line."), markdown("*It falls.*", role="caption")),
         code("y", figure(None)), path=tmp_path)
     assert [img["src"].partition(",")[0] for img in page.main.find_all("img")] == [
-        "data:image/svg+xml;base64"] * 3
+        "data:image/svg+xml;base64"] * 4
     assert [img["alt"] for img in page.main.find_all("img")] == [
-        "p", "A line.", "A picture without a description"]
+        "p", NO_WORDS, "A line.", NO_WORDS]
     assert page.texts("figcaption") == ["It falls."] and page.main.figure.img
     assert page.texts(".elsewhere") == [
         "Not part of this page: gone.png", f"Not part of this page: far, {WEB}a.png"]
     said = sorted(words.removeprefix("n, cell ")[:23] for words in page.warnings)
-    assert said == ["1: the image gone.png: ", f"2: the image {WEB}"[:23],
-                    "4: a picture has no des"]
+    assert said == ["1: a picture has no des", "1: the image gone.png: ",
+                    f"2: the image {WEB}"[:23], "4: a picture has no des"]
 
 
 def test_an_attachment_is_a_picture_of_the_page():
