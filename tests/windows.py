@@ -182,6 +182,8 @@ def copy_project() -> None:
         if (PROJECT / name).is_file():
             (COPY / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / name, COPY / name)
+    shutil.rmtree(PACKAGES / "nbtypst")
+    shutil.copytree(COPY / "nbtypst" / "nbtypst", PACKAGES / "nbtypst")
 
 
 if __name__ == "__main__":
