@@ -119,6 +119,6 @@ def _local_modules(
             if broken := next((file for file in files if file.is_file()), None):
                 found.setdefault(broken, broken.parent)
             for place in places:
-                for file in sorted((place / name).rglob("*.py")):
+                for file in sorted((place / name.partition(".")[0]).rglob("*.py")):
                     found.setdefault(file, place)
     return found
