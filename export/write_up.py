@@ -15,7 +15,7 @@ from nbtypst.exporter import REMOVED, TEMPLATES, TypstExporter
 from nbtypst.literals import typst_code
 from nbtypst.read import whole
 
-APPENDIX = "Appendix: all Python code"
+APPENDIX = "Appendix: Python code"
 
 
 def make_write_up(
