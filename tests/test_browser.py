@@ -653,12 +653,12 @@ def test_drawing_by_mouse_or_button_is_answered(q, truth):
     assert viewer.evaluate(LAYOUT) == layout
 
 
-def test_drawing_by_finger_undo_erase_and_pen_width(q):
+def test_drawing_is_undone_erased_and_thin(q):
     viewer = q.viewer(DRAWING)
     clear(viewer)
     draw(viewer, [CURLED])
     clear(viewer)
-    touch(viewer, [LOOP, TAIL])
+    draw(viewer, [LOOP, TAIL])
     answers(viewer, [NINE])
     undo, eraser = button(viewer, "Undo"), button(viewer, "Erase")
     undo.click()
@@ -981,6 +981,9 @@ def test_viewers_survive_a_reload_and_follow_in_a_second_window(
     button(q.viewer(FILM), "Play the training").click()
     for window in (q, second):
         expect(window.viewer(FILM).locator(".now")).to_contain_text("Timestep 100")
+    second.page.locator(".jp-Cell .cm-content", has_text="= move_epsilon").click()
+    second.page.keyboard.press("Control+Enter")  # which leaves the first window's alone
+    expect(second.viewer(SECANT).locator(".epsilon")).to_contain_text("Step 6.3e-01")
     second.assert_no_complaint()
     second.page.close()
     press(q.viewer(SECANT), "step", "End")
