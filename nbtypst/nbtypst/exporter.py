@@ -50,7 +50,6 @@ class TypstExporter(TemplateExporter):
                 "template_extension": ".typ.j2",
                 "template_name": "typst",
                 "extra_template_basedirs": [str(TEMPLATES)],
-                "extra_template_paths": [str(TEMPLATES)],  # to extend "typst/..."
             },
             "NbConvertBase": {"display_data_priority": [*SHOWN]},
             "TagRemovePreprocessor": {
@@ -66,6 +65,11 @@ class TypstExporter(TemplateExporter):
     @default("file_extension")
     def _extension(self) -> str:
         return ".typ"
+
+    @default("template_paths")
+    def _paths(self) -> list[str]:
+        """Those of nbconvert, and first where others find "typst/..." to extend."""
+        return [str(TEMPLATES), *self._template_paths()]
 
     def default_filters(self):
         """nbconvert's filters, and those that write values down in Typst."""

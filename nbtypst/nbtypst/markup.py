@@ -248,6 +248,7 @@ def run_pandoc(common: dict, pieces: list[dict]) -> dict:
     content = json.dumps(common | {"pieces": pieces}).encode()
     seconds = TIMEOUT_S + len(content) / BYTES_PER_S
     path = Path(__file__).with_name(common.get("script", "markup.lua"))
+    os.environ.pop("PYPANDOC_PANDOC", None)  # Typst needs the one of this version
     try:
         done = subprocess.run(
             [pypandoc.get_pandoc_path(), "+RTS", f"-M{MAX_HEAP}", "-RTS", "lua", path],

@@ -277,4 +277,7 @@ def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 # which fails without one
     if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
         ours |= dict.fromkeys(("HOME", "USERPROFILE"), scratch)
+    for name in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):  # as this
+        if name in taken and not os.access(taken[name], os.W_OK):
+            ours[name] = scratch
     return taken | _SETTINGS | ours

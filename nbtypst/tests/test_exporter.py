@@ -125,6 +125,9 @@ def test_a_template_can_extend_ours(tmp_path, monkeypatch):
     (folder / "index.typ.j2").write_text(
         '{% extends "typst/index.typ.j2" %}\n{% block back %}The *end*.{% endblock %}'
         "{% block front %}{{ super() }} #let code(..) = [CODE]{% endblock %}")
+    other = folder.with_name("typst")  # of somebody's own, with the same name
+    other.mkdir()
+    (other / "index.typ.j2").write_text("not ours")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     text = text_with("words", code("x"), template_name="mine")
     assert text == "wordsCODETheend.1of1"

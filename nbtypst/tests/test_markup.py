@@ -235,6 +235,12 @@ def test_what_pandoc_says_is_passed_on(pandoc, tmp_path):
         pdf_of("$x$")
 
 
+def test_no_other_pandoc_takes_the_place_of_the_one_that_is_installed(monkeypatch):
+    monkeypatch.setenv("PYPANDOC_PANDOC", "/bin/false")
+    pypandoc.clean_pandocpath_cache()
+    assert pdf_of("$x$")[1] == []
+
+
 def test_a_pandoc_that_never_ends_is_given_up(pandoc, monkeypatch):
     pandoc("exec sleep 60")
     monkeypatch.setattr("nbtypst.markup.TIMEOUT_S", 0.6)

@@ -104,10 +104,9 @@ def _set_all_otherwise(patch: pytest.MonkeyPatch, folder: Path) -> None:
         "PYTHONSTARTUP": settings / "startup.py", "PYTHONOPTIMIZE": "2",
         "PYTHONWARNINGS": "error", "LC_ALL": "C", "PYTHONUTF8": "0",
         "TMPDIR": folder / "nowhere", "MPLBACKEND": "svg", "OMP_NUM_THREADS": "7",
-        "JUPYTER_PATH": settings,
+        "JUPYTER_PATH": settings, "MPLCONFIGDIR": folder / "home" / "matplotlib",
     }.items():  # fmt: skip
         patch.setenv(name, str(value))
-    patch.delenv("MPLCONFIGDIR", raising=False)
     patch.setattr("tempfile.tempdir", str(deep))
 
 
