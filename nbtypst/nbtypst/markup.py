@@ -249,13 +249,13 @@ def run_pandoc(common: dict, pieces: list[dict]) -> dict:
     seconds = TIMEOUT_S + len(content) / BYTES_PER_S
     path = Path(__file__).with_name(common.get("script", "markup.lua"))
     os.environ.pop("PYPANDOC_PANDOC", None)  # Typst needs the one of this version
-    try:
+    try:  # with a temporary folder that is there
         done = subprocess.run(
             [pypandoc.get_pandoc_path(), "+RTS", f"-M{MAX_HEAP}", "-RTS", "lua", path],
             input=content,
             capture_output=True,
             timeout=seconds,
-            env=os.environ | {"TMPDIR": tempfile.gettempdir()},  # one that is there
+            env=os.environ | dict.fromkeys(("TMPDIR", "TMP"), tempfile.gettempdir()),
         )
         status, said = done.returncode, done.stderr.decode(errors="replace")
         if not status:
