@@ -336,7 +336,7 @@ def test_closed_streams_are_not_an_error_and_what_is_ignored_stays_so(folder):
 
 # ---- Stopped and killed ----------------------------------------------------------
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -358,7 +358,7 @@ def test_stopping_it_ends_the_kernels_and_keeps_every_file(tmp_path, sent):
         wait_for(reached.exists)
         kernels = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(sent)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     finally:
         process.kill()
     if sent != STOPS[-1]:
