@@ -29,13 +29,8 @@ NAMES = ("a.ipynb", "b.ipynb")
 OLD = b"%PDF the old one"
 ON_POSIX = os.name == "posix"
 POSIX = pytest.mark.skipif(not ON_POSIX, reason="Windows lacks this, or lets few do it")
-# What ends the command, the last of it without a word, and who else would get that.
-if ON_POSIX:
-    STOPS = signal.SIGTERM, signal.SIGKILL
-    GROUP = {"start_new_session": True}
-else:
-    STOPS = signal.CTRL_BREAK_EVENT, signal.SIGTERM
-    GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+# What ends the command, the last of it without a word. (Ctrl-Break needs a console.)
+STOPS = (signal.SIGTERM, signal.SIGKILL) if ON_POSIX else (signal.SIGTERM,)
 BARE = {name: value for name, value in os.environ.items()
         if name == "SYSTEMROOT"} | {"PATH": ""}  # without which Windows has no sockets
 ASK = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'), 6 * 7)"
@@ -353,7 +348,8 @@ def test_stopping_it_ends_the_kernels_and_keeps_every_file(tmp_path, sent):
     before = contents(tmp_path)
     words = command(tmp_path, "--refresh", notebooks=("b.ipynb",))
     process = subprocess.Popen([sys.executable, "-m", "export", *words], text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, **GROUP)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=ON_POSIX)
     try:
         wait_for(reached.exists)
         kernels = psutil.Process(process.pid).children(recursive=True)
