@@ -91,7 +91,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     done = run_pandoc(common, requests)
     for (piece, formula), result in zip(origins, done["formulas"]):
         if problem := result.get("problem"):
-            show_source(piece, formula, problem)
+            show_source(piece, formula, reason_of(problem))
     places = {anchor for result in done["pieces"] for anchor in result["anchors"]}
     for piece, result in zip(pieces, done["pieces"]):
         piece.warnings += map(one_line, result["problems"])
@@ -214,11 +214,14 @@ def _formula(
     }
 
 
+def reason_of(problem: str) -> str:
+    """The line of Pandoc's message about a formula that says what is wrong with it."""
+    line = re.search("^(unexpected|a construct).*", problem, re.MULTILINE)
+    return line[0] if line else "Pandoc does not understand it"
+
+
 def show_source(piece: Piece, formula: Formula, reason: str) -> None:
-    """Warn that a formula is; one line of Pandoc's message says why."""
-    if reason.startswith("Could not convert"):
-        line = re.search("^(unexpected|a construct).*", reason, re.MULTILINE)
-        reason = line[0] if line else "Pandoc does not understand it"
+    """Warn that a formula is."""
     tex = one_line(formula.tex, 120)
     piece.warnings.append(f"the formula ${tex}$ is shown as its source: {reason}")
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from bs4 import BeautifulSoup
 
-from nbtypst.markup import Piece, run_pandoc, show_source, with_marks
+from nbtypst.markup import Piece, reason_of, run_pandoc, show_source, with_marks
 from nbtypst.tex.find import Formula
 from nbtypst.tex.macros import KNOWN_MACROS, Macros
 from nbtypst.tex.rewrite import Scope
@@ -152,7 +152,7 @@ def _as_html(
         place = scope.labels[alone[2]][1]
         return f'<a href="#{place}">{html.escape(_number(alone, scope))}</a>'
     if problem := result.get("problem"):
-        show_source(piece, formula, problem)
+        show_source(piece, formula, reason_of(problem))
     if problem or not tex:
         return f"<code>{html.escape(formula.source)}</code>"
     words = html.escape(" ".join(formula.tex.split()))
