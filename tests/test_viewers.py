@@ -771,6 +771,7 @@ def test_any_run_is_opened_again_under_its_name(two_runs, data, network, run):
 def test_another_run_is_compared_for_the_same_digit(two_runs, data):
     box = two_runs
     before = value(box, "run-curves")
+    assert find(box, "compare with").label == "–"
     find(box, "compare with").value = dict(find(box, "compare with").options)[RUN_ABOVE]
     assert value(box, "run-curves") != before
     above = find(box, "compare with").value

@@ -66,7 +66,7 @@ class Mosaic(widgets.VBox):
     def __init__(self, name: str):
         self.view = picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
         super().__init__([text(f"{name}-heading", WIDE, 2, (
-            f"<b>What {2 * ROW} hidden units look for</b>: above those that push "
+            f"<b>What up to {2 * ROW} hidden units look for</b>: above those that push "
             f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
             f"{swatch(THREE)} it lowers it.")), self.view])
 
@@ -94,8 +94,8 @@ class Mosaic(widgets.VBox):
             return
         self.index = index
         self.view.value = mosaic_png(self.tiles(index), self.largest, ROW)
-        self.view.tooltip = (
-            f"The weights of {2 * ROW} hidden units at timestep {self.film[index][0]}.")
+        self.view.tooltip = (f"The weights of the strongest hidden units at timestep "
+                             f"{self.film[index][0]}.")
 
 
 def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:

@@ -42,6 +42,7 @@ PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
+NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
 
 
 @dataclass(eq=False)
@@ -190,7 +191,7 @@ class Trainer(widgets.VBox):
             self.buttons.append(button)
         self.buttons[0].icon = "stop"
         self.menus = [
-            widgets.Dropdown(description=label, options=[("–", None)], style=LABEL,
+            widgets.Dropdown(description=label, options=[NONE], style=LABEL,
                              layout=widgets.Layout(width="560px"))
             for label in ("run on show", "compare with")]
         for menu in self.menus:
@@ -311,8 +312,8 @@ class Trainer(widgets.VBox):
         self.filling = True
         other, names = self.menus[1].value, [(one.name, one) for one in self.runs]
         self.menus[0].options, self.menus[0].value = names[::-1], run
-        self.menus[1].options = [("–", None), *names]
-        self.menus[1].value = other if other in self.runs else None
+        self.menus[1].options = [NONE, *names]
+        self.menus[1].value = other if other in self.runs else NONE[1]
         self.filling = False
         self.make_room(len(run.history["train_loss"]))
         self.look()
@@ -348,7 +349,7 @@ class Trainer(widgets.VBox):
     def mark(self) -> None:
         """Mark in the curves the run on show, and what a click on them opens."""
         run, other = (menu.value for menu in self.menus)
-        if run is None:
+        if not run:
             return
         mistakes, curves = self.tried[0].chances <= 0.5, self.curves
         x = np.linspace(-0.45, 0.95, mistakes.sum())
@@ -356,7 +357,7 @@ class Trainer(widgets.VBox):
         curves.here.set_data(*np.transpose([run.end]))
         curves.dots.set_data(x, run.chances[mistakes])
         curves.others.set_data(x, (other or run).chances[mistakes])
-        curves.others.set_visible(other is not None)
+        curves.others.set_visible(bool(other))
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),
                  *spots(curves.ends, *np.transpose([one.end for one in self.runs])),
