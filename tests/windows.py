@@ -3,7 +3,7 @@
 It is put together in .windows/ from what PyPI and Debian have. Python's library and its
 compiled modules come with the wheel panda3d, its other modules from the Python running
 this; the packages are the wheels for Windows that requirements.lock pins. Project and
-temporary files are in a folder with spaces, an apostrophe and umlauts.
+temporary files are in folders with spaces, an apostrophe and umlauts.
 
   .venv/bin/python tests/windows.py [ARGUMENT...]   what pytest is given
 """
@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 ROOM = PROJECT / ".windows"
 PYTHON, PACKAGES = ROOM / "python", ROOM / "python" / "Lib" / "site-packages"
 DISK = ROOM / "wine" / "drive_c"
-COPY, TEMPORARY = DISK / "Jane's Übung 2", DISK / "Jane's Übung 2" / "temp ö"
+COPY, TEMPORARY = DISK / "Jane's Übung 2", DISK / "temp ö"
 PANDA = "panda3d==1.10.16"  # its Python is 3.11.9
 COMPILER, DUMP = "x86_64-w64-mingw32-gcc", "x86_64-w64-mingw32-objdump"
 ENVIRONMENT = os.environ | {
@@ -177,7 +177,7 @@ def copy_project() -> None:
     files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard",
                 cwd=PROJECT).split("\0")  # fmt: skip
     shutil.rmtree(COPY, ignore_errors=True)
-    TEMPORARY.mkdir(parents=True)
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
     for name in filter(None, files):
         if (PROJECT / name).is_file():
             (COPY / name).parent.mkdir(parents=True, exist_ok=True)
