@@ -144,6 +144,7 @@ def packages() -> None:
         "--link-mode", "copy", "-r", listed, PROJECT / "nbtypst",
         "-r", PROJECT / "tests" / "requirements.txt",
         "-c", PROJECT / "requirements.lock")  # fmt: skip
+    shutil.move(PACKAGES / "share", PYTHON)  # nbconvert's templates, for one
 
 
 def what_wine_lacks() -> None:
