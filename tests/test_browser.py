@@ -313,9 +313,8 @@ def drag(viewer, label, share):
 
 def press(viewer, label, key, times=1):
     """Press a key so many times on a slider, as fast as it goes."""
-    slider(viewer, label).focus()
     for _ in range(times):
-        viewer.page.keyboard.press(key)
+        slider(viewer, label).press(key)
 
 
 def is_at(viewer, label, text):
