@@ -35,3 +35,21 @@ def coverage_of_commands(request, monkeypatch, coverage_settings):
     """But trace what a test marked `traced` starts."""
     if coverage_settings and request.node.get_closest_marker("traced"):
         monkeypatch.setenv(TRACED, coverage_settings)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, as Playwright has it."""
+    from browsers import chromium
+
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    """A tab of Firefox."""
+    from browsers import firefox
+
+    with firefox(tmp_path_factory.mktemp("firefox")) as opened:
+        yield opened

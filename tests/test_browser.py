@@ -5,14 +5,12 @@ in the order of this file. What a callback computes is tested in test_viewers.py
 """
 
 import base64
-import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 from io import BytesIO
 from types import SimpleNamespace
 from typing import ClassVar
@@ -21,13 +19,13 @@ import matplotlib
 import nbformat
 import numpy as np
 import pytest
-import websocket
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
+from browsers import TIMEOUT_S, wait_for
 from nn_helpers import PROJECT, finite_difference_gradient, logistic_loss
 from test_viewers import line, pixels, with_biases
 from viewers import (
@@ -45,19 +43,9 @@ from viewers import (
 from viewers.drawing import in_8_bits
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.browser]
-TIMEOUT_S = 240  # nothing here is timed, but nothing may hang for ever
 expect.set_options(timeout=1000 * TIMEOUT_S)
 WHICH = "place in group"  # the label of the slider over mistakes
 MENU_PDF = "Typst_pdf"  # the exporter in JupyterLab's menu
-
-
-def wait_for(condition, what):
-    """Wait until condition returns something other than None; return that."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while (found := condition()) is None:
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.05)
-    return found
 
 
 # ---- the notebook --------------------------------------------------------------------
@@ -103,20 +91,6 @@ def truth():
 
 
 # ---- a server and a browser ----------------------------------------------------------
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium; if it is not installed, tests are skipped or, with CI set, fail."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        missing = ("the viewers were not tested in a browser, for there is no chromium "
-                   "here; on Debian: apt install chromium")
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=path, timeout=1000 * TIMEOUT_S,
-            args=["--no-sandbox", "--disable-sync", "--disable-domain-reliability"])
-
 
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
@@ -1163,94 +1137,6 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
 
 
 # ---- Firefox -------------------------------------------------------------------------
-
-class Firefox:
-    """A tab of Firefox, driven over WebDriver BiDi.
-
-    Playwright asks for a command that Firefox ESR does not know.
-    """
-
-    def __init__(self, path, home):
-        with open(home / "log", "w") as log:
-            self.process = subprocess.Popen(
-                [path, "--headless", "--remote-debugging-port=0", "--profile", home],
-                env={**os.environ, "HOME": str(home)}, stdout=log, stderr=log)
-        address = wait_for(lambda: re.search(
-            r"listening on (ws://\S+)", (home / "log").read_text()), "Firefox")[1]
-        self.socket = websocket.create_connection(
-            f"{address}/session", timeout=TIMEOUT_S, suppress_origin=True)
-        self.numbers = itertools.count()
-        self.send("session.new", capabilities={})
-        [self.tab] = self.send("browsingContext.getTree")["contexts"]
-
-    def send(self, method, **params):
-        number = next(self.numbers)
-        self.socket.send(json.dumps(
-            {"id": number, "method": method, "params": params}))
-        while (answer := json.loads(self.socket.recv())).get("id") != number:
-            pass
-        assert answer["type"] == "success", answer
-        return answer["result"]
-
-    def go(self, address):
-        self.send("browsingContext.navigate", context=self.tab["context"], url=address,
-                  wait="complete")
-
-    def run(self, expression):
-        """Return the value of a JavaScript expression in the page, None on an error."""
-        found = self.send(
-            "script.evaluate", expression=f"JSON.stringify({expression})",
-            target={"context": self.tab["context"]}, awaitPromise=False)
-        return json.loads(found.get("result", {}).get("value", "null"))
-
-    def act(self, kind, *actions):
-        self.send("input.performActions", context=self.tab["context"], actions=[
-            {"type": kind, "id": kind, "actions": actions}])
-
-    def press(self, key):
-        self.act("key", {"type": "keyDown", "value": key},
-                 {"type": "keyUp", "value": key})
-
-    def call(self, selector, method):
-        wait_for(lambda: self.run(
-            f"(document.querySelector({selector!r}).{method}, true)"), selector)
-
-    def draw(self, selector, points):
-        """Drag the mouse along points of a sheet, 280 x 280."""
-        self.call(selector, "scrollIntoView({block: 'center'})")
-        x, y, width = self.run(f"(box => [box.x, box.y, box.width])(document"
-                               f".querySelector({selector!r}).getBoundingClientRect())")
-        moves = [{"type": "pointerMove", "x": round(x + width * a / 280),
-                  "y": round(y + width * b / 280)} for a, b in points]
-        self.act("pointer", moves[0], {"type": "pointerDown", "button": 0}, *moves[1:],
-                 {"type": "pointerUp", "button": 0})
-
-    def click(self, text):
-        wait_for(lambda: self.run(
-            "(Array.from(document.querySelectorAll('button')).find(one => "
-            f"one.offsetParent && (one.title || one.textContent).trim() === {text!r})"
-            ".click(), true)"), text)
-
-    def reads(self, selector, pattern):
-        wait_for(lambda: re.search(pattern, self.run(
-            f"document.querySelector({selector!r}).textContent") or ""), pattern)
-
-
-@pytest.fixture(scope="module")
-def firefox(tmp_path_factory):
-    path = shutil.which("firefox-esr") or shutil.which("firefox")
-    if path is None:
-        missing = ("the viewers were not tested in Firefox, which is not installed; on "
-                   "Debian: apt install firefox-esr")
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    made = Firefox(path, tmp_path_factory.mktemp("firefox"))
-    try:
-        yield made
-    finally:
-        made.socket.close()
-        made.process.terminate()
-        made.process.wait(TIMEOUT_S)
-
 
 def test_viewers_and_sheet_work_in_firefox(firefox, lab, truth):
     address, token = lab

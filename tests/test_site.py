@@ -1,6 +1,5 @@
-"""export/site.py: the folder of pages that opens by a double click, in Chromium."""
+"""export/site.py: the folder of pages that opens by a double click, in two browsers."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +8,7 @@ from urllib.parse import quote, unquote
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from export.__main__ import main
 from export.cover import Cover
@@ -42,18 +41,6 @@ def site(tmp_path_factory) -> Path:
 def documents(site):
     return {path.stem: BeautifulSoup(path.read_text("utf-8"), "html.parser")
             for path in site.glob("*.html")}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium; if it is not installed, tests are skipped or, with CI set, fail."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        missing = "the site was not tested: there is no chromium (apt install chromium)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"], timeout=240_000)
 
 
 @pytest.fixture
@@ -260,3 +247,22 @@ def test_on_paper_there_is_the_text_without_ways_and_folded_code(opened):
     assert page.locator("nav, .skip, summary").filter(visible=True).count() == 0
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colour == "rgb(255, 255, 255)"
+
+
+def test_firefox_shows_every_formula_and_picture_and_moves_the_viewers(
+        firefox, documents, site):
+    for name, document in documents.items():
+        firefox.go((site / f"{name}.html").as_uri())
+        heights = firefox.run(
+            "Array.from(document.querySelectorAll('math'), one => one.checkVisibility()"
+            " ? one.getBoundingClientRect().height : 1)")
+        assert len(heights) == len(document.find_all("math")) and 0 not in heights
+        assert firefox.run("Array.from(document.images, one => one.complete && "
+                           "!one.naturalWidth).includes(true)") is False
+    for name in VIEWERS:
+        firefox.go((site / f"{name}.html").as_uri())
+        shown = "document.querySelector('.static-fallback:has([type=range])').outerHTML"
+        before = firefox.run(shown)
+        firefox.call(".static-fallback [type=range]", "focus()")
+        firefox.press("\ue010")  # End
+        assert firefox.run(shown) != before

@@ -1,0 +1,131 @@
+"""The browsers in which the viewers and the site are tested: Chromium and Firefox.
+
+Each is a context manager. Where one is not installed, a test that asks for it is
+skipped or, with CI set, fails.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+import websocket
+from playwright.sync_api import sync_playwright
+
+TIMEOUT_S = 240  # nothing here is timed, but nothing may hang for ever
+
+
+def wait_for(condition, what):
+    """Wait until condition returns something other than None; return that."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while (found := condition()) is None:
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.05)
+    return found
+
+
+def _path_of(name, *commands):
+    for command in commands:
+        if path := shutil.which(command):
+            return path
+    missing = f"not tested in {name}: it is not installed (apt install {commands[0]})"
+    return pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+
+
+@contextlib.contextmanager
+def chromium():
+    """Playwright's Chromium, from the system."""
+    path = _path_of("Chromium", "chromium", "chromium-browser")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=path, timeout=1000 * TIMEOUT_S,
+            args=["--no-sandbox", "--disable-sync", "--disable-domain-reliability"])
+
+
+@contextlib.contextmanager
+def firefox(home):
+    """A Firefox whose profile is in the folder home."""
+    made = Firefox(_path_of("Firefox", "firefox-esr", "firefox"), home)
+    try:
+        yield made
+    finally:
+        made.socket.close()
+        made.process.terminate()
+        made.process.wait(TIMEOUT_S)
+
+
+class Firefox:
+    """A tab of Firefox, driven over WebDriver BiDi.
+
+    Playwright asks for a command that Firefox ESR does not know.
+    """
+
+    def __init__(self, path, home):
+        with open(home / "log", "w") as log:
+            self.process = subprocess.Popen(
+                [path, "--headless", "--remote-debugging-port=0", "--profile", home],
+                env={**os.environ, "HOME": str(home)}, stdout=log, stderr=log)
+        address = wait_for(lambda: re.search(
+            r"listening on (ws://\S+)", (home / "log").read_text()), "Firefox")[1]
+        self.socket = websocket.create_connection(
+            f"{address}/session", timeout=TIMEOUT_S, suppress_origin=True)
+        self.numbers = itertools.count()
+        self.send("session.new", capabilities={})
+        [self.tab] = self.send("browsingContext.getTree")["contexts"]
+
+    def send(self, method, **params):
+        number = next(self.numbers)
+        self.socket.send(json.dumps(
+            {"id": number, "method": method, "params": params}))
+        while (answer := json.loads(self.socket.recv())).get("id") != number:
+            pass
+        assert answer["type"] == "success", answer
+        return answer["result"]
+
+    def go(self, address):
+        self.send("browsingContext.navigate", context=self.tab["context"], url=address,
+                  wait="complete")
+
+    def run(self, expression):
+        """Return the value of a JavaScript expression in the page, None on an error."""
+        found = self.send(
+            "script.evaluate", expression=f"JSON.stringify({expression})",
+            target={"context": self.tab["context"]}, awaitPromise=False)
+        return json.loads(found.get("result", {}).get("value", "null"))
+
+    def act(self, kind, *actions):
+        self.send("input.performActions", context=self.tab["context"], actions=[
+            {"type": kind, "id": kind, "actions": actions}])
+
+    def press(self, key):
+        self.act("key", {"type": "keyDown", "value": key},
+                 {"type": "keyUp", "value": key})
+
+    def call(self, selector, method):
+        wait_for(lambda: self.run(
+            f"(document.querySelector({selector!r}).{method}, true)"), selector)
+
+    def draw(self, selector, points):
+        """Drag the mouse along points of a sheet, 280 x 280."""
+        self.call(selector, "scrollIntoView({block: 'center'})")
+        x, y, width = self.run(f"(box => [box.x, box.y, box.width])(document"
+                               f".querySelector({selector!r}).getBoundingClientRect())")
+        moves = [{"type": "pointerMove", "x": round(x + width * a / 280),
+                  "y": round(y + width * b / 280)} for a, b in points]
+        self.act("pointer", moves[0], {"type": "pointerDown", "button": 0}, *moves[1:],
+                 {"type": "pointerUp", "button": 0})
+
+    def click(self, text):
+        wait_for(lambda: self.run(
+            "(Array.from(document.querySelectorAll('button')).find(one => "
+            f"one.offsetParent && (one.title || one.textContent).trim() === {text!r})"
+            ".click(), true)"), text)
+
+    def reads(self, selector, pattern):
+        wait_for(lambda: re.search(pattern, self.run(
+            f"document.querySelector({selector!r}).textContent") or ""), pattern)
