@@ -283,9 +283,10 @@ def test_a_package_next_to_the_notebooks_comes_with_all_of_its_modules(tmp_path)
     assert names_of(tmp_path, "from parts import x") == [
         "a.ipynb", "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py",
         "beside.py"]
-    (tmp_path / "parts" / "__init__.py").unlink()  # which a package can do without
-    assert names_of(tmp_path, "from parts.one import x") == [
-        "a.ipynb", "parts/inner/__init__.py", "parts/one.py"]
+    (tmp_path / "parts").rename(tmp_path / "loose")
+    (tmp_path / "loose" / "__init__.py").unlink()  # which a package can do without
+    assert names_of(tmp_path, "from loose.one import x") == [
+        "a.ipynb", "loose/inner/__init__.py", "loose/one.py"]
 
 
 @pytest.mark.parametrize("cells", [
@@ -337,7 +338,7 @@ def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypat
     (project / "books").mkdir(parents=True)
     long = "def f():\n    import quicker\n" + "# x\n" * 199
     (project / "network.py").write_text(long)
-    (project / "quicker.py").write_text("import network\r\nx = '\tü'")
+    (project / "quicker.py").write_text("import network\r\nx = '\tü'", "utf-8")
     (project / "books" / "drawing.py").write_text("import network\n")
     monkeypatch.syspath_prepend(project)
     cell = code("import drawing\nimport network", stdout("9"), ran=4)
