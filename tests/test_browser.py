@@ -1208,7 +1208,8 @@ def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, exp
             continue
         assert (PROJECT / "notebooks" / f"{name}.ipynb").stat().st_size < 3e6
         fallbacks = with_scripts.locator(".jp-RenderedHTML").filter(
-            has=with_scripts.get_by_role("slider"))
+            has=with_scripts.get_by_role("slider")).filter(
+            has_not=with_scripts.locator("canvas"))
         expect(fallbacks).to_have_count(sliders[name])
         for fallback in fallbacks.all():
             states = set()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from learn.edition import makefile
+from learn.edition import OTHERS
 from nn_data import PROJECT
 
 pytestmark = pytest.mark.export
@@ -163,7 +163,7 @@ def test_the_superuser_of_a_container_may_open_the_notebooks(folder):
 
 
 def test_the_learners_makefile_needs_nothing_that_is_not_in_the_edition():
-    made = makefile((PROJECT / "Makefile").read_text())
+    made = OTHERS.sub("", (PROJECT / "Makefile").read_text())
     assert not re.search(r"tests/|bench/|-m learn\.edition", made)
 
 
