@@ -25,7 +25,7 @@ Seed = np.random.Generator | int | None
 MAX_WEIGHTS = np.iinfo(np.intp).max // 8  # float64 numbers that can be addressed
 
 # No floating-point warnings: a result too small for a float rounds to 0, as it should;
-# one too large becomes infinite, and the next check refuses it by name. Some libraries
+# one too large becomes infinite, and the next check reports it by name. Some libraries
 # for matrix products warn of a division by zero where there is none.
 quietly = functools.partial(np.errstate, all="ignore")
 
@@ -44,9 +44,9 @@ def floats(
     value
         Numbers, in an array or in lists.
     ndim
-        The number of dimensions, 1 or 2, if only that is right.
+        The only number of dimensions allowed, 1 or 2.
     may_be_empty
-        Whether an array without numbers is right, too.
+        Whether an array without numbers is allowed, too.
     """
     rows = value if isinstance(value, list | tuple) else [value]
     if any(isinstance(row, np.ma.MaskedArray) for row in rows):
@@ -118,7 +118,7 @@ def positive(name: str, value: object) -> float:
 
 
 def generator(rng: Seed) -> np.random.Generator:
-    """Return rng, or a Generator with rng for its seed."""
+    """Return rng if it is a Generator, else a new one with rng as its seed."""
     try:
         if isinstance(rng, bool):
             raise TypeError

@@ -29,8 +29,8 @@ def get_mnist_threes_nines() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
 
     X_train is (12080, 28, 28) and X_test (2019, 28, 28), float64 in [0, 1]: 0 is paper
     and 1 is ink. y_train and y_test are integers, 0 for a three and 1 for a nine. The
-    arrays are fresh at each call. Raises FileNotFoundError if a file in data/ is
-    missing, ValueError if one is not what was handed out; both say how to restore it.
+    arrays are new at each call. Raises FileNotFoundError if a file in data/ is missing,
+    ValueError if one differs from the original; both say how to restore it.
     """
     return _split("train"), _split("t10k")
 

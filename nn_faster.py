@@ -1,7 +1,7 @@
 """The same training, the same derivatives, in less time.
 
-nn_helpers is written to be read. Here some of its jobs are done again, with the same
-results; the tests compare each with the plain one.
+nn_helpers is written to be read. Here some of its functions are written again to be
+fast, with the same results; the tests compare each with the plain one.
 
     descend                         to train without a record; in_parallel, many times
     train                           to train with all curves
@@ -113,9 +113,9 @@ def in_parallel(function: Callable, arguments: Iterable) -> list:
 # change, so X_test x^T can be computed in advance, for the whole training set. Once in
 # a hundred updates S is computed in full; each of the others costs n / d of that.
 #
-# Nor need training wait for the test set. One thread trains, and passes on a chunk of
-# updates at a time; others evaluate the chunk, one block of test images at a time. When
-# training is over, all of them evaluate.
+# Training does not wait for the test set, either. One thread trains, and passes on a
+# chunk of updates at a time; others evaluate the chunk, one block of test images at a
+# time. When training is over, all of them evaluate.
 
 
 def train(
@@ -241,7 +241,7 @@ def _evaluate(
 def _record(
     blocks: list[_TestBlock], chunk: _Chunk, futures: list[Future]
 ) -> tuple[list[Array], list[Array], Array]:
-    """Return what _evaluate yields for a chunk; do here what no thread has begun."""
+    """Return what _evaluate yields for a chunk; compute what no thread has begun."""
     parts = [
         _evaluate_block(block, chunk) if future.cancel() else future.result()
         for block, future in zip(blocks[::-1], futures[::-1])  # threads begin in front
@@ -341,7 +341,7 @@ _limiting = threading.Lock()
 
 @contextlib.contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """Give matrix products one thread each; of trainings at once, the first does so."""
+    """Give matrix products one thread each; if trainings overlap, the first does so."""
     first = _limiting.acquire(blocking=False)
     try:
         with threadpool_limits(1, "blas") if first else contextlib.nullcontext():

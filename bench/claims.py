@@ -188,7 +188,7 @@ def in_one_step(seed: int, raw: np.ndarray, centred: np.ndarray) -> Values:
 
 
 def plane(seed: int) -> Values:
-    """Return how much oftener a hidden layer is right than a line, on two crescents."""
+    """Return by how much a hidden layer beats a line in accuracy, on two crescents."""
     points, labels = measure.crescents(seed)
     line, bent = (nn.accuracy(nn.forward_pass(points, *measure.separated(
         points, labels, dims, seed))[0], labels) for dims in ([2, 1], [2, 16, 1]))
@@ -309,7 +309,7 @@ CLAIMS: list[tuple[str, str | Callable, tuple[float, float]]] = [
 
 
 def measured(seeds: Sequence[int]) -> Found:
-    """Return all that the claims speak of, on these seeds."""
+    """Return all that the claims are about, on these seeds."""
     found = curves(seeds) | shared_mistakes(seeds)
     for of_one in (backpropagation, training, step_ten, other_settings, memorizing,
                    plane):

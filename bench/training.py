@@ -218,7 +218,7 @@ def matrix_product_rate(dtype) -> float:
 
 
 def peak_memory() -> float:
-    """Return the MB that a process needs at most which does our run alone."""
+    """Return the peak memory in MB of a process that does our run alone."""
     script = (
         "import resource, nn_faster, nn_helpers as nn\n"
         "(X, y), (X_test, y_test) = nn.get_mnist_threes_nines()\n"
@@ -250,7 +250,7 @@ def differences_seconds() -> float:
 
 
 def cpu_name() -> str:
-    """Return the name of the CPU, as far as the system tells it."""
+    """Return the name of the CPU, as far as the system gives it."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]

@@ -17,7 +17,7 @@ NOTEBOOKS = HERE.parent / "notebooks"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    if os.path.expanduser("~") == "~":  # noqa: PTH111 # nobody's, as in a container
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 # a user without a home, as in a container
         os.environ["HOME"] = os.environ["USERPROFILE"] = "/nonexistent"  # Jupyter asks
     try:
         # Late, for it takes a second and finds out whether a package is missing.
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _notebooks() -> list[Path]:
-    """All notebooks but hidden ones, as some programs leave them, and copies."""
+    """All notebooks, without copies and the hidden ones that some programs leave."""
     paths = [p for p in sorted(NOTEBOOKS.glob("*.ipynb")) if p.name[0] not in ".~"]
     chosen = []
     for path in paths:

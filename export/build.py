@@ -1,4 +1,4 @@
-"""The whole way: run, read, typeset, compile, check, write."""
+"""The whole pipeline: run, read, typeset, compile, check, write."""
 
 import argparse
 import time
@@ -32,7 +32,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     if output.resolve() in {path.resolve() for path in [*paths, options.cover]}:
         raise ExportError(f"cannot write {output}: it is read from")
     cover = read_cover(options.cover)
-    try_to_write(output)  # better known before the minute that the notebooks take
+    try_to_write(output)  # fails now, not after the minute that the notebooks take
     notebooks = _run(paths, options)
     start = time.perf_counter()
     source, resources = make_write_up(paths, notebooks, cover, output.stem)

@@ -61,7 +61,7 @@ def read_cover(path: Path) -> Cover:
 
 
 def _setting(key: str, value: Any) -> tuple[Any, str]:
-    """What a setting's value becomes on the cover, and what is wrong with it if so."""
+    """A setting's value as the cover needs it, and what is wrong with it, if any."""
     if key not in Cover.__dataclass_fields__:
         return None, "is not a setting of the cover"
     if key in ("worked_with", "sources", "only_attached"):

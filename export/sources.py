@@ -36,8 +36,8 @@ def all_sources(
 ) -> list[Source]:
     """The modules of the project, the notebooks, and the modules next to those.
 
-    If not all are in one folder, those next to notebooks are named with theirs. Raises
-    ExportError if a module cannot be read.
+    If they are in several folders, modules next to notebooks are named with their
+    folder. Raises ExportError if a module cannot be read.
     """
     modules = _local_modules(paths, notebooks)
     of_notebooks = {path.parent.resolve() for path in paths}
@@ -66,7 +66,7 @@ def all_sources(
 
 
 def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:
-    """Every code cell that holds anything, with its number and when it ran."""
+    """Every code cell that is not empty: its number and when it ran, and its code."""
     return [
         (f"Cell {k} [{cell.execution_count}]" if cell.execution_count else f"Cell {k}",
          cell.source.rstrip())
@@ -87,9 +87,9 @@ class _Finder(ModuleFinder):
 def _local_modules(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> dict[Path, Path]:
-    """The modules of one's own that the notebooks import, directly or not.
+    """The project's own modules that the notebooks import, directly or not.
 
-    For each file there is the folder that it is imported from; a module comes before
+    Each file is mapped to the folder that it is imported from; a module comes before
     those that it needs, and a package with all of its modules.
     """
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
@@ -98,7 +98,7 @@ def _local_modules(
     elsewhere = [p for p in on_path if not any(p.is_relative_to(i) for i in installed)]
     found: dict[Path, Path] = {}
     for path, notebook in zip(paths, notebooks):
-        # They are looked for as the kernels do, but not among what is installed.
+        # Searched in the kernels' order, but without installed packages.
         places = (path.parent.resolve(), PROJECT, *elsewhere)
         finder = _Finder([str(place) for place in places])
         cells = finder.add_module("__main__")
@@ -114,7 +114,7 @@ def _local_modules(
                 folder = file.parents[name.count(".") + is_package]
                 for part in sorted(file.parent.rglob("*.py")) if is_package else [file]:
                     found.setdefault(part, folder)
-        for name in finder.badmodules:  # code that is broken is printed, too
+        for name in finder.badmodules:  # broken code is printed, too
             files = (place / f"{name}.py" for place in places)
             if broken := next((file for file in files if file.is_file()), None):
                 found.setdefault(broken, broken.parent)

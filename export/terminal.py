@@ -1,4 +1,4 @@
-"""What the command says: to a terminal of any encoding, to a pipe, or to nobody."""
+"""What the command prints: to a terminal of any encoding, a pipe, or no reader."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ def prepare() -> None:
 
 
 def say(line: str, *, error: bool = False) -> None:
-    """Print a line at once, and go on without a word when nobody reads any more."""
+    """Print a line at once; if the reader has gone, go on silently."""
     stream = sys.stderr if error else sys.stdout
     try:
         print(line, file=stream, flush=True)

@@ -10,7 +10,7 @@ from nbtypst.errors import ExportError
 
 
 class InUse(ExportError):
-    """A file that another program holds open, as Windows lets it."""
+    """A file that another program holds open, as Windows allows."""
 
 
 def write(files: Mapping[Path, bytes]) -> None:

@@ -192,7 +192,7 @@ class Toy:
         return np.linalg.lstsq(moves, values, rcond=None)[0].reshape(np.shape(a))
 
     def seen(self):
-        """Return what can be said of the calls that train makes, by name."""
+        """Return a summary of the calls that train makes, by name."""
         if not self.options:
             return {}
         N, order = len(self.args[0]), [*itertools.chain(*self.batches)]

@@ -34,7 +34,7 @@ FILES = [HERE.parent / "homework" / "nn_helpers.py", HERE.parent / "nn_helpers.p
 BLANK, FILE = "it is not written yet", "<the file that is checked>"
 ACTIVATIONS = ["relu_activation", "sigmoid_activation"]
 UNNEEDED = {"IPython", "matplotlib", "mnist", "nn_data", "tqdm"}
-MEMORY, SECONDS, PATIENCE = 4 * 2**30, 2, 20  # bytes; for a function; for a process
+MEMORY, SECONDS, TIMEOUT_S = 4 * 2**30, 2, 20  # bytes; for a function; for a process
 SECTIONS = {"0": "Getting started: nothing to write in nn_helpers.py.", "a": "(a)",
             "b": "(b)", "c": "(c)", "d": "(d)", "e": "(e)",
             "f": "(f): nothing to write in nn_helpers.py; it uses (b) to (e)."}
@@ -46,7 +46,7 @@ NEAR = {"": (1e-6, 1e-8), "the output": (1e-6, 0), "1 - the output": (0.3, 0),
 # ---- The file ------------------------------------------------------------------------
 
 class Placeholder(types.ModuleType):
-    """A module that is not needed or not there, and all in it: does next to nothing."""
+    """Replaces a module that is missing or not needed, and everything in it."""
 
     given: Iterable = ()
 
@@ -59,7 +59,7 @@ class Placeholder(types.ModuleType):
         return Placeholder(name)
 
     def __call__(self, given=(), *others, **options):
-        """Return a function as it is, and else what goes over the argument as a bar."""
+        """Return a function unchanged (a decorator), else an iterator (a bar)."""
         if callable(given) and not isinstance(given, Placeholder):
             return given
         bar = Placeholder("bar")
@@ -151,7 +151,7 @@ def seen(name, result):
 
 
 def outcome(function, args):
-    """Return the values of a call, or none, and what else is at fault, in words."""
+    """Return the values of a call, or none, and other faults in words."""
     before, values, fault = copy.deepcopy(args), {}, ""
     with warnings.catch_warnings(record=True) as caught, np.errstate(under="ignore"):
         warnings.simplefilter("always")
@@ -221,7 +221,7 @@ def backward(module, layers, caches_of):
     """Yield label and outcome of backward_pass for layers, {label: lists of PARTS}.
 
     The file's layers may be wrong. So that their caches are not, the activations give
-    the right results whatever they are given.
+    the right results for any input.
     """
     def call(dL_dg, *network):
         try:
@@ -389,7 +389,7 @@ def tried_backward(module, notes):
 
 
 def judged(module, name, notes, faults=()):
-    """Return a function's name, points and what there is to say, for Gradescope."""
+    """Return a function's name, points and comments, for Gradescope."""
     if not callable(module.get(name)):
         return test(name, [f"There is no function of this name: {name}." if module
                            else faults[0]])
@@ -437,14 +437,14 @@ def in_own_process(file, *names):
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
         result = json.dumps(judged(module, name, known, faults))
         print(result, file=told, flush=True)
-    os._exit(0)  # whatever the file has left running
+    os._exit(0)  # even if the file has left threads running
 
 
 def report(file):
     """Return what Gradescope's results.json holds.
 
-    If the process of the file ends or does not come to an end, that costs the function
-    that was tried, and another process goes on.
+    If the process of the file ends or runs too long, only the function that was tried
+    loses its points, and another process goes on.
     """
     start = (f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); "
              "import learn.check; learn.check.in_own_process(*sys.argv[1:])")
@@ -455,7 +455,7 @@ def report(file):
             try:
                 told = subprocess.run(
                     [sys.executable, "-I", "-c", start, file.resolve(), *left],
-                    input=notes, cwd=empty, timeout=PATIENCE, stdout=subprocess.PIPE,
+                    input=notes, cwd=empty, timeout=TIMEOUT_S, stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL, env=os.environ | {
                         "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
                 ).stdout

@@ -36,7 +36,7 @@ REVEALS = re.compile(  # what a docstring says of how it is done
     r" = g \(1 - g\)|The first form(.|\n)*overflow\. |(\n +dL_dg\[i\]|\n {17}=).*"
     r"|, 1 where s > 0 else 0| : \(x, W, dout_ds\).*|: x for(.|\n)*activation(?=\.)"
     r"|    With J(.|\n)*before\n\n")
-# In which functions the parts of (e)'s loop are, of which the assignment asks for none.
+# The functions that hold the parts of (e)'s loop; the assignment asks for none of them.
 PARTS = {"train": ["train", "sgd", "mini_batches", "accuracy"]}
 
 

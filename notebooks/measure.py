@@ -61,8 +61,8 @@ def linear_share(networks: Sequence[Network], X: Array, X_test: Array) -> Array:
 
     Notes
     -----
-    A penalty of 1 on the squared coefficients holds inputs down that are hardly ever
-    anything but 0.
+    A penalty of 1 on the squared coefficients keeps those of inputs small that are
+    nearly always 0.
     """
     used = X.any(axis=0)
     A, A_test = (
@@ -78,7 +78,7 @@ def linear_share(networks: Sequence[Network], X: Array, X_test: Array) -> Array:
 
 
 def one_picture(before: Array, after: Array) -> float:
-    """Return the share of its largest singular value in the squares of a change."""
+    """Return the largest squared singular value of a change, as a share of all."""
     change = after - before
     return float(np.linalg.norm(change, 2) ** 2 / np.linalg.norm(change) ** 2)
 
@@ -102,7 +102,7 @@ def _features(images: Array) -> dict[str, Array]:
 
 
 def pattern_limits(images: Array, y: Array, wrong: Array) -> dict[str, float]:
-    """Return for each pattern the value that 90% of its class's right digits keep to.
+    """Return the limit of each pattern, which 90% of its class's right digits keep to.
 
     images is (n, 28, 28), y (n,) their labels and wrong (n,) which are mistakes.
     """
@@ -145,7 +145,7 @@ def iterations_to_memorize(
 ) -> int | None:
     """Return after how many updates with the batch X all labels y are right.
 
-    None stands for more than limit. The network is a ReLU layer and a sigmoid. Since
+    None means more than limit. The network is a ReLU layer and a sigmoid. Since
     the batch never changes, an update by x^T delta moves the hidden pre-activations by
     x x^T delta: with that product of the inputs they need not be computed again.
     """
@@ -187,7 +187,7 @@ def balanced_bias(K: Array, z: Array, y: Array, step_size: float) -> float:
 
 
 def one_unit_each(X: Array, W: Array, w: Array, y: Array, step_size: float) -> list:
-    """Return biases with which each hidden unit is on for one row of X, only just.
+    """Return biases with which each hidden unit is on for exactly one row of X.
 
     The hidden biases are (1, width). The output bias, (1, 1), is the one that a step of
     this size moves to 0. All are of X's dtype.

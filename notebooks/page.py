@@ -38,7 +38,7 @@ def set_up() -> None:
     The user's own settings are ignored, so that everybody gets the same pictures.
     """
     plt.rcdefaults()
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # cmr10's dates puzzle it
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of cmr10's dates
     # The screen shows the PNG, LaTeX takes the PDF, and Typst the SVG. Each is as large
     # as its figure says, so nothing has to be drawn beforehand to be measured.
     formats = os.environ.get("FIGURES", "retina pdf svg").split()
@@ -94,7 +94,7 @@ class _Once(ConstrainedLayoutEngine):
 
 
 def figure(fig: Figure, caption: str, alt: str, label: str = "") -> None:
-    """Show fig with its caption; alt says what is seen to those who cannot see it.
+    """Show fig with its caption; alt describes it to those who cannot see it.
 
     With a label, [words](#label) leads here, and in the PDF becomes its number.
     """
@@ -108,7 +108,7 @@ def figure(fig: Figure, caption: str, alt: str, label: str = "") -> None:
 
 @contextmanager
 def described(caption: str, alt: str, label: str = "") -> Iterator[None]:
-    """Give the picture that is shown inside it what figure gives to its own."""
+    """Give the picture shown within caption, alt and label, as figure does."""
     with capture_output(stdout=False, stderr=False) as shown:
         yield
     marks = _anchor(label)
@@ -154,7 +154,7 @@ def table(
 ) -> None:
     """Show a table: columns of numbers flush right, the others flush left.
 
-    None and "-" are shown as a dash: there is no result. With a caption the PDF numbers
+    None and "-", for no result, are shown as a dash. With a caption the PDF numbers
     the table; with a label as well, it can be linked to as a figure can.
     """
     if label and not caption:

@@ -367,7 +367,7 @@ def test_code_can_be_attached_and_not_printed(tmp_path, monkeypatch):
     built = Built(save(tmp_path / "a.ipynb", "# A", cell),
                   cover=Cover(only_attached=("hidden.py", "not_there.py")))
     page = built.printed.text(built.sections[-1].first)
-    assert "alone:hidden.py." in page
+    assert "onascreen:hidden.py." in page
     assert "SHOWN=1" in page and "HIDDEN=1" not in page and "not_there" not in page
     assert {"hidden.py", "shown.py"} <= {*built.printed.reader.attachments}
 
