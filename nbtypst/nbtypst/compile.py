@@ -14,14 +14,14 @@ from nbtypst.errors import one_line
 from nbtypst.literals import CONTROLS, typst_string
 from nbtypst.plaintext import truncate
 
-# The first that a document allows: PDF/UA-1, which everybody can read, with eyes or
-# without; one that names missing glyphs as well; any PDF.
+# Tried in this order: PDF/UA-1, which blind people can read, too; a standard that also
+# reports missing glyphs; any PDF.
 STANDARDS = ("ua-1",), ("a-3u",), ()
-PICTURE_TIMEOUT_S = 15  # of a picture alone, and as much again for each megabyte
-NO_GLYPH = "□\u2009"  # in the place of a character without a font; a line may end there
+PICTURE_TIMEOUT_S = 15  # for a picture alone, and as much again for each megabyte
+NO_GLYPH = "□\u2009"  # replaces a character without a font; a line may end there
 NO_ALT = "a formula has no description for those who cannot see it"
-_ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f]")  # built in only with fixed width
-# The beginning of each cell, as the template marks it, and of what comes after them.
+_ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f]")  # Typst's own is monospaced
+# The beginning of each cell, as the template marks it, and of the part after them all.
 _CELL = re.compile(r'^(?=#metadata\((".*")\)<nbtypst-cell>\n)', re.MULTILINE)
 
 
@@ -35,23 +35,23 @@ class Compiled(NamedTuple):
 def compile_document(
     source: str, files: Mapping[str, bytes], rasters: Mapping[str, bytes] | None = None
 ) -> Compiled:
-    """The PDF of a Typst document, with a warning for each cell that is not as meant.
+    """The PDF of a Typst document, and warnings of what could not be shown as meant.
 
-    It is PDF/UA-1 if the document allows it, and what does not allow it is named. The
-    system's fonts are asked only for scripts that the built-in ones lack; what these
-    lack, too, becomes a box. A cell that Typst refuses is shown as its source.
+    It is PDF/UA-1 if the document allows that; else the warnings name what does not.
+    The system's fonts are used only for scripts that the built-in ones lack; characters
+    that they lack, too, become boxes. A cell that Typst refuses is shown as its source.
 
     files -- the pictures and attachments by path
-    rasters -- PNGs to be shown instead, should Typst never end with a picture
+    rasters -- PNGs to be shown in place of pictures with which Typst never finishes
 
-    Raises ExportError if Typst refuses what is in no cell.
+    Raises ExportError if Typst refuses something outside of all cells.
     """
     source = source.translate(CONTROLS)
     return _Compilation(source, dict(files), rasters or {}).result()
 
 
 class _Compilation:
-    """A document on its way to a PDF, in as many rounds as it has things to mend."""
+    """A document that is compiled again after each repair, until it is a PDF."""
 
     def __init__(
         self, source: str, files: dict[str, bytes], rasters: Mapping[str, bytes]
@@ -92,13 +92,13 @@ class _Compilation:
         self.warnings[f"{where}: {what}"] = None
 
     def part_at(self, line: int) -> int | None:
-        """The number of the cell that has a line of the source; None if none has."""
+        """The number of the cell with a line of the source; None if it is in none."""
         ends = [*accumulate(part.count("\n") for part in self.parts)]
         number = bisect_left(ends, line)
         return number if [*self.wheres, ""][number] else None
 
     def find_glyphs(self, missing: set[str]) -> None:
-        """Ask the system's fonts; what they lack as well becomes a box."""
+        """Use the system's fonts; what they lack as well becomes a box."""
         if not self.system_fonts and not self.lacking:
             self.lacking, self.system_fonts = missing, True
             return
@@ -114,16 +114,16 @@ class _Compilation:
                 self.warn(number, f"no font on this computer has {what}")
 
     def name_what_is_not_accessible(self, refusal: Refusal) -> None:
-        """Say what keeps the document from being PDF/UA, by cells where that is known.
+        """Warn of what keeps the document from being PDF/UA, by cell where it is known.
 
-        Pictures without a description have been named before, and are in no cell here.
+        Pictures without a description have been named before, and have no cell here.
         """
         for message, line in refusal.faults:
             number, no_alt = self.part_at(line), "missing alt text" in message
             if number is not None:
                 self.warn(number, NO_ALT if no_alt else message)
             elif not no_alt:
-                known = message.partition(" with font ")[0]  # which differs
+                known = message.partition(" with font ")[0]  # the font differs
                 drawings = [name for name, alone in self.errors_of_drawings.items()
                             if any(known in fault for fault, _ in alone.faults)]
                 for user in [n for name in drawings for n in self.users(name)] or [0]:
@@ -135,7 +135,7 @@ class _Compilation:
 
     @cached_property
     def errors_of_drawings(self) -> dict[str, TypstError]:
-        """What Typst has against drawings, each of them tried alone, and once."""
+        """The error of each drawing that Typst refuses, tried alone and only once."""
         errors = {}
         for name, content in self.files.items():
             if name.endswith((".svg", ".pdf")):
@@ -148,9 +148,9 @@ class _Compilation:
         return errors
 
     def replace_endless_pictures(self, error: Endless) -> None:
-        """Put PNGs or placeholders for drawings with which Typst comes to no end.
+        """Replace drawings with which Typst never finishes by PNGs or placeholders.
 
-        Raises the error if there is none.
+        Raises the error if there are none.
         """
         endless = [name for name, alone in self.errors_of_drawings.items()
                    if isinstance(alone, Endless) and name in self.files]  # fmt: skip
@@ -163,14 +163,14 @@ class _Compilation:
                 shown, new = "its PNG is shown", typst_string(f"{name}.png")
                 self.files[f"{name}.png"] = self.rasters[name]
             for number in self.users(name):
-                self.warn(number, f"Typst comes to no end with a picture: {shown}")
+                self.warn(number, f"Typst never finishes with a picture: {shown}")
                 part = self.parts[number]
                 self.parts[number] = part.replace(typst_string(name), new)
 
     def show_as_source(self, number: int | None, error: TypstError) -> None:
         """Show the Typst of the cell with that number, or of the one that is refused.
 
-        Raises the error if it is about no cell, or about one that is shown so already.
+        Raises the error if no cell is at fault, or one that is already shown like this.
         """
         number = number or self.search(error)
         mark, _, text = self.parts[number].partition("\n")
@@ -182,7 +182,7 @@ class _Compilation:
     def search(self, error: TypstError) -> int:
         """The number of the first cell with which the document is refused.
 
-        Raises the error if it is in no cell.
+        Raises the error if no cell is at fault.
         """
         def is_refused(count: int) -> bool:
             try:

@@ -1,4 +1,4 @@
-"""Typst itself, in a process of its own: a PDF, or what Typst has against it."""
+"""Typst itself, in a process of its own: a PDF, or Typst's error messages."""
 
 import json
 import os
@@ -9,14 +9,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import typst  # noqa: F401 (for the child: if it is missing, better known here)
+import typst  # noqa: F401 (for the child process: fails here if it is missing)
 
 from nbtypst.errors import ExportError, one_line
 
-TIMEOUT_S = 60  # of a document, and as much again for each megabyte in it
+TIMEOUT_S = 60  # for a document, and as much again for each megabyte in it
 
-# What runs in a process of its own, since a crash of Typst ends it. It ends with the
-# process that waits for it, however that ends: then nothing holds its input open.
+# This runs in a process of its own, since a crash of Typst ends the process. It exits
+# when the process that waits for it ends in any way, because its input is then closed.
 _CHILD = """
 import json, os, sys, threading, typst
 folder, system_fonts, *standards = sys.argv[1:]
@@ -34,17 +34,17 @@ with open(folder + "/said.json", "w") as file:
 
 
 class TypstError(ExportError):
-    """Typst makes no PDF; what it has against the document, as far as it says so."""
+    """Typst makes no PDF; `faults` are its messages about the document, if any."""
 
-    faults: Sequence[tuple[str, int]] = ()  # and their lines, from 1; 0: not known
+    faults: Sequence[tuple[str, int]] = ()  # and their lines, from 1, or 0 if not known
 
 
 class Endless(TypstError):
-    """Typst does not come to an end in time."""
+    """Typst does not finish in time."""
 
 
 class Refusal(TypstError):
-    """What Typst does not compile."""
+    """Typst refuses to compile the document."""
 
     def __init__(self, message: str, diagnostic: str) -> None:
         super().__init__(f"typst: {message}")
@@ -64,12 +64,12 @@ def run_typst(
     system_fonts: bool = False, timeout: float | None = None,
     small: list[str] | None = None,
 ) -> bytes:
-    """The PDF of a Typst document as it is.
+    """The PDF of a Typst document, compiled once and without repairs.
 
     files -- the pictures and attachments by path
     standards -- what the PDF must conform to
     timeout -- seconds, and as many again for each megabyte (default: TIMEOUT_S)
-    small -- to which is added what style.typ had to set below 5 pt, with its cell
+    small -- a list that gets a warning for each text that style.typ sets below 5 pt
 
     Raises Refusal with Typst's message, Endless, or TypstError if it crashes.
     """

@@ -1,4 +1,4 @@
-"""What goes wrong and can be put right by the user."""
+"""Errors that the user can put right, and warnings."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ def one_line(text: object, max_length: int = 300) -> str:
 
 
 def grouped(warnings: Iterable[str]) -> Iterator[str]:
-    """The warnings; those that say the same of several cells of a notebook, in one."""
+    """The warnings, with one for those that say the same of several cells."""
     cells: dict[tuple[str, str], dict[str, None]] = {}
     for warning in warnings:
         pattern = r"(?s)\A(?:(.*?), cell (\d+): )?(.*)\Z"

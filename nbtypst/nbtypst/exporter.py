@@ -27,7 +27,7 @@ def _nbconvert() -> Application | None:
 
 
 class TypstExporter(TemplateExporter):
-    """A notebook as Typst source, with its pictures beside it."""
+    """A notebook as Typst source, with its pictures in files next to it."""
 
     export_from_notebook = "Typst"
     output_mimetype = TYPST
@@ -44,7 +44,7 @@ class TypstExporter(TemplateExporter):
 
     @property
     def default_config(self) -> Config:
-        """nbconvert's, with what a document on paper needs turned on."""
+        """nbconvert's configuration, with what a document on paper needs turned on."""
         ours = Config({
             "TypstExporter": {
                 "template_extension": ".typ.j2",
@@ -68,7 +68,7 @@ class TypstExporter(TemplateExporter):
 
     @default("template_paths")
     def _paths(self) -> list[str]:
-        """Those of nbconvert, and first where others find "typst/..." to extend."""
+        """nbconvert's template folders, after the one that has "typst/..."."""
         return [str(TEMPLATES), *self._template_paths()]
 
     def default_filters(self):
@@ -80,7 +80,7 @@ class TypstExporter(TemplateExporter):
         """The notebook's Typst, or PDF, and nbconvert's resources.
 
         What could not be shown is logged, and is in `resources["warnings"]`.
-        Raises ExportError if there is none; `jupyter nbconvert` ends with one line.
+        Raises ExportError if that fails; `jupyter nbconvert` ends with one line.
         """
         with self._refusals():
             output, resources = self.converted(valid(nb), resources, **kw)
@@ -89,7 +89,7 @@ class TypstExporter(TemplateExporter):
         return output, resources
 
     def from_file(self, file_stream, resources=None, **kw):
-        """The same, of a file."""
+        """The same for a file."""
         with self._refusals():
             content = parsed(file_stream.read())
         return self.from_notebook_node(content, resources, **kw)
@@ -105,7 +105,7 @@ class TypstExporter(TemplateExporter):
             raise ExportError(str(error)) from None
 
     def converted(self, nb, resources, **kw):
-        """The same, without anything logged."""
+        """The same, without logging."""
         return super().from_notebook_node(nb, resources, **kw)
 
 

@@ -1,4 +1,4 @@
-"""Runs that are kept: their outputs are taken again as long as nothing has changed.
+"""Kept runs: their outputs are used again as long as nothing has changed.
 
 A run is kept with all that it depended on: its code, the files that it read, the names
 that it looked for and did not find, Python, packages, computer and settings. What no
@@ -43,7 +43,7 @@ class KeptRuns:
     def find(self, path: Path, notebook: NotebookNode) -> tuple[str, str]:
         """Give the notebook, in place, the outputs of a kept run, if one is right.
 
-        Returns when that ran (empty if there is none), and else what has changed.
+        Returns when that run began (empty if none is right), and what has changed.
         """
         changes = []
         for run in self._runs(path):
@@ -54,15 +54,15 @@ class KeptRuns:
         return "", changes[0] if changes else ""
 
     def seconds(self, path: Path) -> float:
-        """How long a notebook took when it ran last; without end if it never ran."""
+        """The seconds that a notebook's last run took; infinity if it never ran."""
         return next((run["seconds"] for run in self._runs(path)), inf)
 
     def keep(
         self, path: Path, notebook: NotebookNode, log: Path, start: float
     ) -> str:
-        """Keep a run that has ended well; return what kept it from that, if anything.
+        """Keep a run that has ended well; return why it cannot be kept, if so.
 
-        log -- what `trace` wrote down of it; start -- when it began, by the clock
+        log -- the file that `trace` wrote of it; start -- when it began, by the clock
         """
         tags = {tag for cell in notebook.cells for tag in cell.metadata.get("tags", ())}
         if NEVER_KEEP in tags:
@@ -96,7 +96,7 @@ class KeptRuns:
         return ""
 
     def _name(self, path: Path) -> str:
-        """How the names of the files with a notebook's runs begin."""
+        """The prefix of the names of the files with a notebook's runs."""
         return f"{path.stem}-{_sum(str(path.resolve()))[:8]}-"
 
     def _files(self, path: Path) -> list[Path]:
@@ -104,7 +104,7 @@ class KeptRuns:
         return sorted(self.folder.glob(f"{self._name(path)}*.json"), reverse=True)
 
     def _runs(self, path: Path) -> Iterator[dict]:
-        """A notebook's runs, the newest first, but for those in damaged files."""
+        """A notebook's runs, the newest first, without those in damaged files."""
         for file in self._files(path):
             with contextlib.suppress(OSError, ValueError):  # another process deletes it
                 total, _, content = file.read_text("utf-8").partition("\n")
@@ -125,7 +125,7 @@ class KeptRuns:
 
 
 def _take_outputs(notebook: NotebookNode, run: dict) -> None:
-    """Give each code cell its outputs; the words around them stay today's."""
+    """Give each code cell its outputs; the text cells keep their current words."""
     kept = from_dict(run)
     notebook.metadata = kept.metadata
     for cell, before in zip(_code_cells(notebook), _code_cells(kept)):
@@ -142,11 +142,11 @@ def _code(notebook: NotebookNode) -> str:
 
 
 def _did(log: Path, places: Sequence[Path]) -> dict[str, set[str]]:
-    """What a run did, by kinds, with files that are not the system's or a package's."""
+    """What a run did, by kind, without the files of the system and of packages."""
     did: dict[str, set[str]] = defaultdict(set)
     ignored = (*_SYSTEM, log.parent)
     for kind, what in map(json.loads, log.read_text("utf-8").splitlines()):
-        if kind == "import":  # of what may be, or become, a module of one's own
+        if kind == "import":  # only what is, or could become, the user's own module
             name = what.partition(".")[0]
             did["read"] |= {str(place / file) for place in places
                             for file in (f"{name}.py", f"{name}/__init__.py")}
@@ -163,7 +163,7 @@ def _did(log: Path, places: Sequence[Path]) -> dict[str, set[str]]:
 
 
 def _state(path: Path) -> str:
-    """What is in a file, or which files are in a folder; empty if it is neither."""
+    """A checksum of a file, or of a folder's file names; empty if it is neither."""
     with contextlib.suppress(OSError):  # one that may not be read
         if path.is_dir():
             return _sum(sorted(file.name for file in path.iterdir()))

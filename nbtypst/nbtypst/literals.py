@@ -16,7 +16,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Token
 from pygments.util import ClassNotFound
 
-_STYLES = [  # the first that fits; the letters are those of style.typ
+_STYLES = [  # the first match counts; the letters are those of style.typ
     (Comment, "c"), (String, "s"), (Number, "n"), (Keyword.Constant, "n"),
     (Keyword, "k"), (Operator.Word, "k"), (Name.Function, "f"), (Name.Class, "f"),
     (Name.Decorator, "f"), (Token, ""),
@@ -24,7 +24,7 @@ _STYLES = [  # the first that fits; the letters are those of style.typ
 _ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t"}
 _LINE_BREAKS = re.compile(r"[\v\f\x85\u2028\u2029]")
 
-# Typst prints no control character: ␛ and its like are in their places.
+# Typst prints no control characters: symbols such as ␛ replace them.
 CONTROLS = {n: 0x2400 + n for n in range(32) if not 9 <= n <= 13} | {127: "␡"}
 
 
@@ -77,7 +77,7 @@ def typst_code(source: str, language: str = "ipython3") -> str:
     source = re.sub(r"\r\n?", "\n", source)
     source = source.expandtabs(4)  # in the runs, Typst takes a tab for a space,
     source = _LINE_BREAKS.sub(" ", source)  # and these for the end of a line
-    lines: list[list[str]] = [[]]  # of each the runs: a letter for the style, words
+    lines: list[list[str]] = [[]]  # each line's runs: a letter for the style, words
     for style, tokens in itertools.groupby(
         lex(source, _lexer(language)), lambda token: _style(token[0])
     ):

@@ -3,8 +3,8 @@
 --
 -- A piece has `text`, `format` (a Pandoc reader), `heading_shift` (by how many levels its
 -- headings are lowered), `keep_with_next` (whether its last paragraph stays on the page of what
--- follows) and `endless` (if it is to be shown as it is). Its result has `typst`, `problems`
--- (what is not as it was meant) and
+-- follows) and `endless` (whether to show its source). Its result has `typst`, `problems`
+-- (what could not be shown as it was meant) and
 --   images   their addresses: the Typst speaks of images.at(0) and so on; those numbered in
 --            `missing_alt` have no description
 --   codes    likewise, the `text` and `language` of each
@@ -15,7 +15,7 @@
 -- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
 -- can be set, `typst`, with TeX for single symbols between two of the request's `mark`. Its
 -- result has a `problem` if it is shown as its source. In a text, a number between two marks is
--- in the place of the formula of that number (from 0).
+-- takes the place of the formula with that number (from 0).
 --
 -- With `to_html`, the result of a piece of Markdown is its `html`, if there is any in it, and
 -- the `problems` of that.
@@ -24,7 +24,7 @@ local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
 local formulas = pandoc.List(request.formulas)
 local labels = pandoc.List(request.labels)
-local no_files = {} -- are open to Pandoc's readers, whatever a notebook says
+local no_files = {} -- Pandoc's readers may open no files, whatever a notebook asks for
 
 local writer = { wrap_text = "none" }
 -- Without "smart", quotes and dashes are written as what they are by now, and Typst need
@@ -37,7 +37,7 @@ local function literal(text) return (pandoc.json.encode(text):gsub("\\/", "/")) 
 
 -- ---- Formulas --------------------------------------------------------------------------
 
-local symbols = {} -- the Typst of each symbol in TeX, and what Pandoc says against it
+local symbols = {} -- the Typst of each symbol in TeX, and Pandoc's message if it has none
 
 local function symbol(tex)
   if not symbols[tex] then
@@ -169,7 +169,7 @@ local function unfolded(div)
   return blocks
 end
 
--- The width and height of an image, of which 96 pixels are an inch.
+-- The width and height of an image, at 96 pixels to the inch.
 local function sizes(attributes)
   local style, found = " " .. (attributes.style or ""), ""
   for _, side in ipairs { "width", "height" } do
@@ -383,8 +383,8 @@ end
 
 local results = { formulas = formulas:map(convert_formula) }
 results.pieces = pandoc.List(request.pieces):map(function(piece, number)
-  io.stderr:write("piece ", number - 1, "\n") -- to be known by if it comes to no end
-  if piece.endless then return as_it_is(piece, "it comes to no end") end
+  io.stderr:write("piece ", number - 1, "\n") -- names the piece if Pandoc never finishes
+  if piece.endless then return as_it_is(piece, "it never finishes") end
   local well, result = pcall(request.to_html and to_html or convert, piece)
   return well and result or as_it_is(piece, result)
 end)

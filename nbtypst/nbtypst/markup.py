@@ -20,7 +20,7 @@ from nbtypst.literals import typst_string
 from nbtypst.tex.find import CODE, FENCED, Formula, split
 from nbtypst.tex.rewrite import Refused, Scope, rewrite
 
-# What JupyterLab understands, except for formulas, which are found before.
+# What JupyterLab understands, except for formulas, which are found earlier.
 MARKDOWN = (
     "commonmark+autolink_bare_uris+footnotes+pipe_tables+raw_html+smart+strikeout"
     "+task_lists"
@@ -32,7 +32,7 @@ READERS = {
 }
 TIMEOUT_S = 20  # seconds that Pandoc may take, and one more for
 BYTES_PER_S = 10_000  # bytes each
-MAX_HEAP = "2g"  # of the heap, for what is endless would fill the computer
+MAX_HEAP = "2g"  # Pandoc's memory: endless input would fill the computer's
 HEAP_EXHAUSTED = 251  # Pandoc's exit status
 # Environments of LaTeX that are not formulas: they are left to Pandoc.
 _TEXT = re.compile(
@@ -42,9 +42,9 @@ _IN_A_LINE = re.compile(
     r"\\begin\{((?:enum|item)\w+)\*\}.*?\\item\b\s*(.*?)\s*\\end\{\1\*\}", re.DOTALL
 )
 
-# What Pandoc would not take as JupyterLab does, `found` outside of code: words with a
-# table right below them, whose second row is one of dashes; the dashes of --help; the
-# mark within a Hebrew word, which is not a quote; the mark of a footnote.
+# What Pandoc reads in another way than JupyterLab, `found` outside of code: a line of
+# words right above a table (whose second row is dashes); the dashes of --help; the mark
+# within a Hebrew word, which is not a quote; the mark of a footnote.
 _HEBREW = "[\u0590-\u05ff]"
 _DASHES = r"[ \t]*:?-+:?[ \t]*"
 _TABLE = re.compile(
@@ -67,21 +67,21 @@ class Piece:
     mimetype: str
     where: str  # notebook, cell 1
     heading_shift: int = 0  # by how many levels headings are lowered
-    keep_with_next: bool = False  # its last paragraph, on the page of what follows
-    # What `convert` fills in. In the Typst, `codes` and `images` are arrays that
-    # must have been defined before it.
+    keep_with_next: bool = False  # its last paragraph with what follows
+    # Filled in by `convert`. The Typst uses the arrays `codes` and `images`, which must
+    # have been defined before it.
     typst: str = ""
     images: Sequence[str] = ()  # where each is to be found
     missing_alt: Sequence[int] = ()  # the images without a description
     codes: Sequence[dict[str, str]] = ()  # the `text` and `language` of each
     titles: Sequence[Sequence[str]] = ()  # of level 1: the words around formulas
-    warnings: list[str] = field(default_factory=list)  # what is not as it was meant
+    warnings: list[str] = field(default_factory=list)  # of what is not as meant
 
 
 def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     """Fill in the Typst of each piece, and what belongs to it.
 
-    A link to one of the labels, [words](#label), becomes the number of what has it.
+    A link to one of the labels, [words](#label), becomes the number of its figure.
     What would be lost is shown as its source, with a warning.
     """
     requests, origins, mark = with_marks(pieces)
@@ -97,7 +97,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
         piece.warnings += map(one_line, result["problems"])
         for name in ("typst", "titles", "images", "codes", "missing_alt"):
             setattr(piece, name, result[name])
-        # Where nothing has a label, links are another matter.
+        # Without any labels, links may be meant for something else.
         gone = [link for link in result["links"] if unquote(link) not in places]
         piece.warnings += [f"nothing has the label {link!r}" for link in gone if labels]
 
@@ -105,9 +105,9 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
 def with_marks(
     pieces: Sequence[Piece],
 ) -> tuple[list[dict], list[tuple[Piece, Formula]], str]:
-    """What Pandoc must know of each piece, its formulas, by number, and the mark.
+    """The request for each piece, all formulas by number, and the mark.
 
-    In the texts a number between two marks is in the place of the formula.
+    In the texts, a number between two marks replaces the formula with that number.
     """
     for piece in pieces:
         piece.text = re.sub(r"\r\n?", "\n", piece.text)
@@ -118,7 +118,7 @@ def with_marks(
 
 
 def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> dict:
-    """What Pandoc must know of a piece; its formulas come to the end of `origins`."""
+    """The request for a piece; its formulas are appended to `origins`."""
     words = ""
     for part in _parts(piece):
         if isinstance(part, Formula):
@@ -135,7 +135,7 @@ def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> d
 
 
 def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
-    """What Pandoc must know of each formula; those of a notebook know of each other."""
+    """The request for each formula; those of one notebook share macros and numbers."""
     scopes: defaultdict[str, Scope] = defaultdict(Scope)
     for number, (piece, formula) in enumerate(origins):
         scopes[_notebook(piece)].number(formula.tex, f"eq-{number}")
@@ -149,7 +149,7 @@ def _parts(piece: Piece) -> list[str | Formula]:
     """The text and the formulas of a piece."""
     if piece.mimetype != "text/latex":
         return split(piece.text, in_html=piece.mimetype == "text/html")
-    # What R makes of a vector, which Pandoc does not know, becomes words in a line.
+    # R's LaTeX for a vector, which Pandoc does not know, becomes words in a line.
     text = _IN_A_LINE.sub(lambda m: re.sub(r"\s*\\item\b", ",", m[2]), piece.text)
     return [
         part.source if isinstance(part, Formula) and _TEXT.match(part.source) else part
@@ -158,7 +158,7 @@ def _parts(piece: Piece) -> list[str | Formula]:
 
 
 def _as_jupyter_reads_it(text: str) -> str:
-    """Markdown in which Pandoc finds all tables, and only footnotes that are asked for.
+    """Markdown in which Pandoc finds all tables, and only footnotes that are cited.
 
     A note that nothing in its cell refers to would be lost: its text stays where it is.
     The dashes of --help, which are not a dash between words, stay two.
@@ -173,7 +173,7 @@ def _as_jupyter_reads_it(text: str) -> str:
 
 
 def _replaced(pattern: re.Pattern, text: str, new: Callable[[str], str]) -> str:
-    """The text with something new for each match but for those that are code."""
+    """The text with each match replaced, except for those in code."""
     return pattern.sub(lambda m: new(m["found"]) if m["found"] else m[0], text)
 
 
@@ -182,10 +182,10 @@ def _notebook(piece: Piece) -> str:
 
 
 def _unused(texts: Iterable[str]) -> str:
-    """A character for private use that is in none of the texts, nor named in one.
+    """A private-use character that is in none of the texts, not even as an escape.
 
-    With a number between two of it, it takes the place of a formula while Pandoc works
-    on the text. Nothing that anybody wrote can be mistaken for that.
+    A number between two such characters replaces a formula while Pandoc works on the
+    text. Nothing that anybody wrote can be mistaken for that.
     """
     text = "\n".join(texts)
     used = set(text + html.unescape(text))
@@ -195,12 +195,12 @@ def _unused(texts: Iterable[str]) -> str:
 def _formula(
     piece: Piece, formula: Formula, mark: str, anchor: str, scope: Scope
 ) -> dict:
-    """What markup.lua must know of a formula."""
+    """The request to markup.lua for a formula."""
     source = typst_string(" ".join(formula.source.split()))
     known = {"source": formula.source, "unset": f"#unset({source})"}
     try:
         done = rewrite(formula.tex, formula.display, mark, scope)
-    except Exception as error:  # whatever is wrong with it, the rest can be set
+    except Exception as error:  # in any case, the rest can be typeset
         reason = str(error) if isinstance(error, Refused) else type(error).__name__
         show_source(piece, formula, reason)
         return known
@@ -221,13 +221,13 @@ def reason_of(problem: str) -> str:
 
 
 def show_source(piece: Piece, formula: Formula, reason: str) -> None:
-    """Warn that a formula is."""
+    """Warn that a formula is shown as its source."""
     tex = one_line(formula.tex, 120)
     piece.warnings.append(f"the formula ${tex}$ is shown as its source: {reason}")
 
 
 def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
-    """Have all HTML of the requests read as a browser does, and tell what is lost."""
+    """Rewrite the HTML of the requests as a browser reads it; warn of what is lost."""
     mixed = [(piece, request) for piece, request in zip(pieces, requests)
              if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
     common = {"mark": "", "to_html": True}
@@ -244,9 +244,10 @@ def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
 
 
 def run_pandoc(common: dict, pieces: list[dict]) -> dict:
-    """What the script, markup.lua by default, makes of some pieces.
+    """The results of markup.lua, or of another script, for some pieces.
 
-    One with which Pandoc comes to no end, as a footnote in itself, is left as it is.
+    A piece with which Pandoc never finishes, such as a footnote in itself, is shown as
+    its source.
     """
     content = json.dumps(common | {"pieces": pieces}).encode()
     seconds = TIMEOUT_S + len(content) / BYTES_PER_S

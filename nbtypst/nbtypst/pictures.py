@@ -1,4 +1,4 @@
-"""Pictures, known by their bytes, and how large they are on a screen."""
+"""Pictures: their formats, detected from the bytes, and their sizes on a screen."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# The format that Pillow finds, and the ending by which Typst knows it.
+# Pillow's name of a format, and the file ending by which Typst knows it.
 _ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "WEBP": ".webp"}
 
 
@@ -28,7 +28,7 @@ def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
         return content, ".svg", float(size[1]) if size else None
     try:
         with (
-            warnings.catch_warnings(action="ignore"),  # of 90 million pixels
+            warnings.catch_warnings(action="ignore"),  # over 90 million pixels
             Image.open(io.BytesIO(content)) as image,
         ):
             # All of it is read, so that half a picture is found here; a photo may be on
@@ -45,7 +45,7 @@ def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
 
 
 def decode_image(text: str) -> bytes:
-    """The content of a picture as it is in a notebook: as base64, or as SVG."""
+    """The bytes of a picture that a notebook holds as base64 or as SVG."""
     text = text.lstrip("\ufeff \t\r\n")
     if text.startswith("<"):
         return text.encode()
@@ -57,13 +57,13 @@ def decode_image(text: str) -> bytes:
 def load_image(
     source: str, folder: Path, attachments: dict, roots: Sequence[Path] = ()
 ) -> bytes:
-    """The content of a picture that Markdown or HTML names by a source.
+    """The bytes of a picture that Markdown or HTML refers to.
 
-    folder -- the notebook's; from it and its repository pictures are taken
+    folder -- the notebook's; pictures may come from it and from its repository
     attachments -- of the cell: {name: {mimetype: content}}
-    roots -- more folders, from which the notebooks in them may take pictures
+    roots -- more folders; notebooks in them may take pictures from them
 
-    Raises ValueError with the reason if there is none.
+    Raises ValueError with the reason if it cannot be loaded.
     """
     if data := re.match(r"data:[^,]*?(;base64)?,(.*)", source, re.DOTALL):
         return decode_image(data[2]) if data[1] else unquote_to_bytes(data[2])

@@ -11,7 +11,7 @@ MAX_CHARACTERS = 2_000_000  # and characters
 
 
 def truncate(text: str) -> tuple[str, str]:
-    """The text within these limits, and what it lacks in words; none if it is whole."""
+    """The text within these limits, and in words what was cut off, if anything."""
     lines = text.split("\n")
     cuts = []
     for number, line in enumerate(lines):
@@ -27,9 +27,9 @@ def truncate(text: str) -> tuple[str, str]:
 
 
 def printable(text: str) -> str:
-    """Output as a terminal shows it in the end, without colours and links.
+    """Output as a terminal finally shows it, without colours and links.
 
-    What follows a carriage return is written over the line, a backspace goes back one
+    After a carriage return the line is overwritten, and a backspace goes back one
     character; other control characters are shown as escapes.
     """
     text = re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", text)

@@ -17,7 +17,7 @@ from nbformat.validator import normalize
 from nbtypst.errors import ExportError, one_line
 from nbtypst.widgets import unfold
 
-# What cells and outputs must have, empty. What is missing, or null, is that.
+# What cells and outputs must have: these empty values replace what is missing or null.
 _EMPTY: dict[str, NotebookNode] = {
     part.get("output_type") or part.cell_type: part
     for part in (
@@ -42,9 +42,9 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def parsed(text: str | bytes) -> dict:
-    """What the file of a notebook holds, whatever its age, in format 4; not yet valid.
+    """The content of a notebook file of any age, in format 4; not yet validated.
 
-    Raises ExportError if that is no notebook.
+    Raises ExportError if it is not a notebook.
     """
     try:
         content = json.loads(text.encode() if isinstance(text, str) else text)
@@ -57,10 +57,10 @@ def parsed(text: str | bytes) -> dict:
 
 
 def valid(content: dict) -> NotebookNode:
-    """A notebook of format 4 with all that it must have, in whole characters.
+    """A notebook of format 4 with all required parts, in whole characters.
 
-    What it lacks is empty, and metadata that cannot be is left out; outputs in widgets
-    stand behind them. Raises ExportError, with the cell, if something else is wrong.
+    Missing parts are empty, and invalid metadata is left out; the outputs inside a
+    widget follow it. Raises ExportError, with the cell, if something else is wrong.
     """
     notebook = whole(content)
     try:
@@ -87,7 +87,7 @@ def valid(content: dict) -> NotebookNode:
 
 
 def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The outputs with what was printed in one go as one, whatever the two's order."""
+    """The outputs; streams in a row become one of stdout and one of stderr."""
     joined: list[NotebookNode] = []
     for kind, group in itertools.groupby(outputs, lambda output: output.output_type):
         texts: dict[str, str] = {}
@@ -102,18 +102,18 @@ def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _fill(notebook: NotebookNode) -> None:
-    """Give a notebook, in place, what it lacks."""
+    """Add to a notebook, in place, the required parts that it lacks."""
     notebook.metadata = notebook.get("metadata") or NotebookNode()
     if notebook.get("nbformat_minor") is None:
         notebook.nbformat_minor = 5
     for cell in notebook.cells:
         _complete(cell, "cell_type")
-    with contextlib.suppress(AttributeError, TypeError):  # a widget that is broken
+    with contextlib.suppress(AttributeError, TypeError):  # a broken widget
         unfold(notebook)
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     for output in outputs:
         _complete(output, "output_type")
-        # The schema leaves these open: tags are words, and of formats there are names.
+        # Not in the schema: tags must be text, and formats must have names.
         for name, value in [*output.get("metadata", {}).items()]:
             tags = name == "tags" and not all(isinstance(tag, str) for tag in value)
             if tags or ("/" in name and not isinstance(value, dict)):
@@ -140,7 +140,7 @@ def _complete(part: NotebookNode, kind: str) -> None:
 
 
 def _make_text(bundle: NotebookNode) -> None:
-    """Write down, in place, what is neither text nor meant to be something else."""
+    """Turn into text, in place, all that is not text and should be."""
     for mimetype, value in [*bundle.items()]:
         if value is None:
             del bundle[mimetype]

@@ -43,7 +43,7 @@ _SETTINGS = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0",
     "PYTHONUTF8": "1", "TQDM_DISABLE": "1",
-    # Two kernels share the cores; and sums stay in one order.
+    # Two kernels share the cores; and sums are always taken in the same order.
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
 }  # fmt: skip
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
@@ -72,7 +72,7 @@ def execute_notebooks(
         when it ran
     settings : more environment variables for the kernels
     import_from : folders of modules, after each notebook's own
-    kept : runs of before, to which those of now are added
+    kept : earlier runs, to which the new ones are added
     fresh : whether all are run, even if a kept run is still right
 
     Raises
@@ -99,12 +99,12 @@ def execute_notebooks(
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Take away, in place, what differs from run to run or from machine to machine.
+    """Remove, in place, what differs from run to run or from machine to machine.
 
-    Widget models die with their kernel: their place is taken by the sentence that
-    the widget carries as plain text, marked with the metadata `role: widget`, and by
-    what it shows. A widget with the role `screen`, next to an output that says the same
-    on paper, goes altogether.
+    Widget models end with their kernel. They are replaced by the sentence that the
+    widget carries as plain text, marked with the metadata `role: widget`, and by what
+    the widget shows. A widget with the role `screen`, next to an output that says the
+    same on paper, is removed.
     """
     unfold(notebook)
     notebook.metadata["kernelspec"] = {
@@ -113,7 +113,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     language = notebook.metadata.setdefault("language_info", {"name": "python"})
     for detail in ("version", "nbconvert_exporter"):
         language.pop(detail, None)
-    # What a warning calls a cell: a file whose name has the kernel's number in it.
+    # Warnings name a cell by a file whose name contains the kernel's number.
     folder = re.escape(os.path.join(tempfile.gettempdir(), "ipykernel_"))  # noqa: PTH118
     cell_file = re.compile(rf"{folder}\d+[/\\]\d+\.py")
     for cell in notebook.cells:
@@ -134,10 +134,10 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
 
 class _ShellChannel(AsyncZMQSocketChannel):
-    """Hears the reply to a cell that comes while it sends what a widget has printed.
+    """Receives a cell's reply also if it arrives while a widget's text is being sent.
 
-    Its base sends past its own socket, which then takes no notice of what has come in:
-    a cell with an Output or an interact would go on until its time is up. Needed as
+    Its base class sends past its own socket, which then does not notice incoming
+    messages: a cell with an Output or an interact would run into its timeout. Needed as
     long as github.com/jupyter/jupyter_client/pull/1059 is open (8.10.0 lacks it).
     """
 
@@ -151,7 +151,7 @@ class _KernelClient(AsyncKernelClient):
 
 
 class _Client(NotebookClient):
-    """Ends its kernel, whatever happens, and leaves signals to the caller."""
+    """Always ends its kernel, and leaves signals to the caller."""
 
     @asynccontextmanager
     async def async_setup_kernel(self, **options: Any) -> AsyncIterator[None]:
@@ -171,7 +171,7 @@ class _Run:
         self, path: Path, timeout: float, on_done: Callable, kept: KeptRuns | None
     ) -> None:
         self.path, self.timeout, self.on_done, self.kept = path, timeout, on_done, kept
-        self.changed = ""  # since the run that is kept
+        self.changed = ""  # what has changed since the kept run
         self.notebook = read_notebook(path)
         self.cell_index: int | None = None
         kernel = self.notebook.metadata.get("kernelspec", {})
@@ -273,8 +273,8 @@ def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
              if not name.startswith("PYTHON") or name in _KEPT}  # fmt: skip
     ours = dict.fromkeys(("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"), scratch)
     ours["MATPLOTLIBRC"] = str(Path(scratch, "matplotlibrc"))
-    ours["TMPDIR"] = tempfile.gettempdir()  # whatever a relative one would lead to
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 # which fails without one
+    ours["TMPDIR"] = tempfile.gettempdir()  # absolute: kernels have other folders
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 (Path.home() fails without one)
     if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
         ours |= dict.fromkeys(("HOME", "USERPROFILE"), scratch)
     for name in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):  # as this

@@ -9,38 +9,38 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _KINDS = {
     "import": "import", "os.listdir": "list", "os.scandir": "list",
     "os.remove": "write", "os.rename": "write", "os.mkdir": "write",
-} | dict.fromkeys(  # of these, no file tells what they gave
+} | dict.fromkeys(  # their results cannot be found in a file
     ("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty",
      "os.posix_spawn", "os.spawn", "socket.connect", "socket.getaddrinfo"), "outside",
 )  # fmt: skip
 
 
 class Trace:
-    """A file with a line of JSON, once, for each thing that was done, and to what.
+    """A file with one line of JSON for each action and its object, without repeats.
 
-    What was done is one of read, missing, list, import, write and outside.
+    An action is one of read, missing, list, import, write and outside.
     """
 
     def __init__(self, log: str) -> None:
-        """Begin to write down what happens from now on."""
+        """Start recording."""
         self.file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.seen: set[tuple[str, str]] = set()
         self.real_stat = os.stat
-        os.stat = self.stat  # of which no hook is told
+        os.stat = self.stat  # no audit event reports it
         sys.addaudithook(self.hook)
 
     def note(self, kind: str, what: Any) -> None:
-        """Write down what was done, and to what, unless that has been seen."""
+        """Write down an action and its object, unless that has been written before."""
         if kind not in ("import", "outside"):
             if not isinstance(what, str | bytes | os.PathLike):
-                return  # the number of a file that is open
+                return  # an open file's number
             what = os.path.abspath(os.fsdecode(what))  # noqa: PTH100
         if (kind, what) not in self.seen:
             self.seen.add((kind, what))
             os.write(self.file, (json.dumps([kind, what]) + "\n").encode())
 
     def hook(self, event: str, args: tuple) -> None:
-        """Hear of an event, as sys.addaudithook has it."""
+        """Handle an event of sys.addaudithook."""
         if event == "open":
             self.note("write" if (args[2] or 0) & _WRITES else "read", args[0])
         elif event in _KINDS:
@@ -49,11 +49,11 @@ class Trace:
             if kind == "list" and "importlib" in caller.co_filename:
                 return  # an import looks for the name that it has
             if "socketpair" in caller.co_name:
-                return  # Windows connects what does not leave the process
+                return  # on Windows this pair connects, but inside of the process
             self.note(kind, event if kind == "outside" else args[0] or ".")
 
     def stat(self, path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-        """As os.stat, but write down what is not there."""
+        """Do what os.stat does, and write down what is missing."""
         try:
             return self.real_stat(path, *args, **kwargs)
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Cells to blocks of Typst: what the template writes down for each cell, in order."""
+"""Cells to blocks of Typst: what the template writes for each cell, in order."""
 
 import itertools
 import re
@@ -24,10 +24,10 @@ TYPST = "text/x-typst"
 RAW = (TYPST, *READERS)  # what a raw cell may hold
 IMAGES = ("image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
           "image/webp", "image/bmp")  # fmt: skip
-# Of an output, the first that it has.
+# Of an output, the first of these that it has is shown.
 SHOWN = ("text/latex", *IMAGES, "text/html", "text/markdown", "text/plain")
 NO_ALT = "a picture has no description for those who cannot see it: give it alt"
-# Words by which Python shows an object that it cannot spell, which say nothing.
+# Python's default words for an object, which say nothing about it.
 OBJECT = re.compile(r"[\w.]+\(.*[)…]|<.*>|\[an .*\]", re.DOTALL)
 _HELPER = r"(<IPython\.core\.display\.\w+ object>)?"  # which need not show anything
 _UNSEEN = re.compile(  # of HTML
@@ -35,7 +35,7 @@ _UNSEEN = re.compile(  # of HTML
 )
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 _FRAME = re.compile(r'frames\[0\] ?= ?"data:image/[^",]*,([^"]+)"')  # of an animation
-# LaTeX that is a formula; other is better shown by what is next to it.
+# LaTeX that is a formula; for other LaTeX, another form of the output is better.
 _FORMULA = re.compile(
     r"\s*(\$|\\[\[(]|\\begin\{(equation|align|gather|multline|eqnarray|array|cases"
     r"|[a-zA-Z]*matrix))"
@@ -46,14 +46,14 @@ MAX_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
 @dataclass
 class Block:
-    """What the template writes down in one go.
+    """A unit that the template writes.
 
-    kind -- text (a piece of markup), typst (as it is), figure (a picture), or code,
+    kind -- text (a piece of markup), typst (raw), figure (a picture), or code,
     output, stderr, error, widget (plain text)
     """
 
     kind: str
-    text: str = ""  # plain; of a piece, what is shown if nothing comes of it
+    text: str = ""  # plain; for a piece, shown if its markup gives nothing
     piece: Piece | None = None
     picture: str = ""  # the first arguments of Typst's function
     alt: str | None = None
@@ -63,12 +63,12 @@ class Block:
 
     @property
     def written(self) -> str:
-        """The block as it is in the notebook; empty if it is a picture."""
+        """The block's source in the notebook; empty if it is a picture."""
         return self.piece.text if self.piece else self.text
 
 
 class Typeset(Preprocessor):
-    """Give each cell `blocks`, and `where` it is from."""
+    """Give each cell its `blocks`, and `where` it comes from."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple:
         """The notebook with `blocks`; the resources with pictures and `titles`.
@@ -139,7 +139,7 @@ class Typeset(Preprocessor):
         return Block("text", plain, piece)
 
     def _raw(self, cell: NotebookNode) -> Iterator[Block]:
-        """What is meant for Typst or can become it, or for no format in particular."""
+        """What is for Typst, can become Typst, or is for no format in particular."""
         kind = cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or ""
         if not cell.source.strip():
             return
@@ -160,7 +160,7 @@ class Typeset(Preprocessor):
                 continue
             block = self._output(cell, output)
             if before and about.get("role") == "caption" and block.piece:
-                # A caption all in italics, as for the screen, is set upright.
+                # A caption all in italics, meant for the screen, is set upright.
                 italics = r"\A\s*([*_])([^*_]+)\1\s*\Z"
                 block.piece.text = re.sub(italics, r"\2", block.piece.text)
                 before.caption, before.label = block.piece, self._label(cell, label)
@@ -172,7 +172,7 @@ class Typeset(Preprocessor):
                 yield block
 
     def _label(self, cell: NotebookNode, label: str | None) -> str | None:
-        """What a link calls a figure or table; two cannot have the same."""
+        """The label of a figure or table; warn if another one has the same."""
         if label in self.labels:
             self._warn(cell, f"the label {label!r} is that of {self.labels[label]}")
         elif label:
@@ -197,7 +197,7 @@ class Typeset(Preprocessor):
         if mimetype == "text/html" and WIDGET not in data:
             return self._html(cell, output, plain)
         if mimetype in READERS and WIDGET not in data:
-            # A heading in an output begins no section.
+            # A heading in an output does not begin a section.
             return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
         if MERMAID in data and mimetype in (None, "text/plain"):  # as in a fence
             fence = f"~~~~~~mermaid\n{data[MERMAID]}\n~~~~~~"
@@ -205,7 +205,7 @@ class Typeset(Preprocessor):
         return self._as_words(cell, data, plain)
 
     def _as_words(self, cell: NotebookNode, data: NotebookNode, plain: str) -> Block:
-        """The plain text of an output, in place of what paper cannot show."""
+        """The plain text of an output that paper cannot show."""
         kinds = [kind for kind in data if not kind.startswith("text/")]
         if kinds and (not plain or OBJECT.fullmatch(plain)):
             if kinds == ["application/javascript"]:  # which shows nothing by itself
@@ -222,7 +222,7 @@ class Typeset(Preprocessor):
         return Block("widget", _sentence(plain))
 
     def _mimetype(self, data: NotebookNode) -> str | None:
-        """The kind that is shown of an output: the first one, as JupyterLab has it."""
+        """The format in which an output is shown: the first one, as in JupyterLab."""
         found = [m for m in self.display_data_priority if m in data and m in SHOWN]
         if "text/latex" in found[:1] and not _FORMULA.match(data["text/latex"]):
             found = [m for m in found[1:] if m != "text/plain"] or found
@@ -237,10 +237,10 @@ class Typeset(Preprocessor):
             if _SCRIPT.search(text) and not re.fullmatch(_HELPER, plain):
                 return self._needs_browser(cell, plain)
             return Block("output")
-        text = _SCRIPT.sub("", text)  # of which there can be millions of characters
+        text = _SCRIPT.sub("", text)  # it can have millions of characters
         unfolds = re.search(_UNFOLDS, text)
         if unfolds and plain and not re.fullmatch("<.*>", plain, re.DOTALL):
-            # What scikit-learn and xarray make for a browser holds the same words.
+            # The HTML of scikit-learn and xarray holds the same words.
             return Block("output", plain)
         plain = plain or "[an output without words]"
         return self._markup(cell, text, "text/html", plain, heading_shift=2)
@@ -277,7 +277,7 @@ class Typeset(Preprocessor):
         return name, f"(path: {typst_string(name)}, width: {width})"
 
     def _without_void(self, cell: NotebookNode, block: Block) -> Block:
-        """The block; in plain text if nothing came of its markup."""
+        """The block, or its plain text if its markup gave nothing."""
         if block.piece is None or block.piece.typst or not block.text:
             return block
         if OBJECT.fullmatch(block.text):
@@ -285,7 +285,7 @@ class Typeset(Preprocessor):
         return Block("output", block.text)
 
     def _definitions(self, cell: NotebookNode, piece: Piece) -> str:
-        """The arrays that the Typst of a piece speaks of; its images become files."""
+        """The arrays that the Typst of a piece uses; its images become files."""
         codes = [typst_code(self._truncated(cell, code["text"]), code["language"])
                  for code in piece.codes]  # fmt: skip
         images = [self._image(cell, source, has_alt=number not in piece.missing_alt)
@@ -295,7 +295,7 @@ class Typeset(Preprocessor):
                        for name, items in arrays.items() if items)  # fmt: skip
 
     def _image(self, cell: NotebookNode, source: str, *, has_alt: bool) -> str:
-        """A picture of a text as the argument of Typst's function."""
+        """A picture in a text as the argument of Typst's function."""
         folder = cell.metadata.get("folder", self.resources["metadata"].get("path", ""))
         roots = [Path(root).resolve() for root in self.exporter.picture_folders]
         try:
@@ -315,7 +315,7 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
     last: defaultdict[str, int] = defaultdict(int)  # count, by notebook
     for cell in cells:
         if {"remove_output", "remove-output"} & {*cell.metadata.get("tags", ())}:
-            continue  # nbconvert has taken its number
+            continue  # nbconvert has removed its number
         notebook, count = cell.where.rpartition(", cell ")[0], cell.execution_count or 0
         if cell.source.strip() and count < max(last[notebook], 1):
             what = "ran before a cell above" if count else "never ran"
@@ -324,10 +324,10 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
 
 
 def _sentence(plain: str) -> str:
-    """What is in the place of a widget: that it is one, and its own words if any."""
+    """The sentence that replaces a widget, with the widget's own words if any."""
     if not plain or OBJECT.fullmatch(plain):
         plain = "an interactive widget, for which paper has no room."
-    elif re.match(r"\s*\d+%\|", plain):  # as it was before the first step
+    elif re.match(r"\s*\d+%\|", plain):  # a progress bar before its first step
         plain = "a progress bar."
     here = plain.startswith("Here ")
     return f"In the notebook{',' if here else ':'} {plain.removeprefix('Here ')}"
@@ -346,9 +346,9 @@ def _keep_together(cells: list[NotebookNode]) -> None:
     blocks = [(cell, block) for cell in cells for block in cell.blocks]
     for (cell, block), (next_cell, following) in itertools.pairwise(blocks):
         if block.kind == "code" and cell is next_cell and not following.caption:
-            # Of more than eight lines, three follow the others.
+            # Of more than eight lines, the last three may be on the next page.
             lines = block.text.count("\n") + 1
             last_part = lines if lines <= 8 else 3
             block.keep_with_next = last_part + following.written.count("\n") <= 8
-        elif block.piece:  # a code block in it says itself what it is
+        elif block.piece:  # a code block in it is marked already
             block.piece.keep_with_next = "```" not in following.written

@@ -1,4 +1,4 @@
-"""What widgets show, where there are no widgets."""
+"""What widgets show, as outputs for a page without widgets."""
 
 import html
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ SHOWN_BELOW = "an interactive widget; what it showed last is below."
 
 
 def unfold(notebook: NotebookNode) -> None:
-    """Put behind each widget, in place, the outputs that it shows inside of it.
+    """Put after each widget, in place, the outputs that it shows inside of it.
 
-    They are kept in the notebook's metadata, which are gone then: what a function of
+    They come from the notebook's metadata, which is then removed: what a function of
     `interact` printed or drew last, all that an Output has caught, texts and labels.
     """
     kept = notebook.metadata.pop("widgets", {}).get(STATE, {})
@@ -34,13 +34,13 @@ def _unfolded(outputs: list[NotebookNode], models: dict) -> Iterator[NotebookNod
         if inside and role is None:
             output.metadata = NotebookNode(output.get("metadata") or {}, role="widget")
             data["text/plain"] = SHOWN_BELOW
-        if not (is_text and inside):  # which is all that there is to see
+        if not (is_text and inside):  # its value, in `inside`, is all that it shows
             yield output
         yield from inside
 
 
 def _inside(name: str | None, models: dict) -> Iterator[NotebookNode]:
-    """The outputs in a widget and in those that it holds, each of which comes once."""
+    """The outputs in a widget and in those that it holds, each once."""
     model = models.pop(name, {})
     state, kind = model.get("state", {}), model.get("model_name")
     if kind in TEXTS and state.get("value"):

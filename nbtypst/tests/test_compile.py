@@ -77,7 +77,7 @@ def test_a_picture_with_which_typst_never_ends_gives_way_to_its_png(monkeypatch)
     bad = figure()
     bad.data["image/svg+xml"] = "<svg width='1' height='1'>"  # refused when tried alone
     printed, warnings = pdf_of(code("x", with_png), code("y", alone), code("z", bad))
-    said = "Typst comes to no end with a picture"
+    said = "Typst never finishes with a picture"
     assert warnings[:2] == [f"cell 1: {said}: its PNG is shown",
                             f"cell 2: {said}: it is not shown"]  # fmt: skip
     assert warnings[2].startswith("cell 3: typst: ") and "Picture:" in printed.text(1)

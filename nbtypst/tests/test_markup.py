@@ -260,7 +260,7 @@ def test_what_never_ends_is_shown_as_written_and_the_rest_is_set(pandoc):
     notes = "a[^1]\n\n[^1]: note\na[^1]"
     printed, [warning] = pdf_of("first $x$", notes, "*last*")
     assert printed.text(1) == f"first𝑥{squeezed(notes)}last1of1"
-    assert warning.startswith("cell 2: ") and "it comes to no end" in warning
+    assert warning.startswith("cell 2: ") and "it never finishes" in warning
 
 
 def test_what_makes_pandocs_filter_fail_is_shown_as_written():

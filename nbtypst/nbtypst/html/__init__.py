@@ -1,1 +1,1 @@
-"""HTML, as it is in outputs and in Markdown."""
+"""HTML in outputs and in Markdown."""

@@ -1,4 +1,4 @@
-"""HTML in a form in which Pandoc takes it for what a browser shows."""
+"""HTML rewritten so that Pandoc reads it as a browser shows it."""
 
 import base64
 import functools
@@ -14,7 +14,7 @@ _UNSEEN = re.compile(r"(^|[;\s])display\s*:\s*none")
 _CENTRED = re.compile(r"(^|[;\s])text-align\s*:\s*center")
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*([^;!]*)")
 _EMBEDDED = ["iframe", "video", "audio", "object", "embed"]
-_PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of words and what is behind them
+_PAINTS = "typst:text:fill", "typst:fill"  # Pandoc's, of text and background
 _KEEPING = ["div", "p", "section", "span", "table", "tbody", "td", "th", "thead", "tr"]
 _WRAPPED = ["blockquote", "code", "dl", "ol", "pre", "ul"]
 _BLOCKS = ["div", "p", "table", "ol", "ul", "pre", *(f"h{n}" for n in range(1, 7))]
@@ -23,7 +23,7 @@ _parsed = functools.partial(BeautifulSoup, features="html.parser")
 
 
 def read(source: str) -> tuple[str, list[str]]:
-    """The HTML as a browser reads it, and what of it has no place on paper.
+    """The HTML as a browser reads it, and what of it paper cannot show.
 
     Each tag has an end; what is hidden or embedded is left out.
     """
@@ -36,13 +36,13 @@ def read(source: str) -> tuple[str, list[str]]:
     for heading in page.find_all(re.compile("^h[1-6]$")):
         _flatten(heading)
     for tag in page.select('img[alt=""], img[role=presentation]'):
-        tag["data-decorative"] = "yes"  # which needs no description
-    for tag in page.find_all(["center", "main"]):  # all around a main would be lost
+        tag["data-decorative"] = "yes"  # it needs no description
+    for tag in page.find_all(["center", "main"]):  # else all around a main is lost
         tag.attrs |= {"align": "center"} if tag.name == "center" else {}
         tag.name = "div"
     _paint(page)
     for paragraph in page.find_all("p"):
-        if paragraph.attrs:  # which Pandoc keeps of a div
+        if paragraph.attrs:  # Pandoc keeps those of a div
             paragraph.wrap(Tag(name="div", attrs=paragraph.attrs))
             paragraph.attrs = {}
     for numbered in page.find_all("ol"):
@@ -53,13 +53,13 @@ def read(source: str) -> tuple[str, list[str]]:
 
 
 def _completed(source: str) -> str:
-    """The HTML with all that may be left away, and the colours of its style sheets."""
+    """The HTML with its optional tags, and with the colours of its style sheets."""
     source = re.sub("[\ud800-\udfff]", "\ufffd", source)  # halves of characters
     styled = "<style" in source and ("color" in source or "background" in source)
     inline = functools.partial(css_inline.inline, load_remote_stylesheets=False)
     try:
         return inline(source, inline_style_tags=styled)
-    except css_inline.InlineError:  # for a style sheet that is not one
+    except css_inline.InlineError:  # a broken style sheet
         return inline(source, inline_style_tags=False)
 
 
@@ -76,7 +76,7 @@ def _with_drawings(source: str) -> str:
 
 
 def _image(svg: str) -> str:
-    """An image of an <svg>, which in a page need not say what its names mean."""
+    """An image of an <svg>, with the namespaces that a page may leave out."""
     opening = svg[: svg.index(">")]
     for name, place in [("xmlns", "2000/svg"), ("xmlns:xlink", "1999/xlink")]:
         if f" {name}=" not in opening:
@@ -89,7 +89,7 @@ def _image(svg: str) -> str:
 
 
 def _name_embedded(tag: Tag) -> str:
-    """Put an address in the place of what is embedded, and say that it is not shown."""
+    """Replace what is embedded by its address; return a warning."""
     source = tag if tag.get("src") or tag.get("data") else tag.find(src=True) or tag
     address = str(source.get("src") or source.get("data") or "in the notebook")
     address = re.sub("^data:.*", "in the notebook", address, flags=re.DOTALL)
@@ -99,7 +99,7 @@ def _name_embedded(tag: Tag) -> str:
 
 
 def _flatten(heading: Tag) -> None:
-    """Have only words in a heading; one whose words are in the middle is in a div."""
+    """Leave only words in a heading; put a centred heading into a div."""
     blocks = heading.find_all(["center", "div", "p"])
     centred = heading.get("align") == "center" or heading.center
     for tag in blocks:
@@ -109,7 +109,7 @@ def _flatten(heading: Tag) -> None:
 
 
 def _paint(page: Tag) -> None:
-    """Tell Pandoc the colours of words and of what is behind them."""
+    """Give Pandoc the colours of words and of their background."""
     for tag in page.select("[style], [bgcolor], font[color]"):
         old = f"color: {tag.get('color')}; background: {tag.get('bgcolor')}; "
         style = dict(_DECLARATION.findall(old + str(tag.get("style"))))
@@ -120,7 +120,7 @@ def _paint(page: Tag) -> None:
         box = Tag(name="div" if tag.find(_BLOCKS) else "span", attrs=paints)
         if tag.name in _KEEPING:
             tag.attrs |= paints
-        elif paints and tag.name in _WRAPPED:  # whose attributes Pandoc loses
+        elif paints and tag.name in _WRAPPED:  # Pandoc loses their attributes
             box.name = "span" if tag.name == "code" else "div"
             tag.wrap(box)
         elif paints:
@@ -129,7 +129,7 @@ def _paint(page: Tag) -> None:
 
 
 def _number(numbered: Tag) -> None:
-    """Have a new list where the numbers of one do not go on by one."""
+    """Begin a new list where the numbers of one are not consecutive."""
     items = numbered.find_all("li", recursive=False)
     step = -1 if numbered.has_attr("reversed") else 1
     number = _whole(numbered, "start") or (1 if step == 1 else len(items))
@@ -148,9 +148,9 @@ def _number(numbered: Tag) -> None:
 
 
 def _tidy(table: Tag) -> list[str]:
-    """Have nothing in a table but one head, and rows of cells below it.
+    """Reduce a table to one head, and rows of cells below it; return warnings.
 
-    The last rows of one without an end are left out: what it says of that.
+    Of an endless table, the rows after MAX_ROWS are left out.
     """
     for row in table.select(":scope > * > tr:not(:has(> td, > th))"):
         row.decompose()
@@ -177,7 +177,7 @@ def _tidy(table: Tag) -> list[str]:
 def _mend_spans(rows: list[list[Tag]]) -> None:
     """Have each cell take one row and column, or as many as it validly says.
 
-    One that is alone in its row is no wider than the others' rows.
+    One that is alone in its row is not wider than the other rows.
     """
     for cell in (cell for cells in rows for cell in cells):
         for name in {"colspan", "rowspan"} & {*cell.attrs}:
@@ -189,7 +189,7 @@ def _mend_spans(rows: list[list[Tag]]) -> None:
 
 
 def _gather_head(table: Tag, rows: list[Tag]) -> None:
-    """Have one head: all rows that say so, or those that the first one reaches into."""
+    """Make one head of all header rows, or of the rows that the first one spans."""
     head = list(table.select(":scope > thead > tr"))
     if not head and all(cell.name == "th" for cell in _cells(rows[0])):
         head = rows[: max(_whole(cell, "rowspan") or 1 for cell in _cells(rows[0]))]

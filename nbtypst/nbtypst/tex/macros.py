@@ -23,7 +23,7 @@ _KNOWN = r"""
 
 
 class Macros(dict):
-    """Of each the number of arguments, the first if it is left away, and what it is."""
+    """For each: its number of arguments, the first one's default, and its body."""
 
     def replaced(self, tex: str) -> list:
         """The tree of a formula with macros replaced; what it defines is kept."""
@@ -56,7 +56,7 @@ class Macros(dict):
         return done
 
     def _define(self, token: str, nodes: list) -> None:
-        """Keep a macro whose definition comes next."""
+        """Keep a macro whose definition follows in `nodes`."""
         kind = token.rstrip("*")
         [name, *_] = argument(nodes) or [""]
         count, first = 0, None
@@ -77,7 +77,7 @@ class Macros(dict):
 
 
 def _filled(body: list, given: dict[str, list]) -> list:
-    """The body of a macro with what is given for #1 and so on."""
+    """The body of a macro with its arguments in place of #1 and so on."""
     done: list = []
     for node in body:
         known = isinstance(node, str)

@@ -1,7 +1,7 @@
-"""TeX written down as Typst.
+"""TeX to Typst.
 
-Pandoc is asked only for single symbols: between two marks is TeX for it. What it does
-not know it says, and the formula is shown as its source.
+Pandoc converts only single symbols: the TeX for it is between two marks. If it does not
+know one, the formula is shown as its source.
 """
 
 import itertools
@@ -17,10 +17,10 @@ from nbtypst.tex.tree import Refused, argument, as_tex, between, next_node, opti
 
 
 class Scope:
-    """What the formulas of a notebook know of each other: macros and numbers."""
+    """What the formulas of a notebook share: macros and numbers."""
 
     def __init__(self) -> None:
-        """Nothing is known yet but the macros that everybody has."""
+        """Begin with the macros that everybody has."""
         self.macros = Macros(KNOWN_MACROS)
         self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
         self.numbered = 0
@@ -35,7 +35,7 @@ class Scope:
                 self.labels.setdefault(label, (f"({number})", place))
 
 
-_TIGHT = "\0"  # where there is no space, which Typst would show next to words
+_TIGHT = "\0"  # no space here, though Typst would put one next to words
 _Handler = Callable[["_Writer", str, list], str]
 _HANDLERS: dict[str, _Handler] = {}  # the methods that write a command, by its token
 
@@ -68,22 +68,22 @@ def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
 
 
 class _Writer:
-    """Writes down the tree of a formula."""
+    """Writes the tree of a formula as Typst."""
 
     def __init__(self, tex: str, display: bool, mark: str, scope: Scope) -> None:
         self.mark, self.scope = mark, scope
         self.tag: str | None = None  # of the whole formula
-        self.shown = ""  # the last tag in a line
+        self.shown = ""  # the last tag in the line
         self.tags_in_lines = not display
         self.before: str | list = ""  # the node before a token
         formula = self.formula(scope.macros.replaced(tex), display)
         self.typst = re.sub(f" *{_TIGHT} *", "", formula)
 
     def symbol(self, tex: str) -> str:
-        """What Pandoc makes of it."""
+        """A symbol in TeX, marked for Pandoc."""
         return f"{self.mark}{tex}{self.mark}"
 
-    # -- whole formulas: the place for several lines
+    # -- whole formulas, which may have several lines
 
     def formula(self, nodes: list, display: bool) -> str:
         """A whole formula."""
@@ -116,7 +116,7 @@ class _Writer:
     # -- one line
 
     def row(self, nodes: list) -> str:
-        """A stretch of formula."""
+        """A part of a formula on one line."""
         nodes, typst = tree.with_scripts(tree.infix(nodes)), ""
         scripts = ""  # that the letter before has already
         end = 0  # of the letter, which has primes before it has other scripts
@@ -184,7 +184,7 @@ class _Writer:
         return token if re.fullmatch("[A-Za-z0-9.]", token) else self.symbol(token)
 
     def rest(self, nodes: list) -> str:
-        """All that follows in the group."""
+        """The rest of the group."""
         taken, nodes[:] = list(nodes), []
         return self.row(taken)
 
@@ -248,7 +248,7 @@ class _Writer:
     @_writes("\\textcolor", "\\color")
     def coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
-        option(nodes)  # which says that the colour is in numbers
+        option(nodes)  # the colour model, if the colour is in numbers
         fill = typst_colour("".join(argument(nodes)).strip())
         inside = self.operand(nodes) if token == "\\textcolor" else self.rest(nodes)
         return _call(f"text(fill: #{fill}, …)", inside) if fill else inside
@@ -284,7 +284,7 @@ class _Writer:
 
     @_writes(*symbols.TEXT)
     def text(self, token: str, nodes: list) -> str:
-        """Words in a formula, and the formulas between dollars among them."""
+        """Words in a formula, with the formulas between dollars in them."""
         function = symbols.TEXT.get(token) or symbols.WORDS[token]
         typst, words = "", ""
         waiting = [*argument(nodes), ""]
@@ -337,7 +337,7 @@ class _Writer:
 
     @_writes(*symbols.FOR_PANDOC)
     def passed_on(self, token: str, nodes: list) -> str:
-        """A command that Pandoc understands as it is, with its arguments."""
+        """A command that Pandoc itself understands, with its arguments."""
         for _ in range(symbols.FOR_PANDOC[token]):
             token += " " + as_tex(next_node(nodes) or "")
             argument(nodes)
@@ -366,7 +366,7 @@ class _Writer:
         return self.grid(token[1:], argument(nodes))
 
     def grid(self, name: str, inside: list) -> str:
-        """What an environment makes of its rows and cells."""
+        """The rows and cells of an environment."""
         if name in symbols.MATRICES:
             return self.matrix(name, inside)
         if name in symbols.LINES or name == "substack":
@@ -470,7 +470,7 @@ def _columns(nodes: list) -> str:
 
 
 def _words(node: str) -> str:
-    """What a token means among the words of a \\text."""
+    """A token in the words of a \\text."""
     if re.fullmatch(r"\\[A-Za-z]+\*?", node) and node not in symbols.IN_TEXT:
         raise Refused(f"{node} among the words of a \\text")
     return symbols.IN_TEXT.get(node, node.removeprefix("\\"))

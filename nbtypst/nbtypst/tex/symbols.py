@@ -1,4 +1,4 @@
-"""What Typst calls what Pandoc would lose or change, and what takes arguments."""
+"""Typst's names for what Pandoc would lose or change, and commands with arguments."""
 
 _LETTERS = {"rm": "upright", "bf": "bold", "it": "italic", "tt": "mono", "sf": "sans"}
 WORDS = {f"\\math{letters}": typst for letters, typst in _LETTERS.items()}

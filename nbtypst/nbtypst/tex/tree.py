@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 MAX_DEPTH = 40  # groups in groups
-MAX_PARTS = 20_000  # of a formula, its macros replaced
+MAX_PARTS = 20_000  # of a formula with its macros replaced
 
 
 class Refused(Exception):
@@ -21,7 +21,7 @@ _TEXT_IN_BRACES = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt)?|[fhm]box)\s*\{(?:[^{}]|\{[^{}]*\})*\}"
 )
 _VERBATIM = re.compile(r"\\verb\*?([^\s\w*])(.*?)\1")
-_PERCENT = re.compile(r"(?<!\\)%")  # which begins a comment, but not among words
+_PERCENT = re.compile(r"(?<!\\)%")  # begins a comment, but not in a \\text
 
 
 def parse(tex: str) -> list:
