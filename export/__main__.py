@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _notebooks() -> list[Path]:
-    """All notebooks, without copies and the hidden ones that some programs leave."""
+    """Return all notebooks, without copies and the hidden ones of some programs."""
     paths = [p for p in sorted(NOTEBOOKS.glob("*.ipynb")) if p.name[0] not in ".~"]
     chosen = []
     for path in paths:

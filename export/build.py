@@ -68,7 +68,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
 
 
 def _run(paths: Sequence[Path], options: argparse.Namespace) -> list[NotebookNode]:
-    """The notebooks after a run, unless they are to be taken as they are."""
+    """Return the notebooks after a run, unless they are to be taken as they are."""
     if options.no_execute:
         return [read_notebook(path) for path in paths]
     say(f"Running {len(paths)} notebooks")
@@ -91,7 +91,7 @@ def _run(paths: Sequence[Path], options: argparse.Namespace) -> list[NotebookNod
 
 
 def _page_table(sections: list[Section]) -> str:
-    """The pages of each question, as Gradescope asks for them."""
+    """Return the pages of each question, as Gradescope asks for them."""
     rows = [("Question", "Pages")]
     for title, first, last, _ in sections:
         rows.append((title, f"{first}-{last}" if last > first else f"{first}"))

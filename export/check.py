@@ -18,7 +18,7 @@ class Section(NamedTuple):
 
 
 def read_back(pdf: bytes) -> tuple[list[Section], int]:
-    """The sections of a PDF, from its outline, and how many pages it has."""
+    """Return the sections of a PDF, from its outline, and how many pages it has."""
     reader = PdfReader(io.BytesIO(pdf))
     entries = [e for e in reader.outline if not isinstance(e, list)]  # no subsections
     pages = [reader.get_destination_page_number(entry) or 0 for entry in entries]
@@ -31,7 +31,7 @@ def read_back(pdf: bytes) -> tuple[list[Section], int]:
 
 
 def faults(sections: Sequence[Section], expected: int) -> Iterator[str]:
-    """What is wrong with the sections; `expected` is how many there must be."""
+    """Yield what is wrong with the sections; `expected` is how many there must be."""
     if len(sections) != expected:
         titles = ", ".join(section.title for section in sections)
         yield f"the PDF has the sections {titles}, not {expected} of them"

@@ -35,7 +35,7 @@ class Cover:
 
 
 def read_cover(path: Path) -> Cover:
-    """The cover described in a TOML file; ExportError names the line that is wrong."""
+    """Return the cover that a TOML file describes; ExportError names a wrong line."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         settings = tomllib.loads(text)
@@ -61,7 +61,7 @@ def read_cover(path: Path) -> Cover:
 
 
 def _setting(key: str, value: Any) -> tuple[Any, str]:
-    """A setting's value as the cover needs it, and what is wrong with it, if any."""
+    """Return a setting's value for the cover, and what is wrong with it, if any."""
     if key not in Cover.__dataclass_fields__:
         return None, "is not a setting of the cover"
     if key in ("worked_with", "sources", "only_attached"):

@@ -34,7 +34,7 @@ class Source(NamedTuple):
 def all_sources(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> list[Source]:
-    """The modules of the project, the notebooks, and the modules next to those.
+    """Return the modules of the project, the notebooks, and the modules next to those.
 
     If they are in several folders, modules next to notebooks are named with their
     folder. Raises ExportError if a module cannot be read.
@@ -66,7 +66,7 @@ def all_sources(
 
 
 def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:
-    """Every code cell that is not empty: its number and when it ran, and its code."""
+    """Return label (place and execution count) and code of each code cell."""
     return [
         (f"Cell {k} [{cell.execution_count}]" if cell.execution_count else f"Cell {k}",
          cell.source.rstrip())
@@ -87,7 +87,7 @@ class _Finder(ModuleFinder):
 def _local_modules(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> dict[Path, Path]:
-    """The project's own modules that the notebooks import, directly or not.
+    """Return the project's own modules that the notebooks import, directly or not.
 
     Each file is mapped to the folder that it is imported from; a module comes before
     those that it needs, and a package with all of its modules.

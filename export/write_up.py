@@ -21,7 +21,7 @@ APPENDIX = "Appendix: Python code"
 def make_write_up(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, name: str
 ) -> tuple[str, dict[str, Any]]:
-    """The Typst of notebooks from these paths, for a PDF of this name, and resources.
+    """Return the Typst of notebooks from paths, for a PDF of a name, and resources.
 
     In these, "outputs" has the attached files, too, and "sections" is how many parts
     begin a page. Raises ExportError if something cannot be typeset, or a module read.
@@ -47,7 +47,7 @@ def make_write_up(
 
 
 def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> NotebookNode:
-    """All cells in one notebook; each knows where it comes from.
+    """Return all cells in one notebook; each knows where it comes from.
 
     A notebook that does not begin with a heading of its own gets its name as one.
     """
@@ -69,7 +69,7 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
 
 
 def _title(source: str) -> str:
-    """The words of the heading of level 1 with which some Markdown begins, if any."""
+    """Return the words of the level 1 heading with which Markdown begins, if any."""
     heading = r"\s*(?:#[ \t]+(.+)|<h1\b[^>]*>((?s:.*?))</h1>|(.+)\n=+[ \t]*(?:\n|$))"
     found = re.match(heading, source)
     words = "".join(found.groups("")) if found else ""

@@ -35,7 +35,7 @@ class Compiled(NamedTuple):
 def compile_document(
     source: str, files: Mapping[str, bytes], rasters: Mapping[str, bytes] | None = None
 ) -> Compiled:
-    """The PDF of a Typst document, and warnings of what could not be shown as meant.
+    """Return the PDF of a document, and warnings of what is not shown as meant.
 
     It is PDF/UA-1 if the document allows that; else the warnings name what does not.
     The system's fonts are used only for scripts that the built-in ones lack; characters
@@ -92,7 +92,7 @@ class _Compilation:
         self.warnings[f"{where}: {what}"] = None
 
     def part_at(self, line: int) -> int | None:
-        """The number of the cell with a line of the source; None if it is in none."""
+        """Return the number of the cell with a line of the source, or None."""
         ends = [*accumulate(part.count("\n") for part in self.parts)]
         number = bisect_left(ends, line)
         return number if [*self.wheres, ""][number] else None
@@ -130,7 +130,7 @@ class _Compilation:
                     self.warn(user, message)
 
     def users(self, name: str) -> list[int]:
-        """The numbers of the cells that show a picture."""
+        """Return the numbers of the cells that show a picture."""
         return [n for n, part in enumerate(self.parts) if typst_string(name) in part]
 
     @cached_property
@@ -180,7 +180,7 @@ class _Compilation:
         self.warn(number, one_line(error))
 
     def search(self, error: TypstError) -> int:
-        """The number of the first cell with which the document is refused.
+        """Return the number of the first cell with which the document is refused.
 
         Raises the error if no cell is at fault.
         """

@@ -64,7 +64,7 @@ def run_typst(
     system_fonts: bool = False, timeout: float | None = None,
     small: list[str] | None = None,
 ) -> bytes:
-    """The PDF of a Typst document, compiled once and without repairs.
+    """Return the PDF of a Typst document, compiled once and without repairs.
 
     files -- the pictures and attachments by path
     standards -- what the PDF must conform to

@@ -9,13 +9,13 @@ class ExportError(Exception):
 
 
 def one_line(text: object, max_length: int = 300) -> str:
-    """A message on one line, cut if it is long."""
+    """Return a message on one line, cut if it is long."""
     line = " ".join(str(text).split())
     return line if len(line) <= max_length else line[:max_length] + " …"
 
 
 def grouped(warnings: Iterable[str]) -> Iterator[str]:
-    """The warnings, with one for those that say the same of several cells."""
+    """Yield the warnings, with one for those that say the same of several cells."""
     cells: dict[tuple[str, str], dict[str, None]] = {}
     for warning in warnings:
         pattern = r"(?s)\A(?:(.*?), cell (\d+): )?(.*)\Z"

@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def _nbconvert() -> Application | None:
-    """The application `jupyter nbconvert`, if this is its process."""
+    """Return the application `jupyter nbconvert`, if this is its process."""
     app = Application.instance() if Application.initialized() else None
     return app if app and app.name == "jupyter-nbconvert" else None
 
@@ -77,7 +77,7 @@ class TypstExporter(TemplateExporter):
         yield from {"typst_value": typst_value, "typst_code": typst_code}.items()
 
     def from_notebook_node(self, nb, resources=None, **kw):
-        """The notebook's Typst, or PDF, and nbconvert's resources.
+        """Return the notebook's Typst, or PDF, and nbconvert's resources.
 
         What could not be shown is logged, and is in `resources["warnings"]`.
         Raises ExportError if that fails; `jupyter nbconvert` ends with one line.
@@ -89,7 +89,7 @@ class TypstExporter(TemplateExporter):
         return output, resources
 
     def from_file(self, file_stream, resources=None, **kw):
-        """The same for a file."""
+        """Return the same for a file."""
         with self._refusals():
             content = parsed(file_stream.read())
         return self.from_notebook_node(content, resources, **kw)
@@ -105,7 +105,7 @@ class TypstExporter(TemplateExporter):
             raise ExportError(str(error)) from None
 
     def converted(self, nb, resources, **kw):
-        """The same, without logging."""
+        """Return the same, without logging."""
         return super().from_notebook_node(nb, resources, **kw)
 
 
@@ -120,7 +120,7 @@ class TypstPDFExporter(TypstExporter):
         return ".pdf"
 
     def converted(self, nb, resources, **kw):
-        """The PDF (bytes) of a notebook, and nbconvert's resources."""
+        """Return the PDF (bytes) of a notebook, and nbconvert's resources."""
         resources = {**(resources or {}), "output_files_dir": ""}
         source, resources = super().converted(nb, resources, **kw)
         files, rasters = resources["outputs"], resources["rasters"]

@@ -54,7 +54,7 @@ class KeptRuns:
         return "", changes[0] if changes else ""
 
     def seconds(self, path: Path) -> float:
-        """The seconds that a notebook's last run took; infinity if it never ran."""
+        """Return the seconds that a notebook's last run took; inf if it never ran."""
         return next((run["seconds"] for run in self._runs(path)), inf)
 
     def keep(
@@ -96,15 +96,15 @@ class KeptRuns:
         return ""
 
     def _name(self, path: Path) -> str:
-        """The prefix of the names of the files with a notebook's runs."""
+        """Return the prefix of the names of the files with a notebook's runs."""
         return f"{path.stem}-{_sum(str(path.resolve()))[:8]}-"
 
     def _files(self, path: Path) -> list[Path]:
-        """The files with a notebook's runs, the newest first."""
+        """Return the files with a notebook's runs, the newest first."""
         return sorted(self.folder.glob(f"{self._name(path)}*.json"), reverse=True)
 
     def _runs(self, path: Path) -> Iterator[dict]:
-        """A notebook's runs, the newest first, without those in damaged files."""
+        """Yield a notebook's runs, the newest first, without those in damaged files."""
         for file in self._files(path):
             with contextlib.suppress(OSError, ValueError):  # another process deletes it
                 total, _, content = file.read_text("utf-8").partition("\n")
@@ -112,7 +112,7 @@ class KeptRuns:
                     yield json.loads(content)
 
     def _why_not(self, run: dict, notebook: NotebookNode) -> str:
-        """What has changed since a run; empty if nothing has."""
+        """Return what has changed since a run; empty if nothing has."""
         if run["common"] != self.common:
             return "Python, a package or a setting changed"
         if run["code"] != _code(notebook):
@@ -142,7 +142,7 @@ def _code(notebook: NotebookNode) -> str:
 
 
 def _did(log: Path, places: Sequence[Path]) -> dict[str, set[str]]:
-    """What a run did, by kind, without the files of the system and of packages."""
+    """Return what a run did, by kind, without files of the system and of packages."""
     did: dict[str, set[str]] = defaultdict(set)
     ignored = (*_SYSTEM, log.parent)
     for kind, what in map(json.loads, log.read_text("utf-8").splitlines()):
@@ -163,7 +163,7 @@ def _did(log: Path, places: Sequence[Path]) -> dict[str, set[str]]:
 
 
 def _state(path: Path) -> str:
-    """A checksum of a file, or of a folder's file names; empty if it is neither."""
+    """Return a checksum of a file, or of a folder's file names; empty if neither."""
     with contextlib.suppress(OSError):  # one that may not be read
         if path.is_dir():
             return _sum(sorted(file.name for file in path.iterdir()))
@@ -178,7 +178,7 @@ def _sum(value: object) -> str:
 
 
 def _processor() -> str:
-    """The kind of processor, whose arithmetic can differ in the last digit."""
+    """Return the kind of processor, whose arithmetic can differ in the last digit."""
     known = Path("/proc/cpuinfo")
     lines = known.read_text("utf-8").splitlines() if known.exists() else []
     return next((line for line in lines if line.startswith("model name")),

@@ -34,7 +34,7 @@ def typst_string(text: str) -> str:
 
 
 def typst_colour(words: str) -> str | None:
-    """A colour of CSS, or bars of colours, in Typst's code; None if it is not one."""
+    """Return a colour of CSS, or bars of colours, in Typst's code, or None."""
     if bars := re.fullmatch(r"linear-gradient\(90deg,(.+%)\s*\)", words):
         return _bars(bars[1])
     numbers = re.match(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)[\s,/)]", words)
@@ -58,12 +58,12 @@ def _bars(words: str) -> str | None:
 
 
 def typst_array(items: Iterable[object]) -> str:
-    """An array in Typst's code; its items are numbers, or in Typst's code already."""
+    """Return an array in Typst's code; items are numbers or in Typst's code already."""
     return "(" + "".join(f"{item}," for item in items) + ")"
 
 
 def typst_value(value: str | bool | Iterable) -> str:
-    """A text, a flag, or several of either, in Typst's code."""
+    """Return a text, a flag, or several of either, in Typst's code."""
     if isinstance(value, str):
         return typst_string(value)
     if isinstance(value, bool):

@@ -105,7 +105,7 @@ def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
 def with_marks(
     pieces: Sequence[Piece],
 ) -> tuple[list[dict], list[tuple[Piece, Formula]], str]:
-    """The request for each piece, all formulas by number, and the mark.
+    """Return the request for each piece, all formulas by number, and the mark.
 
     In the texts, a number between two marks replaces the formula with that number.
     """
@@ -118,7 +118,7 @@ def with_marks(
 
 
 def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> dict:
-    """The request for a piece; its formulas are appended to `origins`."""
+    """Return the request for a piece; its formulas are appended to `origins`."""
     words = ""
     for part in _parts(piece):
         if isinstance(part, Formula):
@@ -135,7 +135,7 @@ def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> d
 
 
 def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
-    """The request for each formula; those of one notebook share macros and numbers."""
+    """Return each formula's request; those of one notebook share macros and numbers."""
     scopes: defaultdict[str, Scope] = defaultdict(Scope)
     for number, (piece, formula) in enumerate(origins):
         scopes[_notebook(piece)].number(formula.tex, f"eq-{number}")
@@ -146,7 +146,7 @@ def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
 
 
 def _parts(piece: Piece) -> list[str | Formula]:
-    """The text and the formulas of a piece."""
+    """Return the text and the formulas of a piece."""
     if piece.mimetype != "text/latex":
         return split(piece.text, in_html=piece.mimetype == "text/html")
     # R's LaTeX for a vector, which Pandoc does not know, becomes words in a line.
@@ -173,7 +173,7 @@ def _as_jupyter_reads_it(text: str) -> str:
 
 
 def _replaced(pattern: re.Pattern, text: str, new: Callable[[str], str]) -> str:
-    """The text with each match replaced, except for those in code."""
+    """Return the text with each match replaced, except for those in code."""
     return pattern.sub(lambda m: new(m["found"]) if m["found"] else m[0], text)
 
 
@@ -182,7 +182,7 @@ def _notebook(piece: Piece) -> str:
 
 
 def _unused(texts: Iterable[str]) -> str:
-    """A private-use character that is in none of the texts, not even as an escape.
+    """Return a private-use character that is in no text, not even as an escape.
 
     A number between two such characters replaces a formula while Pandoc works on the
     text. Nothing that anybody wrote can be mistaken for that.
@@ -195,7 +195,7 @@ def _unused(texts: Iterable[str]) -> str:
 def _formula(
     piece: Piece, formula: Formula, mark: str, anchor: str, scope: Scope
 ) -> dict:
-    """The request to markup.lua for a formula."""
+    """Return the request to markup.lua for a formula."""
     source = typst_string(" ".join(formula.source.split()))
     known = {"source": formula.source, "unset": f"#unset({source})"}
     try:
@@ -215,7 +215,7 @@ def _formula(
 
 
 def reason_of(problem: str) -> str:
-    """The line of Pandoc's message about a formula that says what is wrong with it."""
+    """Return the line of Pandoc's message that says what is wrong with a formula."""
     line = re.search("^(unexpected|a construct).*", problem, re.MULTILINE)
     return line[0] if line else "Pandoc does not understand it"
 
@@ -244,7 +244,7 @@ def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
 
 
 def run_pandoc(common: dict, pieces: list[dict]) -> dict:
-    """The results of markup.lua, or of another script, for some pieces.
+    """Return the results of markup.lua, or of another script, for some pieces.
 
     A piece with which Pandoc never finishes, such as a footnote in itself, is shown as
     its source.

@@ -17,7 +17,7 @@ _ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "WEBP": ".webp"}
 
 
 def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
-    """A picture that Typst can show, its ending, and its width in pixels if it has any.
+    """Return a picture that Typst can show, its ending, and its width in pixels if any.
 
     Raises ValueError if it is not a picture, or too large to be true.
     """
@@ -45,7 +45,7 @@ def detect_format(content: bytes) -> tuple[bytes, str, float | None]:
 
 
 def decode_image(text: str) -> bytes:
-    """The bytes of a picture that a notebook holds as base64 or as SVG."""
+    """Return the bytes of a picture that a notebook holds as base64 or as SVG."""
     text = text.lstrip("\ufeff \t\r\n")
     if text.startswith("<"):
         return text.encode()
@@ -57,7 +57,7 @@ def decode_image(text: str) -> bytes:
 def load_image(
     source: str, folder: Path, attachments: dict, roots: Sequence[Path] = ()
 ) -> bytes:
-    """The bytes of a picture that Markdown or HTML refers to.
+    """Return the bytes of a picture that Markdown or HTML refers to.
 
     folder -- the notebook's; pictures may come from it and from its repository
     attachments -- of the cell: {name: {mimetype: content}}

@@ -11,7 +11,7 @@ MAX_CHARACTERS = 2_000_000  # and characters
 
 
 def truncate(text: str) -> tuple[str, str]:
-    """The text within these limits, and in words what was cut off, if anything."""
+    """Return the text within these limits, and in words what was cut off, if any."""
     lines = text.split("\n")
     cuts = []
     for number, line in enumerate(lines):

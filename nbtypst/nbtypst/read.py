@@ -32,7 +32,7 @@ def _refused(reason: object) -> ExportError:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """The notebook at `path`; ExportError, one line with the path, if it is not one."""
+    """Return the notebook at `path`; raise ExportError, in one line, if it is none."""
     try:
         return valid(parsed(path.read_bytes()))
     except OSError as error:
@@ -42,7 +42,7 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def parsed(text: str | bytes) -> dict:
-    """The content of a notebook file of any age, in format 4; not yet validated.
+    """Return the content of a notebook file of any age, in format 4; not yet validated.
 
     Raises ExportError if it is not a notebook.
     """
@@ -57,7 +57,7 @@ def parsed(text: str | bytes) -> dict:
 
 
 def valid(content: dict) -> NotebookNode:
-    """A notebook of format 4 with all required parts, in whole characters.
+    """Return a notebook of format 4 with all required parts, in whole characters.
 
     Missing parts are empty, and invalid metadata is left out; the outputs inside a
     widget follow it. Raises ExportError, with the cell, if something else is wrong.
@@ -87,7 +87,7 @@ def valid(content: dict) -> NotebookNode:
 
 
 def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The outputs; streams in a row become one of stdout and one of stderr."""
+    """Return the outputs; streams in a row become one of stdout and one of stderr."""
     joined: list[NotebookNode] = []
     for kind, group in itertools.groupby(outputs, lambda output: output.output_type):
         texts: dict[str, str] = {}
@@ -149,7 +149,7 @@ def _make_text(bundle: NotebookNode) -> None:
 
 
 def whole(part: Any) -> Any:
-    """A notebook, or a part of it, with U+FFFD for each half of a character.
+    """Return a notebook, or a part of it, with U+FFFD for each half of a character.
 
     JSON can hold such a half, the first of an emoji's two, and no other text can.
     """
@@ -158,5 +158,5 @@ def whole(part: Any) -> Any:
 
 
 def notebook_bytes(notebook: NotebookNode) -> bytes:
-    """The content of the notebook's file, with one line break at its end."""
+    """Return the content of the notebook's file, with one line break at its end."""
     return (nbformat.writes(notebook).rstrip("\n") + "\n").encode()

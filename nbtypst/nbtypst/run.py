@@ -263,7 +263,7 @@ def _run_in_loop(
 
 
 def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
-    """The kernels' environment: the same results everywhere, no user's settings."""
+    """Return the kernels' environment, without settings that could change results."""
     Path(scratch, "matplotlibrc").touch()  # an empty one, in place of the user's
     startup = Path(scratch, "profile_default", "startup")
     startup.mkdir(parents=True)

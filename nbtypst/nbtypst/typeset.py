@@ -71,7 +71,7 @@ class Typeset(Preprocessor):
     """Give each cell its `blocks`, and `where` it comes from."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple:
-        """The notebook with `blocks`; the resources with pictures and `titles`.
+        """Return the notebook with `blocks`; the resources with pictures and `titles`.
 
         What cannot be shown leaves a placeholder, and a line in `warnings`.
         """
@@ -139,7 +139,7 @@ class Typeset(Preprocessor):
         return Block("text", plain, piece)
 
     def _raw(self, cell: NotebookNode) -> Iterator[Block]:
-        """What is for Typst, can become Typst, or is for no format in particular."""
+        """Yield what is for Typst, can become Typst, or is for no format at all."""
         kind = cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or ""
         if not cell.source.strip():
             return
@@ -172,7 +172,7 @@ class Typeset(Preprocessor):
                 yield block
 
     def _label(self, cell: NotebookNode, label: str | None) -> str | None:
-        """The label of a figure or table; warn if another one has the same."""
+        """Return the label of a figure or table; warn if another one has the same."""
         if label in self.labels:
             self._warn(cell, f"the label {label!r} is that of {self.labels[label]}")
         elif label:
@@ -205,7 +205,7 @@ class Typeset(Preprocessor):
         return self._as_words(cell, data, plain)
 
     def _as_words(self, cell: NotebookNode, data: NotebookNode, plain: str) -> Block:
-        """The plain text of an output that paper cannot show."""
+        """Return the plain text of an output that paper cannot show."""
         kinds = [kind for kind in data if not kind.startswith("text/")]
         if kinds and (not plain or OBJECT.fullmatch(plain)):
             if kinds == ["application/javascript"]:  # which shows nothing by itself
@@ -222,7 +222,7 @@ class Typeset(Preprocessor):
         return Block("widget", _sentence(plain))
 
     def _mimetype(self, data: NotebookNode) -> str | None:
-        """The format in which an output is shown: the first one, as in JupyterLab."""
+        """Return the format in which an output is shown: JupyterLab's first choice."""
         found = [m for m in self.display_data_priority if m in data and m in SHOWN]
         if "text/latex" in found[:1] and not _FORMULA.match(data["text/latex"]):
             found = [m for m in found[1:] if m != "text/plain"] or found
@@ -265,7 +265,7 @@ class Typeset(Preprocessor):
         return Block("figure", picture=picture, alt=alt)
 
     def _picture(self, cell: NotebookNode, content: bytes) -> tuple[str, str]:
-        """The file in which a picture is kept, and what Typst's function takes."""
+        """Return the file of a picture, and what Typst's function takes."""
         content, ending, pixels = detect_format(content)
         if b"<foreignObject" in content:
             self._warn(cell, "an SVG picture with HTML in it, which is not shown")
@@ -277,7 +277,7 @@ class Typeset(Preprocessor):
         return name, f"(path: {typst_string(name)}, width: {width})"
 
     def _without_void(self, cell: NotebookNode, block: Block) -> Block:
-        """The block, or its plain text if its markup gave nothing."""
+        """Return the block, or its plain text if its markup gave nothing."""
         if block.piece is None or block.piece.typst or not block.text:
             return block
         if OBJECT.fullmatch(block.text):
@@ -285,7 +285,7 @@ class Typeset(Preprocessor):
         return Block("output", block.text)
 
     def _definitions(self, cell: NotebookNode, piece: Piece) -> str:
-        """The arrays that the Typst of a piece uses; its images become files."""
+        """Return the arrays that the Typst of a piece uses; its images become files."""
         codes = [typst_code(self._truncated(cell, code["text"]), code["language"])
                  for code in piece.codes]  # fmt: skip
         images = [self._image(cell, source, has_alt=number not in piece.missing_alt)
@@ -295,7 +295,7 @@ class Typeset(Preprocessor):
                        for name, items in arrays.items() if items)  # fmt: skip
 
     def _image(self, cell: NotebookNode, source: str, *, has_alt: bool) -> str:
-        """A picture in a text as the argument of Typst's function."""
+        """Return a picture in a text as the argument of Typst's function."""
         folder = cell.metadata.get("folder", self.resources["metadata"].get("path", ""))
         roots = [Path(root).resolve() for root in self.exporter.picture_folders]
         try:
@@ -311,7 +311,7 @@ class Typeset(Preprocessor):
 
 
 def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
-    """A warning for each cell whose outputs cannot be from one run in order."""
+    """Yield a warning for each cell whose outputs cannot be from one run in order."""
     last: defaultdict[str, int] = defaultdict(int)  # count, by notebook
     for cell in cells:
         if {"remove_output", "remove-output"} & {*cell.metadata.get("tags", ())}:
@@ -324,7 +324,7 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
 
 
 def _sentence(plain: str) -> str:
-    """The sentence that replaces a widget, with the widget's own words if any."""
+    """Return the sentence that replaces a widget, with its own words if any."""
     if not plain or OBJECT.fullmatch(plain):
         plain = "an interactive widget, for which paper has no room."
     elif re.match(r"\s*\d+%\|", plain):  # a progress bar before its first step
@@ -334,7 +334,7 @@ def _sentence(plain: str) -> str:
 
 
 def alt_of(output: NotebookNode, cell: NotebookNode) -> str | None:
-    """A picture's description, from wherever people put it."""
+    """Return a picture's description, from wherever people put it."""
     places = [output.metadata.get(kind, {}) for kind in IMAGES]
     found = [place.get("alt") for place in (*places, output.metadata, cell.metadata)]
     found += re.findall(r"^#\| *fig-alt: *[\"']?(.+?)[\"']? *$", cell.source, re.M)

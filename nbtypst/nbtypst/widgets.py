@@ -40,7 +40,7 @@ def _unfolded(outputs: list[NotebookNode], models: dict) -> Iterator[NotebookNod
 
 
 def _inside(name: str | None, models: dict) -> Iterator[NotebookNode]:
-    """The outputs in a widget and in those that it holds, each once."""
+    """Yield the outputs in a widget and in those that it holds, each once."""
     model = models.pop(name, {})
     state, kind = model.get("state", {}), model.get("model_name")
     if kind in TEXTS and state.get("value"):

@@ -23,7 +23,7 @@ _parsed = functools.partial(BeautifulSoup, features="html.parser")
 
 
 def read(source: str) -> tuple[str, list[str]]:
-    """The HTML as a browser reads it, and what of it paper cannot show.
+    """Return the HTML as a browser reads it, and what of it paper cannot show.
 
     Each tag has an end; what is hidden or embedded is left out.
     """
@@ -53,7 +53,7 @@ def read(source: str) -> tuple[str, list[str]]:
 
 
 def _completed(source: str) -> str:
-    """The HTML with its optional tags, and with the colours of its style sheets."""
+    """Return the HTML with its optional tags, and the colours of its style sheets."""
     source = re.sub("[\ud800-\udfff]", "\ufffd", source)  # halves of characters
     styled = "<style" in source and ("color" in source or "background" in source)
     inline = functools.partial(css_inline.inline, load_remote_stylesheets=False)
@@ -64,7 +64,7 @@ def _completed(source: str) -> str:
 
 
 def _with_drawings(source: str) -> str:
-    """The HTML with an image for each <svg>, which may have others in it."""
+    """Return the HTML with an image for each <svg>, which may have others in it."""
     done, drawing, depth = "", "", 0
     for part in re.split(r"(</?svg\b[^>]*>)", source):
         depth += part.startswith("<svg")
@@ -76,7 +76,7 @@ def _with_drawings(source: str) -> str:
 
 
 def _image(svg: str) -> str:
-    """An image of an <svg>, with the namespaces that a page may leave out."""
+    """Return an image of an <svg>, with the namespaces that a page may leave out."""
     opening = svg[: svg.index(">")]
     for name, place in [("xmlns", "2000/svg"), ("xmlns:xlink", "1999/xlink")]:
         if f" {name}=" not in opening:
@@ -204,6 +204,6 @@ def _cells(row: Tag) -> list[Tag]:
 
 
 def _whole(tag: Tag, name: str) -> int:
-    """An attribute that is a whole number from 1 to 9999; 0 if it is not."""
+    """Return an attribute that is a whole number from 1 to 9999; 0 if it is not."""
     number = str(tag.get(name, ""))
     return int(number) if re.fullmatch("[1-9][0-9]{,3}", number) else 0

@@ -19,7 +19,7 @@ _PARTS = [(re.compile(part), tex) for part, tex in {
 
 
 def chemistry(source: str) -> str:
-    """The TeX of a chemical formula such as SO4^2- or 2 H2 + O2 -> 2 H2O.
+    """Return the TeX of a chemical formula such as SO4^2- or 2 H2 + O2 -> 2 H2O.
 
     Raises Refused if it has something else in it.
     """

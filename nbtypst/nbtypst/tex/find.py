@@ -32,7 +32,7 @@ class Formula:
 
 
 def split(text: str, in_html: bool = False) -> list[str | Formula]:
-    """The text as str, Formula, str, ..., str: the source of all, joined, is the text.
+    """Return the text as str, Formula, str, ..., str: all sources joined are the text.
 
     The rules are JupyterLab's: formulas are found before Markdown is looked at, but not
     in code; `$ x $` may have spaces, and `\\begin{align}` needs no dollars. In HTML
@@ -65,7 +65,7 @@ def split(text: str, in_html: bool = False) -> list[str | Formula]:
 
 
 def _closing(text: str, opening: re.Match, in_html: bool) -> tuple[int, int] | None:
-    """Where the formula's content and its closing mark end; None if it is not one."""
+    """Return where the formula's content and its closing mark end, or None."""
     if opening["reference"]:
         return opening.end(), opening.end()
     if not opening["open"]:

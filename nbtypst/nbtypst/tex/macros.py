@@ -26,7 +26,7 @@ class Macros(dict):
     """For each: its number of arguments, the first one's default, and its body."""
 
     def replaced(self, tex: str) -> list:
-        """The tree of a formula with macros replaced; what it defines is kept."""
+        """Return the tree of a formula with macros replaced; keep what it defines."""
         self.parts = 0
         return self._replaced(parse(tex), 0)
 
@@ -77,7 +77,7 @@ class Macros(dict):
 
 
 def _filled(body: list, given: dict[str, list]) -> list:
-    """The body of a macro with its arguments in place of #1 and so on."""
+    """Return the body of a macro with its arguments in place of #1 and so on."""
     done: list = []
     for node in body:
         known = isinstance(node, str)

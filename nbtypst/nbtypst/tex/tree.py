@@ -25,7 +25,7 @@ _PERCENT = re.compile(r"(?<!\\)%")  # begins a comment, but not in a \\text
 
 
 def parse(tex: str) -> list:
-    """The tree of some TeX, without comments."""
+    """Return the tree of some TeX, without comments."""
     escaped = functools.partial(re.sub, r"[\\{}$%~]", r"\\\g<0>")
     tex = _VERBATIM.sub(lambda match: rf"\texttt{{{escaped(match[2])}}}", tex)
     tex = _TEXT_IN_BRACES.sub(lambda match: _PERCENT.sub(r"\\%", match[0]), tex)
@@ -46,14 +46,14 @@ def parse(tex: str) -> list:
 
 
 def as_tex(node: str | list) -> str:
-    """A token or group as it was written."""
+    """Return a token or group as it was written."""
     if isinstance(node, str):
         return node
     return "{" + "".join(map(as_tex, node)) + "}"
 
 
 def next_node(nodes: list) -> str | list | None:
-    """The next node that is not a space."""
+    """Return the next node that is not a space."""
     return next((n for n in nodes if isinstance(n, list) or not n.isspace()), None)
 
 
@@ -99,7 +99,7 @@ def split(nodes: list, separator: str) -> list[list]:
 
 
 def infix(nodes: list) -> list:
-    """The nodes, with \\over and its like as commands before their arguments."""
+    """Return the nodes, with \\over and its like as commands before their arguments."""
     for infix, command in {"\\over": "\\frac", "\\choose": "\\binom"}.items():
         if len(halves := split(nodes, infix)) == 2:
             return [command, *halves]
@@ -107,7 +107,7 @@ def infix(nodes: list) -> list:
 
 
 def with_scripts(nodes: list) -> list:
-    """The nodes, with ^{2} for a ² and _{0} for a ₀."""
+    """Return the nodes, with ^{2} for a ² and _{0} for a ₀."""
     done: list = []
     for script, run in itertools.groupby(nodes, _script):
         plain = [*run]
@@ -118,13 +118,13 @@ def with_scripts(nodes: list) -> list:
 
 
 def _script(node: str | list) -> str:
-    """What makes a script of a letter that is one: ^, _ or nothing."""
+    """Return what makes a script of a letter that is one: ^, _ or nothing."""
     known = unicodedata.decomposition(node[0]) if isinstance(node, str) else ""
     return {"<super>": "^", "<sub>": "_"}.get(known.partition(" ")[0], "")
 
 
 def past_option(nodes: list) -> list:
-    """The nodes after the [t] or [4pt] with which they begin, if they do."""
+    """Return the nodes after the [t] or [4pt] with which they begin, if they do."""
     bracketed = nodes[:1] == ["["] and "]" in nodes
     return nodes[nodes.index("]") + 1 :] if bracketed else nodes
 
