@@ -1,4 +1,4 @@
-"""How the tests run: in which order, and of which processes the lines are counted."""
+"""How the tests run: their order, and the processes whose coverage is measured."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import signal
 import pytest
 
 LONGEST = {"test_browser.py", "test_notebooks.py"}
-TRACED = "COVERAGE_PROCESS_CONFIG"  # by which coverage reaches other processes
+TRACED = "COVERAGE_PROCESS_CONFIG"  # with it, coverage reaches other processes
 
 
 def pytest_configure():
@@ -32,7 +32,7 @@ def coverage_settings():
 
 @pytest.fixture(autouse=True)
 def coverage_of_commands(request, monkeypatch, coverage_settings):
-    """But trace what a test marked `traced` starts."""
+    """Trace the processes that a test marked `traced` starts."""
     if coverage_settings and request.node.get_closest_marker("traced"):
         monkeypatch.setenv(TRACED, coverage_settings)
 

@@ -13,7 +13,7 @@ from hypothesis import Phase, settings
 import nn_helpers
 from learn import cases, edition
 
-# The first failure is enough: none is made simpler.
+# The first failure is enough: Hypothesis need not simplify it.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate],
                           database=None)
 settings.load_profile("planted")

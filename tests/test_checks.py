@@ -294,7 +294,7 @@ b = pytest.mark.b
 
 @b
 def test_no_floating_point_warning_gets_through():
-    """A false division by zero, as of some libraries for matrix products, neither."""
+    """Not even the false division by zero of some libraries for matrix products."""
     with np.errstate(all="raise"), nn_checks.quietly():
         one, zero, huge = np.ones(1), np.zeros(1), np.full(1, 1e308)
         results = one / zero, zero / zero, huge * huge, 1 / huge / huge

@@ -1,4 +1,4 @@
-"""python -m export: what it does and says, whatever goes wrong, and what it writes."""
+"""python -m export: what it does, prints and writes, also when something goes wrong."""
 
 import contextlib
 import errno
@@ -29,10 +29,10 @@ NAMES = ("a.ipynb", "b.ipynb")
 OLD = b"%PDF the old one"
 ON_POSIX = os.name == "posix"
 POSIX = pytest.mark.skipif(not ON_POSIX, reason="Windows lacks this, or lets few do it")
-# What ends the command, the last of it without a word. (Ctrl-Break needs a console.)
+# What ends the command, the last one silently. (Ctrl-Break needs a console.)
 STOPS = (signal.SIGTERM, signal.SIGKILL) if ON_POSIX else (signal.SIGTERM,)
 BARE = {name: value for name, value in os.environ.items()
-        if name == "SYSTEMROOT"} | {"PATH": ""}  # without which Windows has no sockets
+        if name == "SYSTEMROOT"} | {"PATH": ""}  # Windows needs it for sockets
 ASK = "import os\nprint('drawn are', os.environ.get('FIGURES', 'all'), 6 * 7)"
 
 
@@ -78,8 +78,8 @@ def text_of(path: Path) -> str:
 
 # ---- What it does ----------------------------------------------------------------
 
-def test_it_runs_the_notebooks_and_leaves_them_alone(folder, capsys, monkeypatch):
-    for name in ("fchmod", "sched_getaffinity"):  # which Windows lacks
+def test_notebooks_run_and_their_files_stay_unchanged(folder, capsys, monkeypatch):
+    for name in ("fchmod", "sched_getaffinity"):  # Windows lacks these
         monkeypatch.delattr(os, name, raising=False)
     save(folder / "a.ipynb", "# A\n\n" + "Word word. " * 900, code(ASK))
     before = contents(folder)
@@ -139,7 +139,7 @@ def test_refresh_keeps_the_new_outputs_and_writes_no_file_in_place(folder):
     assert (folder / "a.ipynb").read_bytes() == once
 
 
-def test_what_is_saved_while_it_runs_is_left_so(folder, capsys):
+def test_a_notebook_saved_during_the_run_is_not_overwritten(folder, capsys):
     """The last notebook saves and removes others, as somebody in JupyterLab would."""
     first, second = folder / "a.ipynb", folder / "b.ipynb"
     edits = (f"from pathlib import Path; Path({str(first)!r}).write_text('edited')\n"
@@ -154,7 +154,7 @@ def test_what_is_saved_while_it_runs_is_left_so(folder, capsys):
         assert f"{path} was saved while it ran, and is left so: run this again" in said
 
 
-def test_an_unsigned_write_up_is_said_to_be_so(folder, capsys):
+def test_an_unsigned_write_up_is_reported(folder, capsys):
     (folder / "cover.toml").write_text('title = "T"\nworked_with = ["B"]\n')
     assert main(command(folder, "--no-execute")) == 0
     last = capsys.readouterr().out.splitlines()[-1]
@@ -162,7 +162,7 @@ def test_an_unsigned_write_up_is_said_to_be_so(folder, capsys):
     assert last == f"The write-up is unsigned: {blanks}"
 
 
-def test_what_is_not_as_meant_is_said_and_an_error_when_strict(folder, capsys):
+def test_a_placeholder_is_a_warning_and_an_error_when_strict(folder, capsys):
     path = save(folder / "a.ipynb", "# A", *(f"![](gone{k}.png)" for k in range(9)))
     options = command(folder, "--no-execute", notebooks=("a.ipynb",))
     assert main(options) == 0
@@ -185,7 +185,7 @@ def test_hidden_notebooks_are_left_out_and_copies_by_name(
     monkeypatch.setattr(export.__main__, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr("export.build.build", lambda paths, options: seen.extend(paths))
     assert main([]) == 0
-    # Without an original, it is nobody's copy.
+    # Without its original, it is not a copy.
     assert [path.stem for path in seen] == ["a", "b copy", "b_copy", "c (1)"]
     assert capsys.readouterr().out.splitlines() == [
         f"Leaving out {name}.ipynb: it looks like a copy of a.ipynb"
@@ -293,7 +293,7 @@ def test_another_build_in_other_surroundings_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
-def test_a_terminal_that_takes_nothing_is_an_error_once(folder, capsys, monkeypatch):
+def test_a_full_output_device_is_one_error(folder, capsys, monkeypatch):
     with open("/dev/full", "w") as full:  # where closing does not try again
         full.write("held back")
         monkeypatch.setattr("sys.stdout", full)
@@ -302,7 +302,7 @@ def test_a_terminal_that_takes_nothing_is_an_error_once(folder, capsys, monkeypa
     assert (folder / "w.pdf").read_bytes() == OLD
 
 
-def test_nobody_who_reads_is_not_an_error(folder, capsys, monkeypatch):
+def test_a_closed_pipe_is_not_an_error(folder, capsys, monkeypatch):
     """A pipe whose reader has gone before the first line."""
     reading, writing = os.pipe()
     os.close(reading)
@@ -474,7 +474,7 @@ def test_interrupted_between_two_replacements_each_notebook_is_whole(
 
 @pytest.mark.parametrize("function, number", [
     ("os.fsync", errno.ENOSPC), ("pathlib.Path.replace", errno.EBUSY)])
-def test_a_disk_that_is_full_or_busy_is_said_and_changes_nothing(
+def test_a_full_or_busy_disk_is_reported_and_changes_nothing(
         folder, function, number):
     before, reason = contents(folder), os.strerror(number)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ExportError) as caught:
@@ -490,7 +490,7 @@ def test_a_disk_that_is_full_or_busy_is_said_and_changes_nothing(
     pytest.param("place", "it is not an ordinary file", marks=POSIX),
     ("w.pdf", "Permission denied; if it is open, close it"),
 ])
-def test_where_nothing_can_be_written_is_known_before_any_notebook_runs(
+def test_an_unwritable_place_is_reported_before_any_notebook_runs(
         folder, capsys, place, end):
     # Root may write anywhere that chmod forbids, but not below a file or in /proc.
     before = contents(folder)

@@ -194,7 +194,7 @@ HOSTILE = (
 def test_hostile_names_are_set_as_they_are(name, tmp_path):
     printed = cover_page(tmp_path, name=name, worked_with=HOSTILE)
     page = printed.text(1)
-    assert printed.reader.metadata.title == "w"  # the file's name, for want of another
+    assert printed.reader.metadata.title == "w"  # the file's name
     assert page.count(squeezed(name)) == 3  # name, signature, and among the others
     assert all(squeezed(other) in page for other in HOSTILE)
 
@@ -220,7 +220,7 @@ def test_a_question_keeps_its_answers_figures_and_outputs(built):
     assert "secret_colour" not in page and "neverseen" not in built.printed.text(4)
 
 
-def test_each_question_begins_a_page_whatever_its_heading_is(tmp_path):
+def test_each_question_begins_a_page_under_any_heading(tmp_path):
     removed = new_markdown_cell("# Not shown", metadata={"tags": ["remove_cell"]})
     long = "\n\n" + "Word word. " * 900
     notebooks = {
@@ -284,7 +284,7 @@ def test_a_package_next_to_the_notebooks_comes_with_all_of_its_modules(tmp_path)
         "a.ipynb", "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py",
         "beside.py"]
     (tmp_path / "parts").rename(tmp_path / "loose")
-    (tmp_path / "loose" / "__init__.py").unlink()  # which a package can do without
+    (tmp_path / "loose" / "__init__.py").unlink()  # a package can do without it
     assert names_of(tmp_path, "from loose.one import x") == [
         "a.ipynb", "loose/inner/__init__.py", "loose/one.py"]
 
@@ -377,7 +377,7 @@ ODD = "def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'ab'; a = 1"
 
 
 def test_lines_of_any_kind_are_whole_in_the_appendix(tmp_path):
-    """And their places: tabs, odd ends of lines, 88 columns, longer than a page."""
+    """Tabs, odd ends of lines, 88 columns, longer than a page; and in their places."""
     lines = ["x = '" + "8" * 82 + "'", f"x = '{DIGITS}'  # and words after it",
              f"values = {[*range(2500)]}"]
     built = Built(save(tmp_path / "a.ipynb", "# A", *map(code, [*lines, ODD])))
@@ -444,7 +444,7 @@ def test_the_committed_pdf_is_what_its_notebooks_give(capsys, tmp_path):
         show = [git, "show", "HEAD:export/write-up.pdf"]
         committed = subprocess.run(show, cwd=ROOT, capture_output=True).stdout
     fresh = made in (there, committed)
-    if not committed:  # for this is not a repository, but a copy of its files
+    if not committed:  # this is not a repository, but a copy of its files
         fresh = words_of(made) == words_of(there)
     assert fresh, "write-up.pdf is older than notebooks or code: run make notebooks"
 

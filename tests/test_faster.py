@@ -195,13 +195,13 @@ def test_descend_ends_as_sgd_does(hidden, dtypes, blank, batch_size, num_epochs,
 
 
 def blas_threads():
-    """Return the number of threads of NumPy's matrix products, if it can be told."""
+    """Return the number of threads of NumPy's matrix products, if it can be found."""
     return [a["num_threads"] for a in threadpool_info() if a["user_api"] == "blas"]
 
 
 @pytest.fixture
 def two_threads():
-    """Give NumPy's matrix products two threads; return how that is told."""
+    """Give NumPy's matrix products two threads; return what reads their number."""
     def set_to(number):  # in a thread that ends: whoever sets it and lives is first
         setting = threading.Thread(target=threadpool_limits, args=(number, "blas"))
         setting.start()

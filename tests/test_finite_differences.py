@@ -87,7 +87,7 @@ def test_toy_network_at_two_digits():
     assert nearest_corner(X, weights, biases) > 100 * 1e-5 * max(1, abs(X).max())
 
 
-def test_the_checker_works_in_double_precision_whatever_it_is_given():
+def test_the_checker_computes_in_double_precision_for_any_dtype():
     X, y, *low = in_dtype("f4", *random_network(0, (4, 3, 1), 2))
     high = [[a.astype(float) for a in part] for part in low]
     in_low, in_high = (nn_finite_difference_checker(X, y, *part, ACTIVATIONS)

@@ -149,7 +149,7 @@ defvjp(moved_to_the_logit_of, lambda out, g, s: lambda slope: slope, argnums=[1]
 
 
 def by_autograd(X, y, weights, biases, g):
-    """Return s and how far rounding moves it, the loss, all (n,), and the gradients.
+    """Return s, how far rounding moves it, and the loss, all (n,), and the gradients.
 
     s is the last neuron's. It is moved by half an eps of its dtype at each addition and
     multiplication, of the sum of absolute values at most; what is returned counts eps.

@@ -30,7 +30,7 @@ def notes():
 
 @pytest.fixture(scope="module")
 def judge(notes):
-    """A function that checks a source here, and returns {function: what is said}."""
+    """A function that checks a source here, and returns {function: its messages}."""
     known = json.loads(notes)
 
     def tests_of(source):
@@ -100,7 +100,7 @@ def test_a_right_solution_in_another_style_passes_in_full(judge, style):
 
 
 def test_each_mistake_of_the_catalogue_is_named(notes):
-    """As it comes of nn_helpers with the mistake in it."""
+    """Planted in nn_helpers."""
     named = set()
     for name, kinds in json.loads(notes).items():
         for kind, known in kinds.items():
@@ -171,7 +171,7 @@ train: dict(zip(names, np.array(rows).T)) => dict(zip(names, [[1]] * 4)) => hist
 
 @pytest.mark.parametrize("line", MISTAKES.strip().splitlines())
 def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
-    """Known ones, made in a file of another style, and some in no catalogue."""
+    """Known mistakes in a file of another style, and some that are in no catalogue."""
     function, change = line.split(": ", 1)
     right, wrong, words = change.split(" => ", 2)
     tests = judge(with_mistake(right, wrong))
@@ -261,7 +261,7 @@ del train
     ("", "There is no function of this name"),
     ("forward_pass = 3", "There is no function of this name"),
 ])
-def test_a_file_without_functions_is_told_so_in_one_line(report, source, words):
+def test_a_file_without_functions_gets_one_line(report, source, words):
     for test in report(source)[1].values():
         assert words in test["output"] and "\n" not in test["output"]
         assert test["score"] == 0

@@ -118,7 +118,7 @@ def test_fitting_curves_together_is_fitting_each_by_gradient_descent():
 # ---- (f) Memorizing ------------------------------------------------------------------
 
 def noise(seed, n=100, d=784):
-    """Return random inputs, of mean 0, and labels of which 53% are 1."""
+    """Return random inputs, of mean 0, and labels, 53% of them 1."""
     rng = np.random.default_rng(seed)
     return rng.random((n, d)) - 0.5, rng.permutation(n) < round(0.53 * n)
 

@@ -99,7 +99,7 @@ def pixels(png, mode="L"):
 
 
 # A fresh run draws the same picture, and the fonts come with Matplotlib. A curve that
-# moves by one pixel makes 12, one that is gone 70; a last digit elsewhere makes less.
+# moves by one pixel differs by 12, a missing one by 70, another last digit by less.
 LIMIT = 8
 
 

@@ -1,6 +1,6 @@
 """(e) Training: the loop, its record, that it learns, and what an interrupt leaves.
 
-What train promises is tested of both, the plain one and the one of nn_faster.
+What train promises is tested for both, the plain one and the one of nn_faster.
 """
 
 import functools
@@ -46,7 +46,7 @@ def with_test_set(arguments, test):
 
 def by_the_book(X, y, X_test, y_test, weights, biases, activations,
                 batch_size, step_size, num_epochs, rng):
-    """Return what train should, written out once more, as plainly as can be."""
+    """Return what train should, written out again as plainly as possible."""
     weights, biases = [W.copy() for W in weights], [b.copy() for b in biases]
     record = {name: [] for name in CURVES}
     for _ in range(num_epochs):
@@ -136,7 +136,7 @@ def test_a_seed_repeats_the_run_and_without_a_test_set_its_curves_stay_empty(tra
 @with_and_without_test_set
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
         train, monkeypatch, test):
-    """Strike at each line of code that runs from the first update on, twice."""
+    """Interrupt at each line of code that runs from the first update on, twice."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
     monkeypatch.setattr(nn_faster, "_limiting", threading.Lock())
     *arguments, weights, biases, _ = with_test_set(training_set(0, DIMS), test)

@@ -83,7 +83,7 @@ def raw(text: str, mimetype: str = "text/x-typst") -> NotebookNode:
 
 
 def space_left(points: float) -> NotebookNode:
-    """A page that is full but for so much."""
+    """Fill the page, but for so many points."""
     fill = f"#block(height: 100% - {points}pt, spacing: 0pt)[x]"
     return raw(f"#pagebreak(weak: true)\n{fill}")
 
@@ -101,7 +101,7 @@ def save(path: Path, *cells: NotebookNode | str) -> Path:
 
 
 def shell_script(path: Path, *lines: str) -> str:
-    """Write a program of these lines, to be run in the place of another."""
+    """Write a program of these lines, to be run instead of another."""
     path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
     path.chmod(0o755)
     return str(path)
@@ -117,8 +117,8 @@ def pdf_of(*cells: NotebookNode | str, **options) -> tuple[Printed, list[str]]:
 class Samples:
     """Cases that are set in one document, on first use; each begins a page.
 
-    That nothing leaves the margins or is printed over other words, and that all fonts
-    are embedded, is checked of every case.
+    Every case is checked for words outside the margins or over each other, and for
+    fonts that are not embedded.
     """
 
     def __init__(self) -> None:

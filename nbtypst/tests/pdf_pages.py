@@ -100,7 +100,7 @@ class Printed:
 
     @property
     def is_pdf_ua(self) -> bool:
-        """Whether it says so."""
+        """Whether it declares PDF/UA-1."""
         metadata = self.reader.xmp_metadata
         said = metadata.stream.get_data() if metadata else b""
         return b"<pdfuaid:part>1</pdfuaid:part>" in said

@@ -1,4 +1,4 @@
-"""PDF/UA-1: what somebody hears who cannot see, and what keeps a PDF from it."""
+"""PDF/UA-1: what a screen reader reads out, and what keeps a PDF from conforming."""
 
 import re
 
@@ -21,7 +21,7 @@ del PDF_ALONE.data["image/svg+xml"]
     (raw("=== B"), "PDF/UA-1 error: skipped from heading"),
     (raw("$x$"), None),
 ])  # fmt: skip
-def test_what_keeps_a_notebook_from_it_is_named_and_it_does_not_claim_it(cell, words):
+def test_a_notebook_that_breaks_pdf_ua_is_named_and_claims_nothing(cell, words):
     printed, warnings = pdf_of("# A", cell)
     if words:  # else Typst names no place
         assert warnings[0].startswith(f"cell 2: {words}")
@@ -29,8 +29,8 @@ def test_what_keeps_a_notebook_from_it_is_named_and_it_does_not_claim_it(cell, w
 
 
 @pytest.mark.parametrize("fault", ["$x$", '#pdf.attach("n", bytes("b"))', "= A\n=== B"])
-def test_the_compiler_itself_refuses_it(fault):
-    """So that what the tests above see does not rely on our own reading alone."""
+def test_typst_itself_refuses_pdf_ua(fault):
+    """So the tests above do not rely on our own reading of the standard alone."""
     source = "#set document(title: [t])\n= A\n" + fault
     with pytest.raises(Exception, match="PDF/UA-1 error"):
         run_typst(source, {}, ["ua-1"])
@@ -46,7 +46,7 @@ def test_the_compiler_itself_refuses_it(fault):
     (["# <center>A<br>and `b`</center>", "<h2 align='center'><p>C</p></h2>"], "12"),
     (["# A\n\n##\n\n<h2>B<h2>\n\n## ![word](" + DATA + ")"], "12"),
 ])  # fmt: skip
-def test_headings_of_every_kind_are_heard_on_the_next_level_at_most(cells, levels):
+def test_heading_levels_in_the_tags_are_never_skipped(cells, levels):
     printed, warnings = pdf_of(*cells)
     assert warnings == [] and printed.is_pdf_ua
     found = printed.tagged(*(f"/H{level}" for level in range(1, 7)))
@@ -76,7 +76,7 @@ def test_descriptions_are_taken_from_wherever_people_put_them():
     ]  # fmt: skip
 
 
-def test_it_is_read_in_the_order_of_the_notebook():
+def test_the_reading_order_is_that_of_the_notebook():
     printed, _ = pdf_of(
         "# The title", "first words",
         code("second = 2\nif second:\n    third", figure("the picture"),

@@ -107,7 +107,7 @@ LONG = r"\\".join(rf"a_{{{n}}} &= \frac{{{n}}}{{2}}" for n in range(1, 41))
 
 
 @samples.of(rf"\begin{{align}}{LONG}\end{{align}}")
-def test_a_long_formula_goes_on_on_the_next_page(shown):
+def test_a_long_formula_is_broken_across_pages(shown):
     """Within the margins, as any sample."""
     assert len(shown.pages) == 2 and shown.warnings == []
 

@@ -15,12 +15,12 @@ from nbtypst.engine import Endless
 from nbtypst_samples import code, display, figure, pdf_of, raw, shell_script
 
 pytestmark = pytest.mark.export
-NOT_A_LETTER = "\u0378"  # nor will it be one soon: no font has it
+NOT_A_LETTER = "\u0378"  # unassigned in Unicode, so no font has it
 
 
 @pytest.fixture
 def asked(monkeypatch) -> list[bool]:
-    """Whether the system's fonts were asked, in each try."""
+    """Whether the system's fonts were used, in each try."""
     found = []
 
     def spied(*arguments, system_fonts: bool = False, **options):
@@ -40,7 +40,7 @@ def test_a_character_that_no_font_has_becomes_a_box_and_is_named(asked):
         f"cell 2: no font on this computer has {NOT_A_LETTER}, shown as □",
     ]
     assert printed.text(1) == "a" + "□" * 7 + "bx='□'1of1" and printed.is_pdf_ua
-    assert asked[:2] == [False, True]  # before a character is given up
+    assert asked[:2] == [False, True]  # tried before a box is shown
 
 
 def test_the_systems_fonts_are_asked_only_for_what_the_others_lack(asked):
@@ -61,7 +61,7 @@ def test_a_control_character_is_shown_by_its_symbol():
     assert "–" in printed.text(1) and all("no font" in line for line in warnings)
 
 
-def test_a_picture_with_which_typst_never_ends_gives_way_to_its_png(monkeypatch):
+def test_a_picture_that_typst_never_finishes_becomes_its_png(monkeypatch):
     """As an arrow over a letter in an SVG does: a timeout, then each picture alone."""
     def run(source, files, *arguments, **options):
         if any(name.endswith(".svg") and b"<!--endless" in content
@@ -91,7 +91,7 @@ def endless(*arguments, **options):
 
 
 def test_only_the_drawing_at_fault_is_named():
-    star = "<text x='5' y='30'>*\ufe0e</text>"  # of which the second part has no glyph
+    star = "<text x='5' y='30'>*\ufe0e</text>"  # its second part has no glyph
     svg = "<svg xmlns='http://www.w3.org/2000/svg' width='100' height='50'>{}</svg>"
     outputs = [display("image/svg+xml", svg.format(inside), alt="a drawing")
                for inside in ("<rect width='9' height='9'/>", star,
@@ -100,8 +100,8 @@ def test_only_the_drawing_at_fault_is_named():
     assert sorted(line.partition(":")[0] for line in warnings) == ["cell 3", "cell 4"]
 
 
-def test_a_character_without_a_font_is_named_in_what_is_not_pdf_ua_as_well():
-    """There Typst does not name it: of a table within a table it says that alone."""
+def test_a_character_without_a_font_is_named_if_it_is_not_pdf_ua():
+    """Typst does not name it there: it reports only the table within a table."""
     rule = "#show table.where(columns: (auto,)): it => table(columns: 2, [a], [b])"
     cells = code(f"x = '{NOT_A_LETTER}'"), raw(rule + "\n#table(columns: 1, [x])"), "z"
     printed, warnings = pdf_of(*cells)
@@ -112,12 +112,12 @@ def test_a_character_without_a_font_is_named_in_what_is_not_pdf_ua_as_well():
     assert "x='□'" in printed.text(1)
 
 
-def test_a_character_that_is_not_in_the_source_is_said_and_stops_nothing():
+def test_a_glyph_that_is_not_in_the_source_is_named_and_stops_nothing():
     _, [warning] = pdf_of("before", raw(r'#"\u{378}"'), "after")
     assert warning.startswith("cell 2: PDF/UA-1 error: the text")
 
 
-def test_a_mistake_in_typst_is_said_and_the_rest_is_set():
+def test_a_mistake_in_typst_is_named_and_the_rest_is_set():
     bad = raw("#panic(1)"), raw("#nothing"), raw("$ unclosed")
     printed, warnings = pdf_of("before", bad[0], "after", *bad[1:], code("x", figure()))
     assert printed.text(1) == "before#panic(1)after#nothing$unclosedx1of1"
@@ -126,7 +126,7 @@ def test_a_mistake_in_typst_is_said_and_the_rest_is_set():
 
 
 @pytest.mark.parametrize("before", [0, 1, 4])
-def test_what_typst_refuses_without_a_place_is_found(before):
+def test_the_cell_of_an_error_without_a_line_is_found(before):
     cells = ["text"] * before + [">" * 500 + " deep", "after"]
     printed, [line] = pdf_of(*cells)
     assert line.startswith(f"cell {before + 1}: typst: maximum show rule depth")

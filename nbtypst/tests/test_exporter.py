@@ -22,7 +22,7 @@ pytestmark = pytest.mark.export
 
 
 def nbconvert(folder, *arguments: str, status: int = 0) -> list[str]:
-    """The lines that the command says."""
+    """The lines that the command prints."""
     done = subprocess.run(
         [sys.executable, "-m", "nbconvert", *arguments], cwd=folder, capture_output=True
     )
@@ -94,7 +94,7 @@ def test_settings_of_nbconverts_own_are_kept_with_ours():
 
 @pytest.mark.parametrize("priority, text", [
     (["text/html", "text/markdown"], "up"), (["text/plain", "text/html"], "plain"),
-    (["image/png"], "plain"),  # for this is what any output has
+    (["image/png"], "plain"),  # any output has plain text
     (None, "up"),
 ])  # fmt: skip
 def test_which_form_of_an_output_is_shown(priority, text):

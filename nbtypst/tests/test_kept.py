@@ -51,7 +51,7 @@ class Project:
                 os.utime(file, (1e9, 1e9))
 
     def run(self, *paths, fresh=False, settings=None):
-        """Run the notebooks; return how each was had, and the last one."""
+        """Run the notebooks; return how each result was obtained, and the last one."""
         said = {}
         kept = KeptRuns(self.folder.parent / "kept", [self.lib], settings or {})
         notebooks = execute_notebooks(
@@ -61,7 +61,7 @@ class Project:
         return said[(paths or [self.path])[-1].name], notebooks[-1]
 
     def changed(self, **settings):
-        """Why the notebook would be run; nothing if it would not."""
+        """Why the notebook would run again; empty if it would not."""
         kept = KeptRuns(self.folder.parent / "kept", [self.lib], settings)
         return kept.find(self.path, nbformat.read(self.path, 4))[1]
 
@@ -84,7 +84,7 @@ def ran(tmp_path_factory):
 
 @pytest.fixture
 def project(ran, tmp_path):
-    """The same in the same place, which is as it was afterwards."""
+    """The same project in the same place, which is restored afterwards."""
     shutil.copytree(ran.folder.parent, tmp_path / "before")
     yield ran
     shutil.rmtree(ran.folder.parent)
@@ -112,7 +112,7 @@ def test_a_changed_file_is_named(project, file, content, why):
     assert project.changed() == ""
     target = project.folder.parent / file
     target.write_text(content)
-    os.utime(target, (1e9, 1e9))  # it is not known by its date
+    os.utime(target, (1e9, 1e9))  # its date tells nothing
     assert project.changed() == why
 
 
@@ -150,7 +150,7 @@ def test_code_settings_and_packages_are_part_of_the_key(project, monkeypatch):
         ("print(1)", NEVER_KEEP, f"a cell has the tag {NEVER_KEEP}"),
     ],
 )  # fmt: skip
-def test_what_no_key_can_hold_is_not_kept(project, monkeypatch, code, tag, why):
+def test_a_run_that_cannot_be_tracked_is_not_kept(project, monkeypatch, code, tag, why):
     monkeypatch.setenv("TMPDIR", "gone")  # which a kernel would try in its folder
     project.save("", code, *[tag] * bool(tag))
     how, _ = project.run()
@@ -298,7 +298,7 @@ def test_old_runs_go_and_a_folder_that_cannot_be_written_stops_nothing(project):
 
 
 def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
-    """In this process, where no hook may stay."""
+    """In this process, where no audit hook may remain."""
     hooks = []
     monkeypatch.setattr("sys.addaudithook", hooks.append)
     monkeypatch.setattr("os.stat", os.stat)
@@ -324,6 +324,6 @@ def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
     # A folder that an import looks into is not one that the notebook lists.
     code = compile("hook('os.listdir', ('/',))", "<frozen importlib>", "exec")
     exec(code, {"hook": hook})
-    # Nor does Windows' pair of sockets leave the process.
+    # Windows' pair of sockets does not leave the process, either.
     exec("def socketpair(): hook('socket.connect', ())\nsocketpair()", {"hook": hook})
     assert len((tmp_path / "log").read_text().splitlines()) == len(lines)

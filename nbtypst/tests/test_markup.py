@@ -235,7 +235,7 @@ def test_what_pandoc_says_is_passed_on(pandoc, tmp_path):
         pdf_of("$x$")
 
 
-def test_no_other_pandoc_takes_the_place_of_the_one_that_is_installed(monkeypatch):
+def test_only_the_pandoc_that_is_installed_with_it_is_used(monkeypatch):
     monkeypatch.setenv("PYPANDOC_PANDOC", "/bin/false")
     pypandoc.clean_pandocpath_cache()
     assert pdf_of("$x$")[1] == []

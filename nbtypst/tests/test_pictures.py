@@ -1,4 +1,4 @@
-"""nbtypst/pictures.py: pictures are known by their bytes, and come from near."""
+"""nbtypst/pictures.py: the formats of pictures, and where they may come from."""
 
 import base64
 import io
@@ -94,7 +94,7 @@ def test_pictures_are_as_large_as_on_the_screen(shown):
 
 
 def test_a_picture_is_the_same_whichever_formats_came_with_it():
-    """Its description may lie with one that was not drawn, and its size is its own."""
+    """Its description may come with another format; its size is its own."""
     def printed(*formats):
         drawn = figure()
         drawn.metadata["image/png"].update({"width": 400, "height": 150})
@@ -124,7 +124,7 @@ SVG = ('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><foreignObj
 @samples.of(code("x", NONE), code("y", display("image/svg+xml", SVG, alt="A drawing.")),
             code("z", display("image/svg+xml", "<svg/>", alt="Empty.")),
             code("", display("image/png", "A", alt="Odd.")))  # fmt: skip
-def test_pictures_that_are_none_or_lose_their_words_are_named(shown):
+def test_broken_pictures_and_those_that_lose_words_are_named(shown):
     none, lost, odd = (line for line in shown.warnings if "typst" not in line)
     assert none.startswith("cell 1: a picture cannot be shown: it is not a picture")
     assert lost == "cell 2: an SVG picture with HTML in it, which is not shown"
@@ -159,7 +159,7 @@ def folder(tmp_path) -> Path:
     return inside
 
 
-def test_nothing_from_outside_gets_in(folder, tmp_path):
+def test_no_picture_from_outside_is_taken(folder, tmp_path):
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     os.mkfifo(tmp_path / "endless")  # would be waited for, were it read
     outside = "^it is outside of the notebook's folder: copy it there$"

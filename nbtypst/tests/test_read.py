@@ -1,4 +1,4 @@
-"""nbtypst/read.py, widgets.py: a damaged notebook is named; what it lacks is empty."""
+"""nbtypst/read.py, widgets.py: damaged notebooks are named; missing parts are empty."""
 
 import functools
 import io
@@ -63,7 +63,7 @@ def with_every_part() -> bytes:
     return notebook_bytes(made)
 
 
-def test_whatever_part_is_wrong_it_is_shown_or_refused_in_one_line(monkeypatch):
+def test_any_wrong_part_is_shown_or_refused_in_one_line(monkeypatch):
     monkeypatch.setattr("nbtypst.typeset.convert", lambda pieces, labels: None)
     exporter, whole = TypstExporter(), with_every_part()
     ends = set()
@@ -81,7 +81,7 @@ def test_whatever_part_is_wrong_it_is_shown_or_refused_in_one_line(monkeypatch):
 
 
 def test_what_a_notebook_lacks_is_empty():
-    """As programs write it, and as JupyterLab opens it: it is missing, or null."""
+    """As some programs write notebooks and JupyterLab opens them: missing, or null."""
     must = ["metadata", "source", "outputs", "execution_count", "name", "text", "data"]
     whole = with_every_part()
     for place, key in parts_of(json.loads(whole)):
@@ -149,7 +149,7 @@ def with_models(*outputs: NotebookNode, **models: dict) -> NotebookNode:
     return made
 
 
-def test_they_come_behind_the_widget_once_and_in_their_order():
+def test_outputs_in_a_widget_follow_it_once_and_in_order():
     boxes = {"children": ["IPY_MODEL_slider", "IPY_MODEL_out", "IPY_MODEL_box"]}
     made = with_models(
         view("box"), stdout("between"), view("box"), view("other"), view("gone"),
@@ -183,7 +183,7 @@ def test_texts_and_labels_are_shown_as_what_they_say():
     assert "𝑥=44" in text and text.count("interactivewidget") == 1
 
 
-def test_the_state_as_colab_keeps_it_and_a_broken_one():
+def test_colabs_widget_state_is_read_and_a_broken_one_ignored():
     made = with_models(view("out"), out={"outputs": [stdout("shown")]})
     made.metadata.widgets[STATE] = made.metadata.widgets[STATE]["state"]
     assert "shown" in pdf_of(*valid(made).cells)[0].text(1)

@@ -81,14 +81,14 @@ def ran(tmp_path_factory):
         [*paths.values()], on_done=lambda *it: done.append(it), **options)  # fmt: skip
     assert not kernels()
     with pytest.MonkeyPatch.context() as patch:
-        _set_all_otherwise(patch, folder)
+        _change_all_settings(patch, folder)
         [second] = execute_notebooks([paths["a"]], **options)
         assert not kernels() and not any((folder / ("d" * 90)).iterdir())
     assert {name: path.read_bytes() for name, path in paths.items()} == contents
     return paths, dict(zip(paths, first)), second, done
 
 
-def _set_all_otherwise(patch: pytest.MonkeyPatch, folder: Path) -> None:
+def _change_all_settings(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """A user whose home is a file and who has set all that can be set."""
     (folder / "home").write_text("not a folder")
     settings, deep = folder / "settings", folder / ("d" * 90)  # too long for a socket
@@ -125,7 +125,7 @@ def test_notebooks_run_in_fresh_kernels_of_this_python(ran):
         assert text == f"{paths[name].parent}\n"
 
 
-def test_two_runs_are_the_same_whatever_the_user_has_set(ran):
+def test_two_runs_are_the_same_under_any_settings(ran):
     _, notebooks, second, _ = ran
     first = notebooks["a"]
     assert first == second and sys.executable not in str(first.metadata)
@@ -136,7 +136,7 @@ def test_two_runs_are_the_same_whatever_the_user_has_set(ran):
 
 
 def test_what_interact_and_an_output_show_is_run_and_kept(ran):
-    """In time: a reply that comes while the widget is sent its text is heard."""
+    """In time: a reply that comes while a widget's text is sent is received."""
     cells = ran[1]["a"].cells
     interactive, caught = cells[3].outputs, cells[4].outputs
     assert interactive[0].metadata.role == caught[0].metadata.role == "widget"
@@ -203,7 +203,7 @@ def test_a_cell_that_is_not_run_to_its_end_is_named(tmp_path, source, message):
     assert failure(path, timeout=1).startswith(f"{path}, cell 2: {message}")
 
 
-def test_a_kernel_that_does_not_start_is_said(tmp_path, monkeypatch):
+def test_a_kernel_that_does_not_start_is_named(tmp_path, monkeypatch):
     async def start_kernel(self, **options):
         raise RuntimeError("no kernel")
 
@@ -241,7 +241,7 @@ def test_a_failure_ends_the_other_kernels_and_no_more_cells_run(tmp_path, monkey
     assert "ZeroDivisionError" in message and not mark.exists() and not kernels()
 
 
-def test_a_ctrl_c_is_heard_between_two_waits(tmp_path, monkeypatch):
+def test_ctrl_c_interrupts_between_two_waits(tmp_path, monkeypatch):
     """On Windows a wait without an end would not be interrupted."""
     waits = []
 

@@ -102,7 +102,7 @@ SHOWN = {name: samples.add(*cells) for name, (*cells, _, _) in PRINTED.items()}
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_what_is_printed_and_what_is_said_of_the_rest(name):
+def test_what_is_printed_and_what_is_warned_about(name):
     assert [SHOWN[name].text, SHOWN[name].warnings] == PRINTED[name][-2:]
     assert SHOWN[name].words.count("") == 2 * ("browser" in name[:21])
 
@@ -119,7 +119,7 @@ def test_tags_leave_out_what_they_say(shown):
     assert shown.text == "shown()keptbetween"
 
 
-def test_a_cell_whose_output_a_tag_removes_is_not_said_to_be_stale():
+def test_a_cell_whose_output_a_tag_removes_is_not_stale():
     assert pdf_of(TAGGED)[1] == []
 
 
@@ -151,7 +151,7 @@ def test_latex_goes_before_a_bitmap_and_a_second_caption_is_text(shown):
     assert shown.words.count("") == 1
 
 
-def test_of_an_animation_the_first_frame_is_shown():
+def test_the_first_frame_of_an_animation_is_shown():
     png = PICTURE["image_png"].replace("\n", "\\\n")  # as Matplotlib breaks its lines
     script = f'<script>frames[0] = "data:image/png;base64,{png}"\n</script>'
     made = bundle(text_html=f"<img id='a'><label>Once</label>{script}")
@@ -178,7 +178,7 @@ def test_progress_bars_are_shown_as_a_terminal_shows_them_in_the_end():
     assert printable(bar) == "100%|###|\ncb\n67345"
 
 
-def test_what_is_endless_is_cut_and_says_so():
+def test_endless_output_is_cut_and_says_so():
     outputs = stdout("1\n" * 30_000 + "z" * 50_000), stdout("a" * 20_001, "stderr")
     _, warnings = pdf_of(code("x", *outputs, markdown("word " * 500_000)))
     assert warnings == [
