@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     if os.path.expanduser("~") == "~":  # noqa: PTH111 # a user without a home, as in a container
         os.environ["HOME"] = os.environ["USERPROFILE"] = "/nonexistent"  # Jupyter asks
     try:
-        # Late, for it takes a second and finds out whether a package is missing.
+        # Imported late: it takes a second, and fails if a package is missing.
         from export.build import build
         if not 0 < options.timeout < float("inf"):
             raise ExportError(f"--timeout must be above 0 s, not {options.timeout}")

@@ -1,4 +1,4 @@
-"""The homework as something to do: a learner's edition, and a check of anybody's file.
+"""The homework as an exercise: an edition with blanks, and a check of any file.
 
     python -m learn.edition TO          write the edition, with blanks for functions
     python -m learn.check FILE          check a file, and name the mistakes in it

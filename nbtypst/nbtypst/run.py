@@ -191,7 +191,7 @@ class _Run:
             own = Path(scratch, str(id(self)))
             if self.kept:
                 environment = environment | {"NBTYPST_LOG": f"{own}.log"}
-            # Others could reach a TCP port; a socket's path has some 100 letters.
+            # Other users could reach a TCP port; a socket's path has 100 characters.
             sockets = os.name == "posix" and len(scratch) < 80
             manager = AsyncKernelManager(
                 client_factory=_KernelClient, connection_file=str(own),

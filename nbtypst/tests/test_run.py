@@ -54,7 +54,7 @@ def ran(tmp_path_factory):
     paths = {
         name: folder / path for name, path in {
             "a": "a.ipynb", "b": "b.ipynb", "same": "x/same.ipynb",
-            "long": "y/" + "n" * 120 + ".ipynb",  # a socket's path has some 100 letters
+            "long": "y/" + "n" * 120 + ".ipynb",  # a socket's path: 100 at most
         }.items()
     }  # fmt: skip
     for path in paths.values():
