@@ -113,7 +113,7 @@ SETTINGS := $(BIN)/python -m pip config list
 	if $(INSTALL) -r requirements.txt && $(COMPLETE); then \
 	  pwd -P >.venv/made-in && rm -rf .venv-before && touch $@; \
 	else \
-	  echo "What pip is told elsewhere, which may be why:" >&2; $(SETTINGS) >&2; \
+	  echo "Settings of pip from elsewhere, which may be why:" >&2; $(SETTINGS) >&2; \
 	  if test -d .venv-before; then rm -rf .venv && mv .venv-before .venv; fi; exit 1; fi
 
 .venv/ready-for-tests: .venv/ready tests/requirements.txt

@@ -72,7 +72,7 @@ def descent() -> Figure:
     for step_size, colour, name in [(0.15, LIGHT, "0.15"), (0.93, DARK, "0.93")]:
         path = 2 * (1 - 2 * step_size) ** np.arange(7)  # w - step_size * 2 w, repeated
         curve.plot(path, path**2, "o-", color=colour, ms=3.5, lw=0.9, label=name)
-    curve.set(xlabel="one weight", ylabel="loss $J$")
+    curve.set(xlabel="one weight", ylabel="loss $J$", ylim=(-0.3, 8.5))
     curve.legend(title="step size", loc="upper center")
 
     half = np.random.default_rng(0).normal([1.0, 0.4], [1.0, 0.7], (100, 2))
@@ -89,7 +89,7 @@ def descent() -> Figure:
         path = np.array([start, *(W[0] for W, *_ in steps)])[:41, :, 0]
         plane.plot(*path.T, ".-", color=colour, ms=3.5, lw=0.9, label=name)
     plane.set(xlabel="weight 1", ylabel="weight 2")
-    plane.legend(title="batch of", loc="lower right")
+    plane.legend(title="batch of", loc="upper left", frameon=True, edgecolor="none")
     return fig
 
 

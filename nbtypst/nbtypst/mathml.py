@@ -38,7 +38,7 @@ _GROUP = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}|\{[^{}]*\}", re.DOTALL)
 class Page:
     """The texts of a page as HTML: one of `parts` for each of its pieces.
 
-    In these a few characters are in the place of each formula, until `html` makes them
+    A placeholder is in these for each formula, until `html` makes them
     MathML. A formula that is not understood is shown as its source, and its piece has
     a warning.
     """
@@ -77,7 +77,7 @@ class Page:
         return self.mark.sub(lambda match: self.formulas[int(match[1])], str(part))
 
     def kept(self, done: str) -> str:
-        """A few characters in the place of finished HTML, which `html` puts back."""
+        """Return a placeholder for finished HTML, which `html` puts back."""
         self.formulas.append(done)
         return f"{self.character}{len(self.formulas) - 1}{self.character}"
 

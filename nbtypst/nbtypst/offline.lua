@@ -27,8 +27,8 @@ local function as_it_is(piece, reason)
 end
 
 local function convert(piece, number)
-  io.stderr:write("piece ", number - 1, "\n") -- to be known by if it comes to no end
-  if piece.endless then return as_it_is(piece, "it comes to no end") end
+  io.stderr:write("piece ", number - 1, "\n") -- so that it is known if it never finishes
+  if piece.endless then return as_it_is(piece, "it never finishes") end
   local well, result = pcall(page, piece)
   return well and result or as_it_is(piece, result)
 end

@@ -181,7 +181,7 @@ class Offline(Preprocessor):
         table.wrap(Tag(name="div", attrs={"class": "wide"}))
 
     def _embed(self, cell: NotebookNode, picture: Tag) -> None:
-        """Put a picture's content in the place of its address."""
+        """Replace a picture's address by its content."""
         source = str(picture.get("src", ""))
         del picture["srcset"]
         if not source.startswith("data:"):
@@ -234,7 +234,7 @@ def _printed(text: str) -> str:
 
 
 def _elsewhere(address: str, words: str = "") -> Tag:
-    """What is in the place of something that is not part of the page."""
+    """Return a placeholder for what is not part of the page."""
     line = Tag(name="span", attrs={"class": "elsewhere"})
     line.string = f"Not part of this page: {words + ', ' if words else ''}{address}"
     return line

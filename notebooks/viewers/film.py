@@ -173,7 +173,7 @@ class TimeLine(widgets.VBox):
         self.number.unobserve(self.choose_digit, names="value")
 
     def go(self, index: int) -> None:
-        """Go to the moment of a place in the curves, of which each moment has three."""
+        """Go to a place in the curves; each moment has three of them."""
         self.place.value = index % len(self.times)
 
     def choose_digit(self, _change: object = None) -> None:

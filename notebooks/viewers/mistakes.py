@@ -48,7 +48,7 @@ class Explainer:
     Next to the image are the pixels' pushes, and of each class in X_train, y_train the
     mean digit and the nearest one. While covered is True, the pushes are not shown, so
     that they can be guessed. other is the name of another network, and that network,
-    whose answer is told as well.
+    whose answer is shown, too.
     """
 
     def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray,
