@@ -51,11 +51,11 @@ check: .venv/ready
 gradescope: .venv/ready
 	@$(BIN)/python -m learn.edition autograder.zip
 
-# A process for each core takes up one file after the other, so that what a file's tests
-# share is made once, and NumPy's products need no threads of their own.
+# Each process takes up one file after the other, so that what a file's tests share is made
+# once, and NumPy's products need no threads of their own.
 test: lint
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --cov \
-	  -n logical --dist loadfile --no-loadscope-reorder
+	  -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready-for-tests
 	@$(BIN)/python -m ruff check

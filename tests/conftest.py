@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-LONGEST = {"test_browser.py", "test_notebooks.py"}
+LONGEST = {"test_browser.py", "test_notebooks.py", "test_learn.py",
+           "test_site.py"}
 TRACED = "COVERAGE_PROCESS_CONFIG"  # with it, coverage reaches other processes
 
 
@@ -13,6 +14,12 @@ def pytest_configure():
     """Take a Ctrl-C, and let those started from here do so, under `nohup ... &` too."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Run one process more than there are cores: it mostly waits for browsers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):

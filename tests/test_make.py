@@ -16,7 +16,8 @@ from nn_data import PROJECT
 pytestmark = pytest.mark.export
 # The tests themselves are run by make, and what it hands on to a make within it changes
 # what that one prints.
-OUTSIDE = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+OUTSIDE = {name: value for name, value in os.environ.items()
+           if not name.startswith(("MAKE", "MFLAGS", "COVERAGE"))}
 
 
 # In the place of Python: makes environments, lists settings, notes what it installs.
@@ -222,6 +223,7 @@ def test_what_to_type_without_make_does_it(tmp_path):
     """With one notebook, one test, and the packages that are installed here."""
     ignore = shutil.ignore_patterns(".*", "__pycache__", "test_*.py", "[a-z]_*.ipynb")
     copy = shutil.copytree(PROJECT, tmp_path / "a copy", ignore=ignore)
+    shutil.copy(PROJECT / ".gitignore", copy)
     (copy / "tests" / "test_one.py").write_text("def test_one(): pass\n")
     block = re.search(r"^## Without make\n\n((?:    .+\n)+)", README, re.MULTILINE)
     for line in block[1].splitlines():

@@ -148,11 +148,14 @@ def test_the_command_writes_all_of_a_site_or_nothing(tmp_path, capsys):
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_asked_for_and_axe_finds_no_fault(opened, name, scheme, width):
     page = opened(name, color_scheme=scheme, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if name == "code":  # three of its files have all that axe can judge
+        page.evaluate("Array.from(document.querySelectorAll('main pre')).slice(3)"
+                      ".forEach(one => one.remove())")
     report = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
     assert report.response["passes"]
     assert [(fault["id"], node["html"]) for fault in report.response["violations"]
             for node in fault["nodes"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
     assert page.said == []
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -25,7 +25,7 @@ case_of() { # NAME PYTHON TESTS INSTALLATION...
   if "$python" -m venv "$folder/$name" &&
     "$folder/$name/bin/python" -m pip install --quiet --disable-pip-version-check \
       "$@" >"$folder/$name.log" 2>&1 &&
-    "$folder/$name/bin/python" -m pytest -q -p no:cacheprovider -n logical \
+    "$folder/$name/bin/python" -m pytest -q -p no:cacheprovider -n auto \
       --dist loadfile -m "$tests" >>"$folder/$name.log" 2>&1
   then
     result=passed
