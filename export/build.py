@@ -44,7 +44,8 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     sections, pages = read_back(compiled.pdf)
     warnings = [*grouped([*resources["warnings"], *compiled.warnings]),
                 *faults(sections, resources["sections"])]
-    site, said = make_site(paths, notebooks, cover, output.name, to=options.site)
+    site, said = make_site(paths, notebooks, cover, resources["sources"], output.name,
+                           to=options.site)
     warnings += [line for line in grouped(said) if line not in warnings]
     if warnings and options.strict:
         more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from export.cover import Cover
-from export.sources import PROJECT, all_sources
+from export.sources import PROJECT, Source
 from nbtypst.errors import ExportError
 from nbtypst.exporter import TEMPLATES
 from nbtypst.offline import OfflineHTMLExporter
@@ -19,8 +19,8 @@ INDEX, CODE = "index", "code"  # the names of the first page and the last
 
 
 def make_site(
-    paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover, pdf: str,
-    to: Path | None,
+    paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover,
+    sources: Sequence[Source], pdf: str, to: Path | None,
 ) -> tuple[dict[Path, bytes], list[str]]:
     """The pages of a site in a folder, by their paths, and what they cannot show.
 
@@ -28,13 +28,13 @@ def make_site(
     ----------
     paths, notebooks : where each notebook is from, and its content
     cover : its title is the site's
+    sources : the code of notebooks and modules, as all_sources returns it
     pdf : the name of the PDF that will be next to the pages
     to : the folder; without one there is no site
 
     Raises
     ------
-    ExportError : if it is not a folder, two pages have the same name, or a module
-        cannot be read
+    ExportError : if it is not a folder, or two pages have the same name
     """
     if to is None:
         return {}, []
@@ -69,7 +69,7 @@ def make_site(
                 words = entry["words"].partition(" ")[2]
                 answers.append(f"[{words}]({name}.html#{quote(entry['id'])})")
 
-    code = _code(titles[-1], paths, notebooks)
+    code = _code(titles[-1], sources)
     both = zip(names, [*paths, PROJECT / CODE], [*notebooks, code])
     for k, (name, place, notebook) in enumerate(both):
         before = [("prev", *links[k - 1])] if k else []
@@ -86,15 +86,13 @@ def _title(path: Path, notebook: NotebookNode) -> str:
     return re.sub(r"[*_`$]", "", heading[1]) if heading else path.stem.replace("_", " ")
 
 
-def _code(
-    title: str, paths: Sequence[Path], notebooks: Sequence[NotebookNode]
-) -> NotebookNode:
+def _code(title: str, sources: Sequence[Source]) -> NotebookNode:
     """A page of all modules; the code of the notebooks is on their own pages."""
     words = "The modules that the notebooks import; their own code is on their pages."
     texts = [f"# {title}\n\n{words}"]
     texts += [
         f"## {source.name}\n\n~~~~~~python\n{source.listings[0][1]}\n~~~~~~"
-        for source in all_sources(paths, notebooks) if not source.listings[0][0]
+        for source in sources if not source.listings[0][0]
     ]
     return new_notebook(cells=[*map(new_markdown_cell, texts)])
 

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from export.__main__ import main
 from export.cover import Cover
 from export.site import make_site
+from export.sources import all_sources
 from export.write import write
 from nbtypst.read import read_notebook
 from nbtypst_samples import save
@@ -31,7 +32,8 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("a folder") / "site"
     notebooks = [read_notebook(path) for path in NOTEBOOKS]
     cover = Cover(title="Threes & nines")
-    pages, warnings = make_site(NOTEBOOKS, notebooks, cover, "w.pdf", to=folder)
+    sources = all_sources(NOTEBOOKS, notebooks)
+    pages, warnings = make_site(NOTEBOOKS, notebooks, cover, sources, "w.pdf", folder)
     assert warnings == []
     write({**pages, folder / "w.pdf": b"%PDF"})
     return folder
