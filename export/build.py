@@ -7,18 +7,18 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from export.atomic_write import InUse, try_to_write, write
 from export.check import Section, faults, read_back
 from export.cover import read_cover
 from export.site import make_site
 from export.sources import PROJECT
 from export.terminal import say
-from export.write import InUse, try_to_write, write
 from export.write_up import make_write_up
 from nbtypst.compile import compile_document
 from nbtypst.errors import ExportError, grouped
-from nbtypst.kept import KeptRuns
 from nbtypst.read import notebook_bytes, read_notebook
 from nbtypst.run import execute_notebooks
+from nbtypst.run_cache import KeptRuns
 
 KEPT = PROJECT / ".kept"  # runs of notebooks, which may be deleted at any time
 

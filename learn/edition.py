@@ -195,13 +195,13 @@ def checking():
 def edition():
     """Return the files that are not copied, by name."""
     helpers = blank(text("nn_helpers.py"))
-    reasons = text("notebooks/viewers/reasons.py")
+    explanations = text("notebooks/viewers/explanations.py")
     files = checking() | {
         "nn_helpers.py": helpers, "README.md": template("README.md"),
         "nn_checks.py": only(text("nn_checks.py"), ["floats"]).replace(
             "tuple[Array, Array, Array]", "tuple"),
-        "notebooks/viewers/reasons.py": reasons.replace(
-            functions(reasons)["pushes"], template("pushes.py")),
+        "notebooks/viewers/explanations.py": explanations.replace(
+            functions(explanations)["pushes"], template("pushes.py")),
         "notebooks/measure.py": only(text("notebooks/measure.py"), MEASURED).replace(
             "from nn_faster import descend\n", ""),
         "notebooks/blanks.py": template("blanks.py"),

@@ -31,12 +31,12 @@ from test_viewers import line, pixels, with_biases
 from viewers import (
     EXAMPLES,
     draw_a_digit,
-    film,
+    explanations,
     find,
     ink,
     mistakes,
     pictures,
-    reasons,
+    recording,
     seen,
     static_fallback,
 )
@@ -84,7 +84,7 @@ def truth():
     with matplotlib.rc_context():
         names = {}
         exec("\n".join(STATEMENTS), names)
-        names["g"] = reasons.probabilities(names["network"], names["test_images"])
+        names["g"] = explanations.probabilities(names["network"], names["test_images"])
         names["images"] = names["test_images"].reshape(-1, 784)
         yield SimpleNamespace(
             **names, groups=mistakes.groups(names["g"], names["y_test"]))
@@ -387,12 +387,12 @@ def explains(viewer, k, truth):
     expect(viewer.locator(".digit-caption")).to_contain_text(re.compile(
         f"Image {k}: a {label}, .*taken for a .* {max(g, 1 - g):.3f}", re.S))
     shows(viewer.locator("img.digit"), pictures.digit_png(truth.images[k]))
-    pushed, rest = reasons.pushes(truth.network, truth.images[k])
+    pushed, rest = explanations.pushes(truth.network, truth.images[k])
     shows(viewer.locator("img.pushes"),
           pictures.signed_png(pushed, abs(pushed).max()), tolerance=1)
     expect(viewer.locator(".pushes-caption")).to_contain_text(
         f"{pushed.sum() + rest:+.2f}")
-    near = reasons.nearest_finder(truth.X_train, truth.y_train)(truth.images[k])
+    near = explanations.nearest_finder(truth.X_train, truth.y_train)(truth.images[k])
     for digit, (j, _) in zip("39", near):
         shows(viewer.locator(f"img.nearest-{digit}"),
               pictures.digit_png(truth.X_train[j]))
@@ -493,7 +493,7 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
 def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
     viewer = q.viewer(FILM)
     now, weights = viewer.locator(".now"), viewer.locator("img.weights")
-    tiles = film.Mosaic("weights")
+    tiles = recording.Mosaic("weights")
     tiles.follow(truth.film)
     layout = viewer.evaluate(LAYOUT)
     pictures_seen = set()
@@ -621,7 +621,7 @@ def test_drawing_by_mouse_or_button_is_answered(q, truth):
     for name, strokes in EXAMPLES.items():
         button(viewer, f"Draw {name} for me").click()
         answers(viewer, strokes, tolerance=0.01)
-        [g] = reasons.probabilities(truth.network, seen(strokes)[np.newaxis])
+        [g] = explanations.probabilities(truth.network, seen(strokes)[np.newaxis])
         expect(caption).to_contain_text(f"{max(g, 1 - g):.3f}")
     assert viewer.evaluate(LAYOUT) == layout
 
@@ -1101,10 +1101,10 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
     layers = in_8_bits(network)
     rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
     for x, (logit, pushed) in zip(digits[:50], answered):
-        expected, rest = reasons.pushes(rounded, x)
+        expected, rest = explanations.pushes(rounded, x)
         assert pushed == pytest.approx(expected, abs=1e-5)
         assert logit - sum(pushed) == pytest.approx(rest, abs=1e-4)
-    g = reasons.probabilities(network, digits)
+    g = explanations.probabilities(network, digits)
     expected = np.log(g / (1 - g))
     assert abs(logits - expected).max() < 0.02 * abs(expected).max()
     assert np.sum((logits > 0) != (expected > 0)) <= 2
@@ -1113,14 +1113,14 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
     for name, strokes in EXAMPLES.items():
         button(root, f"Draw {name} for me").click()
         image = seen(strokes)
-        g = reasons.probabilities(network, image[np.newaxis])[0]
+        g = explanations.probabilities(network, image[np.newaxis])[0]
         said = re.search(r"says (.) with .* (0\.\d+)", caption.inner_text())
         assert abs(float(said[2]) - max(g, 1 - g)) < 0.05
         assert said[1] == mistakes.name_of(g) or abs(g - 0.5) < 0.05
         drawn = pixels(base64.b64decode(root.locator("img").first.evaluate(
             "image => image.src.split(',')[1]")))
         assert abs(drawn - pixels(pictures.digit_png(image))).mean() < 3
-        pushed, rest = reasons.pushes(network, image.ravel())
+        pushed, rest = explanations.pushes(network, image.ravel())
         told = [float(number) for number in re.findall(
             r"[+-]\d+\.\d+", sums.inner_text())]
         parts = [pushed[pushed < 0].sum(), pushed[pushed > 0].sum(), rest]

@@ -17,7 +17,7 @@ import pytest
 
 import export.__main__
 from export.__main__ import main
-from export.write import write
+from export.atomic_write import write
 from export.write_up import APPENDIX
 from nbtypst import ExportError
 from nbtypst_samples import code, save, stdout
@@ -398,7 +398,7 @@ def test_every_way_to_stop_it_is_an_interrupt():
 KILLED = """
 import os, sys
 from pathlib import Path
-from export.write import write
+from export.atomic_write import write
 folder, last = sys.argv[1], int(sys.argv[2])
 def watch(event, arguments):
     global last

@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 
 import learn_styles
 from learn import cases, check, edition
-from nbtypst.kept import KeptRuns
 from nbtypst.run import execute_notebooks
+from nbtypst.run_cache import KeptRuns
 from nn_helpers import PROJECT, relu_activation, sigmoid_activation
 
 RIGHT = learn_styles.TUPLES
@@ -349,8 +349,8 @@ def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(solved)
     activations = [relu_activation, sigmoid_activation]
     steps = list(module["sgd"](X, y, *network, activations, batch_size=7, num_epochs=2))
     assert len(steps) == 10 and module["accuracy"](np.array([0.5, 0.9]), [0, 1]) == 1
-    from viewers import reasons
-    pushes, rest = reasons.pushes((*network, activations), X[0])
+    from viewers import explanations
+    pushes, rest = explanations.pushes((*network, activations), X[0])
     names = {"np": np, "forward_pass": module["forward_pass"]}
     exec(edition.template("pushes.py"), names)
     again, rest_again = names["pushes"]((*network, activations), X[0])

@@ -11,10 +11,10 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import expect
 
 from export.__main__ import main
+from export.atomic_write import write
 from export.cover import Cover
 from export.site import make_site
 from export.sources import all_sources
-from export.write import write
 from nbtypst.read import read_notebook
 from nbtypst_samples import save
 from nn_helpers import PROJECT

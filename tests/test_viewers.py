@@ -28,7 +28,7 @@ from nn_helpers import (
     sigmoid_activation,
     train,
 )
-from viewers import find, pictures, playground, reasons, static_fallback
+from viewers import explanations, find, pictures, playground, static_fallback
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
@@ -178,7 +178,7 @@ def test_painter_moves_only_what_moves_and_keeps_no_trace():
 def test_pushes_and_rest_add_up_to_the_logit(layer_dims, data):
     network = with_biases(layer_dims)
     for x in data.X[:10]:
-        pushed, rest = reasons.pushes(network, x)
+        pushed, rest = explanations.pushes(network, x)
         g = g_of(network, x)
         assert pushed.shape == (784,) and (pushed[x == 0] == 0).all()
         assert pushed.sum() + rest == pytest.approx(np.log(g / (1 - g)), abs=1e-9)
@@ -188,18 +188,18 @@ def test_rest_is_what_the_biases_add(data):
     weights, biases, _ = network = with_biases([784, 9, 1])
     on = (data.X[3] @ weights[0] + biases[0] > 0).ravel()
     by_hand = biases[1][0, 0] + biases[0][0, on] @ weights[1][on, 0]
-    assert reasons.pushes(network, data.X[3])[1] == pytest.approx(by_hand)
+    assert explanations.pushes(network, data.X[3])[1] == pytest.approx(by_hand)
 
 
 def test_nearest_digits_are_the_nearest(data):
-    nearest = reasons.nearest_finder(data.X, data.y)
+    nearest = explanations.nearest_finder(data.X, data.y)
     for x in data.X_test[:5]:
         distances = np.linalg.norm(data.X - x, axis=1)
         for digit, (k, distance) in enumerate(nearest(x)):
             assert data.y[k] == digit
             assert distance == pytest.approx(distances[data.y == digit].min(), abs=1e-3)
     assert nearest(data.X[7])[data.y[7]] == (7, pytest.approx(0, abs=1e-2))
-    assert reasons.nearest_finder(data.X[:3], np.zeros(3))(data.X[0])[1][0] == -1
+    assert explanations.nearest_finder(data.X[:3], np.zeros(3))(data.X[0])[1][0] == -1
 
 
 # ---- misclassified digits ------------------------------------------------------------
@@ -242,8 +242,8 @@ def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network
         k = surest[place - 1]
         x = data.X_test[k]
         assert find(pager, "image").value == k
-        pushed, rest = reasons.pushes(network, x)
-        three, nine = (j for j, _ in reasons.nearest_finder(data.X, data.y)(x))
+        pushed, rest = explanations.pushes(network, x)
+        three, nine = (j for j, _ in explanations.nearest_finder(data.X, data.y)(x))
         for name, png in [
             ("digit", pictures.digit_png(x)),
             ("pushes", pictures.signed_png(pushed, abs(pushed).max())),
@@ -330,7 +330,7 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
     k, seen = find(pager, "image").value, value(pager, "pushes")
     find(pager, "Guess first").value = True
     assert value(pager, "pushes") == pictures.digit_png(data.X_test[k])
-    pushed, _ = reasons.pushes(network, data.X_test[k])
+    pushed, _ = explanations.pushes(network, data.X_test[k])
     towards = pushed if g_of(network, data.X_test[k]) > 0.5 else -pushed
     towards = np.maximum(towards, 0).reshape(28, 28)
     find(pager, "lower left").click()
@@ -499,7 +499,7 @@ def test_find_names_what_it_does_not_find(pager):
 def test_film_keeps_the_first_every_fifth_and_the_last(run, data):
     recorded, history = run
     assert [t for t, _ in recorded] == [0, 5, 10, 12]
-    g = reasons.probabilities(recorded[-1][1], data.X_test)
+    g = explanations.probabilities(recorded[-1][1], data.X_test)
     assert ((g > 0.5) == data.y_test).mean() == history["test_accuracy"][-1]
     assert len(viewers.record(iter([]), with_biases([784, 3, 1]))) == 1
 
@@ -524,7 +524,7 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
     recorded, history = run
     for image, label in [(data.X_test[3], 0), (data.X_test[3], 1), (np.zeros(784), 1)]:
         box = viewers.through_time(recorded, history, image[np.newaxis], [label])
-        g = np.array([reasons.probabilities(network, image[np.newaxis])[0]
+        g = np.array([explanations.probabilities(network, image[np.newaxis])[0]
                       for _, network in recorded])
         expected = g if label else 1 - g
         assert box.chances == pytest.approx(expected, abs=1e-5)
@@ -560,7 +560,7 @@ def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
         assert f"Timestep {t}" in now
         if t:
             assert f"test loss {history['test_loss'][t - 1]:.3f}" in now
-        g = reasons.probabilities(recorded[index][1], data.X_test[:1])[0]
+        g = explanations.probabilities(recorded[index][1], data.X_test[:1])[0]
         assert f"{g if data.y_test[0] else 1 - g:.3f}" in now
         seen.add((value(box, "curves"), value(box, "weights")))
     assert len(seen) == 4
@@ -758,7 +758,7 @@ def test_any_run_is_opened_again_under_its_name(two_runs, data, network, run):
         assert f"<b>{name}</b>" in find(box, "runs").value
         find(box, "Look into its mistakes").click()
         assert find(box, "opened").value == f"<b>The mistakes of {name}</b>"
-        g = reasons.probabilities(chosen.film[-1][1], data.X_test)
+        g = explanations.probabilities(chosen.film[-1][1], data.X_test)
         assert len(members(box, "all mistakes")) == np.sum((g > 0.5) != data.y_test)
         find(box, "Go through its training").click()
         assert find(box, "opened").value == f"<b>The training of {name}</b>"
@@ -777,12 +777,12 @@ def test_another_run_is_compared_for_the_same_digit(two_runs, data):
     above = find(box, "compare with").value
     find(box, "Look into its mistakes").click()
     k = find(box, "image").value
-    g = reasons.probabilities(above.film[-1][1], data.X_test)[k]
+    g = explanations.probabilities(above.film[-1][1], data.X_test)[k]
     told = f"And {RUN_ABOVE}: {'39'[int(g > 0.5)]}, {max(g, 1 - g):.3f}."
     assert told in find(box, "digit-caption").value
     find(box, "Go through its training").click()
     k = find(box, "image").value
-    g = reasons.probabilities(above.film[-1][1], data.X_test)[k]
+    g = explanations.probabilities(above.film[-1][1], data.X_test)[k]
     chance = g if data.y_test[k] else 1 - g
     assert f"{RUN_ABOVE}, which ends at {chance:.3f}" in find(box, "now").value
 
@@ -992,10 +992,11 @@ def test_figure_of_reasons_has_a_column_for_each_digit(network, data):
     assert len(ax.images) == 12
     for k, x in enumerate(data.X_test[:3]):
         assert np.array_equal(ax.images[k].get_array().ravel(), x)
-        for row, (near, _) in enumerate(reasons.nearest_finder(data.X, data.y)(x), 2):
+        nearest = explanations.nearest_finder(data.X, data.y)(x)
+        for row, (near, _) in enumerate(nearest, 2):
             similar = ax.images[3 * row + k].get_array().ravel()
             assert np.array_equal(similar, data.X[near])
-    pushed, _ = reasons.pushes(network, data.X_test[0])
+    pushed, _ = explanations.pushes(network, data.X_test[0])
     shown = ax.images[3].get_array()
     orange = shown[..., 0] > shown[..., 2].astype(int) + 20
     assert (pushed.reshape(28, 28)[orange] > 0).all() and orange.any()

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pypandoc
 
 from nbtypst.errors import ExportError, one_line
-from nbtypst.html import page
+from nbtypst.html import normalize
 from nbtypst.literals import typst_string
 from nbtypst.tex.find import CODE, FENCED, Formula, split
 from nbtypst.tex.rewrite import Refused, Scope, rewrite
@@ -239,7 +239,7 @@ def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
             piece.warnings += map(one_line, result["problems"])
     for piece, request in zip(pieces, requests):
         if request["format"] == "html":
-            request["text"], problems = page.read(request["text"])
+            request["text"], problems = normalize.read(request["text"])
             piece.warnings += map(one_line, problems)
 
 

@@ -25,8 +25,8 @@ from nbformat import NotebookNode
 from traitlets import Type
 
 from nbtypst.errors import ExportError, one_line
-from nbtypst.kept import KeptRuns
 from nbtypst.read import join_streams, read_notebook
+from nbtypst.run_cache import KeptRuns
 from nbtypst.widgets import WIDGET, unfold
 
 # In each kernel: after the notebook's folder, modules come from these folders, wherever

@@ -72,7 +72,7 @@ def test_heads_and_spans_of_a_table_are_those_of_the_screen(table):
 
 
 def test_a_table_without_an_end_is_cut_and_says_so(monkeypatch):
-    monkeypatch.setattr("nbtypst.html.page.MAX_ROWS", 3)
+    monkeypatch.setattr("nbtypst.html.normalize.MAX_ROWS", 3)
     printed, warnings = pdf_of(html("<table>" + "<tr><td>r" * 1003))
     assert printed.text(1) == "rrr…1,000morerows1of1"
     assert warnings == ["cell 1: 1,000 more rows left out: print less"]

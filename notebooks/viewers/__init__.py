@@ -12,13 +12,13 @@ A slider sends the kernel only its newest position, so that a fast drag never wa
 old pictures. The functions named *_figure draw the same as a figure for print.
 """
 
+from .controls import find
 from .drawing import EXAMPLES, draw_a_digit, drawings_figure
-from .film import record, through_time
+from .finite_difference import move_epsilon
 from .mistakes import look_into, reasons_figure
-from .parts import find
 from .playground import train_yourself
-from .secant import move_epsilon
-from .sheet import as_mnist, ink, seen
+from .recording import record, through_time
+from .sketchpad import as_mnist, ink, seen
 
 __all__ = [
     "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "find", "ink",

@@ -1,5 +1,5 @@
 // Lets the places of a picture be chosen: by a click, which takes the nearest one, or by
-// arrow keys and then Enter. See Chart in parts.py.
+// arrow keys and then Enter. See Chart in controls.py.
 //
 // places: [[x, y, words], ...], x and y as shares of the picture's width and height
 // at:     the index of the one on show, or -1

@@ -1,5 +1,5 @@
 // The sheet where no kernel runs: the network, with weights of 8 bits, answers in the
-// page. read does what pushes in reasons.py does, and seen what seen in sheet.py does.
+// page. read does what pushes in explanations.py does, and seen what seen in sketchpad.py does.
 
 (root, { render, stroke }, style, colours, examples, layers) => {
   const SIDE = 280, FINE = 24, SMALL = 20, FIELD = 28;

@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 import page
 from page import NINE, THREE
 
+from .controls import HERE, row, text
+from .explanations import probabilities
 from .mistakes import Explainer, name_of
-from .parts import HERE, row, text
-from .reasons import probabilities
-from .sheet import PEN, Sheet, Stroke, ink, seen
+from .sketchpad import PEN, Sheet, Stroke, ink, seen
 from .static_fallback import show
 
 
 def _line(points: list, width: float = PEN, erase: bool = False) -> Stroke:
-    """Return a stroke as sheet.js makes it."""
+    """Return a stroke as sketchpad.js makes it."""
     return {"points": points, "width": width, "erase": erase}
 
 
@@ -76,7 +76,7 @@ def _in_page(layers: list) -> tuple[str, list]:
         return f"data:;base64,{base64.b64encode(array.tobytes()).decode()}"
 
     sheet, function = ((HERE / name).read_text(encoding="utf-8")
-                       for name in ("sheet.js", "drawing.js"))
+                       for name in ("sketchpad.js", "drawing.js"))
     sheet = sheet.replace("export default", "return")
     colours = [[255 * np.array(to_rgb(colour)) for colour in pair]
                for pair in (("white", "black"), (THREE, NINE))]

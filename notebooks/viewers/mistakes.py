@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 import page
 from page import NINE, THREE
 
-from .parts import (
+from .controls import (
     LABEL,
     Chart,
     Dial,
@@ -19,9 +19,9 @@ from .parts import (
     swatch,
     text,
 )
+from .explanations import nearest_finder, probabilities, pushes
 from .pictures import digit_png, digits_png, rgb, signed_png
-from .reasons import nearest_finder, probabilities, pushes
-from .sheet import Sheet
+from .sketchpad import Sheet
 from .static_fallback import show
 
 

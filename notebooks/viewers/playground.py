@@ -21,11 +21,11 @@ from nn_helpers import (
 )
 from page import GREY, NINE, THREE
 
-from .film import Mosaic, TimeLine
+from .controls import LABEL, Chart, Dial, picture, reader, row, swatch, text
+from .explanations import probabilities
 from .mistakes import Pager
-from .parts import LABEL, Chart, Dial, picture, reader, row, swatch, text
 from .pictures import RUNS, WIDE, log_percents, painter, spots, strip
-from .reasons import probabilities
+from .recording import Mosaic, TimeLine
 from .static_fallback import show
 
 HIGH = 250  # the curves, in the browser's pixels

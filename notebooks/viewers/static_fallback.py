@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from IPython import get_ipython
 from IPython.display import display
 
-from .parts import HERE, Accessibility, Dial, Picture, walk
+from .controls import HERE, Accessibility, Dial, Picture, walk
 from .pictures import small
 
 PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"

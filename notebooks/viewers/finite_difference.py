@@ -8,7 +8,7 @@ import numpy as np
 from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
-from .parts import Chart, chooser, picture, text
+from .controls import Chart, chooser, picture, text
 from .pictures import WIDE, painter, spots, strip
 from .static_fallback import show
 

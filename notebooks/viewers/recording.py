@@ -8,8 +8,7 @@ import numpy as np
 
 from page import GREY, NINE, THREE
 
-from .mistakes import name_of
-from .parts import (
+from .controls import (
     Chart,
     Dial,
     chooser,
@@ -21,6 +20,7 @@ from .parts import (
     swatch,
     text,
 )
+from .mistakes import name_of
 from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, spots, strip
 from .static_fallback import show
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from traitlets import List
 
-from .parts import HERE
+from .controls import HERE
 
 SIDE, CELL = 280, 10  # the sheet, and one of MNIST's pixels on it
 PEN = 22  # how wide a line is, unless one chooses
@@ -95,10 +95,10 @@ def _start(mass: np.ndarray) -> int:
 
 
 class Sheet(anywidget.AnyWidget):
-    """A sheet to draw on: see sheet.js, with which it shares its state."""
+    """A sheet to draw on: see sketchpad.js, with which it shares its state."""
 
     description = "sheet"
-    _esm = (HERE / "sheet.js").read_text(encoding="utf-8")
+    _esm = (HERE / "sketchpad.js").read_text(encoding="utf-8")
     _css = (HERE / "viewers.css").read_text(encoding="utf-8")
     strokes: Any = List().tag(sync=True)
     digit: Any = List().tag(sync=True)

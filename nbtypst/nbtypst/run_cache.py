@@ -37,7 +37,7 @@ class KeptRuns:
         packages = sorted(f"{d.name} {d.version}" for d in metadata.distributions())
         python = [sys.version, platform.platform(), _processor(), packages]
         ours = [_state(Path(__file__).with_name(f"{name}.py"))
-                for name in ("run", "kept", "trace", "widgets")]  # fmt: skip
+                for name in ("run", "run_cache", "trace", "widgets")]  # fmt: skip
         self.common = _sum([python, sorted(settings.items()), ours])
 
     def find(self, path: Path, notebook: NotebookNode) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""kept.py and trace.py: a run is taken again only where nothing has changed."""
+"""run_cache.py and trace.py: a run is taken again only where nothing has changed."""
 
 import itertools
 import json
@@ -17,8 +17,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nbtypst.errors import ExportError
-from nbtypst.kept import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
 from nbtypst.run import execute_notebooks
+from nbtypst.run_cache import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
 from nbtypst.trace import Trace
 
 CODE = """import glob, os
@@ -185,7 +185,7 @@ STOPPED = """
 import itertools, os, resource, signal, sys
 from pathlib import Path
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from nbtypst.kept import KeptRuns
+from nbtypst.run_cache import KeptRuns
 
 folder, path = Path(sys.argv[1]), Path("a.ipynb")
 log, kept = folder / "log", KeptRuns(folder / "kept", [], {})
