@@ -173,12 +173,12 @@ def table(
         _caption(caption)
 
 
-def number(value: float, digits: int = 6, zeros: bool = False) -> str:
+def number(value: float, digits: int = 6, spec: str = "") -> str:
     """Return value in a few digits, with a power of ten instead of an e: 9 * 10^-4.
 
-    With zeros, all digits are written, also if the last ones are 0.
+    spec, of format(), is for other digits: "#.4g" writes the last ones also if they are 0.
     """
-    mantissa, _, exponent = f"{value:{'#' * zeros}.{digits}g}".partition("e")
+    mantissa, _, exponent = format(value, spec or f".{digits}g").partition("e")
     mantissa = mantissa.removesuffix(".")
     if not exponent:
         return mantissa
@@ -255,11 +255,16 @@ def digit_grid(
 
 
 def matrices(arrays: Mapping[str, np.ndarray], digits: int = 4) -> str:
-    """Return displayed formulas, one for each name and array: name = (its numbers)."""
+    """Return displayed formulas, one for each name and array: name = (its numbers).
+
+    If one number of an array needs a power of ten, all have one.
+    """
     lines = []
     for name, array in arrays.items():
+        small = abs(array[array != 0]).min(initial=1) < 1e-4
+        spec = f".{digits - 1}e" if small else f"#.{digits}g"
         rows = [
-            " & ".join(number(value, digits, zeros=True).strip("$") for value in row)
+            " & ".join(number(value, spec=spec).strip("$") for value in row)
             for row in array
         ]
         body = r" \\ ".join(rows)

@@ -52,9 +52,11 @@ def test_number_writes_powers_of_ten(value, digits, text):
 
 
 def test_matrices_show_all_digits_of_each_number():
-    assert page.matrices({"a_b": np.array([[1234, -0.0012, -6.5e-5]])}) == (
-        r"$$ \texttt{a\_b} = \begin{pmatrix} 1234 & -0.001200 & -6.500 \cdot 10^{-5} "
-        r"\end{pmatrix} $$")
+    arrays = {"a_b": np.array([[1234, -0.0012]]), "c": np.array([[-6.5e-5, 3]])}
+    assert page.matrices(arrays).split("\n\n") == [
+        r"$$ \texttt{a\_b} = \begin{pmatrix} 1234 & -0.001200 \end{pmatrix} $$",
+        r"$$ \texttt{c} = \begin{pmatrix} -6.500 \cdot 10^{-5} & 3.000 \cdot 10^{0} "
+        r"\end{pmatrix} $$"]
 
 
 def test_answers_are_set_off_and_texts_are_not(shown):
