@@ -176,7 +176,7 @@ def table(
 def number(value: float, digits: int = 6, spec: str = "") -> str:
     """Return value in a few digits, with a power of ten instead of an e: 9 * 10^-4.
 
-    spec, of format(), is for other digits: "#.4g" writes the last ones also if they are 0.
+    spec, as format() takes it, is for other digits: "#.4g" writes a 0 at the end, too.
     """
     mantissa, _, exponent = format(value, spec or f".{digits}g").partition("e")
     mantissa = mantissa.removesuffix(".")
