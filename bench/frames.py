@@ -74,7 +74,7 @@ def measure() -> list[tuple[str, float]]:
         sheet.set_state({"strokes": [stroke]})
 
     trainer = viewers.train_yourself(
-        X_train, y_train, X_test, y_test, network, history, film=film)
+        X_train, y_train, X_test, y_test, network, history, {}, film)
     followed = viewers.look_into(network, X_test, y_test, X_train, y_train)
     viewers.through_time(film, history, X_test, y_test, follow=followed)
     return [

@@ -56,6 +56,7 @@ def displayed(monkeypatch):
 @pytest.fixture
 def with_fallbacks(monkeypatch):
     monkeypatch.setattr(static_fallback, "fallback_html", FALLBACK_HTML)
+    monkeypatch.setattr(static_fallback, "small", lambda png: png)  # takes too long
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +69,6 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def network(data):
-    """A small network, trained for a moment: it gets some of the digits wrong."""
-    rng = np.random.default_rng(0)
-    weights, biases = create_weight_matrices([784, 8, 1], rng), [
-        np.zeros((1, 8)), np.zeros((1, 1))]
-    *_, (weights, biases, _, _) = sgd(data.X, data.y, weights, biases, ACTIVATIONS,
-                                      batch_size=10, num_epochs=2, rng=rng)
-    return weights, biases, ACTIVATIONS
-
-
-@pytest.fixture(scope="module")
 def run(data):
     """A film and a history of the same short training, 12 timesteps."""
     start = (create_weight_matrices([784, 6, 1], 0), create_bias_vectors([784, 6, 1]),
@@ -88,9 +78,23 @@ def run(data):
     return viewers.record(sgd(data.X, data.y, *start, **options), start), history
 
 
+@pytest.fixture(scope="module")
+def network(run):
+    """The network at the end of the run: it gets some of the digits wrong."""
+    recorded, _ = run
+    return recorded[-1][1]
+
+
 @pytest.fixture
 def pager(network, data):
     return viewers.look_into(network, data.X_test, data.y_test, data.X, data.y)
+
+
+def new_trainer(data, run, networks=None):
+    """Return a playground whose run above is run."""
+    film, history = run
+    return viewers.train_yourself(*vars(data).values(), film[-1][1], history,
+                                  {} if networks is None else networks, film)
 
 
 def with_biases(layer_dims):
@@ -290,7 +294,7 @@ def test_box_takes_any_digit_and_the_slider_follows(pager):
         assert "<b>" not in note
     type_in(pager, WHICH, "2")
     assert find(pager, "image").value == wrong[1]
-    assert f"a place from 1 to {len(wrong)} is" in type_in(pager, WHICH, "99")[1]
+    assert f"places, from 1 to {len(wrong)}." in type_in(pager, WHICH, "99")[1]
     type_in(pager, "image", "-1")
     go_to(pager, 3)
     assert find(pager, "image").note.value == find(pager, WHICH).note.value == ""
@@ -393,7 +397,7 @@ def test_every_viewer_shows_itself_and_a_fallback_with_a_sentence(
     viewers.through_time(*run, data.X_test, data.y_test)
     viewers.move_epsilon(np.sin, np.cos(1.0))
     viewers.draw_a_digit(network, data.X, data.y)
-    viewers.train_yourself(data.X, data.y, data.X_test, data.y_test)
+    new_trainer(data, run)
     assert len(displayed) == 10
     for (view, as_view), (instead, as_widget) in zip(displayed[::2], displayed[1::2]):
         assert as_view == {"raw": True, "metadata": {"role": "screen"}}
@@ -417,10 +421,7 @@ def test_fallback_shows_what_the_viewer_shows_at_each_place(
         assert find(pager, "digit-caption").value in words
         sources = [part[0] for part in parts.values() if len(part) == 2]
         pngs = [base64.b64decode(source.split(",")[1]) for source in sources]
-        pushed = pixels(value(pager, "pushes"))  # shown in 15 colours
-        near = [abs(pixels(png) - pushed).max() for png in pngs
-                if pixels(png).shape == pushed.shape]
-        assert min(near) <= 20 and len(pngs) >= 3
+        assert value(pager, "pushes") in pngs and len(pngs) >= 3
     before_script, _ = page.split("<script>")
     for number, part in frames[0][1].items():
         assert f'data-part="{number}"' in before_script and part[0] in before_script
@@ -437,7 +438,7 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
         "b": lambda: viewers.through_time(*run, *digits, follow=boxes["a"]),
         "c": lambda: viewers.move_epsilon(np.sin, np.cos(1.0)),
         "d": lambda: viewers.draw_a_digit(network, data.X, data.y),
-        "e": lambda: viewers.train_yourself(data.X, data.y, *digits, network),
+        "e": lambda: new_trainer(data, run),
     }
     request = {"metadata": {}, "header": {"session": "one"}}
     monkeypatch.setattr(static_fallback, "get_ipython",
@@ -608,9 +609,9 @@ SMALL = {"hidden_units": 10, "batch_size": 20, "epochs": 2, "seed": 3}
 
 
 @pytest.fixture
-def trainer(data):
+def trainer(data, run):
     networks = {}
-    return viewers.train_yourself(*vars(data).values(), networks=networks), networks
+    return new_trainer(data, run, networks), networks
 
 
 def test_a_place_is_the_network_that_train_gives_with_its_settings(trainer, data):
@@ -621,7 +622,7 @@ def test_a_place_is_the_network_that_train_gives_with_its_settings(trainer, data
         data.X, data.y, None, None, create_weight_matrices([784, 10, 1], rng),
         create_bias_vectors([784, 10, 1]), ACTIVATIONS, batch_size=20, num_epochs=2,
         rng=rng)
-    [(name, (W, b, _))] = networks.items()
+    _, (name, (W, b, _)) = networks.items()
     assert name == "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
     for one, other in zip(W + b, weights + biases):
         assert one.dtype == np.float32 and abs(one - other).max() < 1e-5
@@ -643,7 +644,7 @@ def test_a_new_run_ends_the_one_before_and_leaves_nothing_of_it(trainer):
         return await trained(box, epochs=1)
 
     assert "step size 0.7, hidden 200, batch 1, epochs 1" in asyncio.run(move())
-    assert len(networks) == 1 and find(box, "runs").value.count("<tr>") == 2
+    assert len(networks) == 2 and find(box, "runs").value.count("<tr>") == 3
 
 
 def test_training_uses_one_blas_thread_and_gives_the_others_back(
@@ -677,16 +678,16 @@ def test_stop_keeps_the_network_so_far(trainer):
         await ended(box)
 
     asyncio.run(stop())
-    assert "stopped at " in find(box, "status").value and len(networks) == 1
+    assert "stopped at " in find(box, "status").value and len(networks) == 2
 
 
-def test_another_trainer_ends_the_run_of_the_first(trainer, data):
+def test_another_trainer_ends_the_run_of_the_first(trainer, data, run):
     box, _ = trainer
 
     async def begin_again():
         find(box, "batch size").value = 1
         await asyncio.sleep(0.02)
-        other = viewers.train_yourself(*vars(data).values())
+        other = new_trainer(data, run)
         await ended(box)
         return await trained(other, hidden_units=3)
 
@@ -727,11 +728,10 @@ def test_six_runs_stay_and_each_place_of_a_step_size(trainer):
     assert "step size 0.2," in find(box, "runs").value.split("<tr>")[2]
 
 
-def test_training_that_breaks_down_says_why(data):
-    X, *others = vars(data).values()
-    X = X.copy()
+def test_training_that_breaks_down_says_why(data, run):
+    X = data.X.copy()
     X[50, 300] = np.nan
-    box = viewers.train_yourself(X, *others)
+    box = new_trainer(SimpleNamespace(**{**vars(data), "X": X}), run)
     status = asyncio.run(trained(box, seed=1))
     assert "broke down: " in status and "finite" in status
     assert find(box, "Stop").disabled
@@ -742,10 +742,9 @@ FINISHED = "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
 
 
 @pytest.fixture
-def two_runs(data, network, run):
+def two_runs(data, run):
     """A trainer with the run above, whose film has four moments, and another run."""
-    box = viewers.train_yourself(
-        *vars(data).values(), network=network, history=run[1], film=run[0])
+    box = new_trainer(data, run)
     asyncio.run(trained(box, **SMALL))
     return box
 
@@ -763,9 +762,6 @@ def test_any_run_is_opened_again_under_its_name(two_runs, data, network, run):
         find(box, "Go through its training").click()
         assert find(box, "opened").value == f"<b>The training of {name}</b>"
         assert len(find(box, "timestep").places) == len(chosen.film)
-    alone = viewers.train_yourself(*vars(data).values(), network=network)
-    assert find(alone, "Go through its training").disabled
-    assert "no film of the run above" in find(alone, "Go through its training").tooltip
 
 
 def test_another_run_is_compared_for_the_same_digit(two_runs, data):
@@ -844,7 +840,7 @@ def test_goals_are_ticked_by_finished_runs():
     def run(step_size, hidden, wrong):
         chances = np.repeat([0.0, 1], [wrong, 1000])
         return playground.Run({"step_size": step_size, "hidden": hidden, "seed": 0},
-                              "", "", chances=chances)
+                              "", "", "", {}, [], chances)
 
     def ticked(*runs):
         return [line.split("<b>")[1].split(",")[0] if "☑" in line else None
@@ -876,7 +872,7 @@ def test_interrupt_between_cells_stops_a_training(trainer):
         asyncio.run(interrupted())
     finally:
         signal.signal(signal.SIGINT, before)
-    assert "stopped at " in find(box, "status").value and len(networks) == 1
+    assert "stopped at " in find(box, "status").value and len(networks) == 2
 
 
 # ---- finite differences --------------------------------------------------------------
@@ -977,11 +973,6 @@ def test_answer_follows_the_pen_and_the_examples(network, data):
     assert f"{max(g, 1 - g):.3f}" in find(box, "digit-caption").value
     find(box, "sheet").set_state({"strokes": []})
     assert value(box, "digit") == empty and "empty" in find(box, "hint").value
-    shown = {empty}
-    for name in viewers.EXAMPLES:
-        find(box, f"Draw {name} for me").click()
-        shown.add(value(box, "digit"))
-    assert len(shown) == 4
 
 
 # ---- figures for print ---------------------------------------------------------------

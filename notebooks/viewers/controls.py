@@ -15,13 +15,13 @@ HOW_TO_USE = "Drag the handle, or click on it and press the arrow keys"
 
 
 class Picture(widgets.Image):
-    """An image with an alternative text, which is its tooltip.
+    """An image with an alternative text, which is its tooltip."""
 
-    ipywidgets makes the tooltip the accessible name, but asks for the description
-    first, which an Image lacks.
-    """
+    description = Unicode().tag(sync=True)  # ipywidgets asks for it before the tooltip
 
-    description = Unicode().tag(sync=True)
+    def show(self, png: bytes, words: str) -> None:
+        """Show a PNG, which words describe."""
+        self.value, self.tooltip = png, words
 
 
 class Accessibility(anywidget.AnyWidget):
@@ -87,31 +87,27 @@ class Dial(widgets.HBox):
 
     def lay_out(self, places: Sequence[tuple[str, object]], value: object) -> None:
         """Give the slider these places, and show value."""
-        self.places = list(places)
+        self.places = list(places) or [("–", None)]
         self.slider.index = 0  # or the browser moves it if there are fewer places now
-        self.slider.options = [text for text, _ in self.places] or ["–"]
+        self.slider.options = [text for text, _ in self.places]
+        self.slider.disabled = self.box.disabled = not (self.read or len(places) > 1)
         self.value = value
         self._show()
 
-    def disable(self, disabled: bool) -> None:
-        """Disable, or enable, slider and box."""
-        self.slider.disabled = self.box.disabled = disabled
-
     def _near(self) -> int:
         """Return the slider's index for value, -1 for None; between two, the first."""
-        if self.value is None or not self.places:
-            return -1
         values = [value for _, value in self.places]
         if self.value in values:
             return values.index(self.value)
+        if self.value is None or None in values:
+            return -1
         return max(0, sum(value <= self.value for value in values) - 1)
 
     def _show(self, _change: object = None) -> None:
         """Move slider and box to value; without a value the slider keeps its place."""
-        self.note.value = ""
+        self.note.value, self.box.value = "", self.text
         if self._near() >= 0:
             self.slider.index = self._near()
-        self.box.value = self.text
 
     @property
     def text(self) -> str:
@@ -122,7 +118,7 @@ class Dial(widgets.HBox):
         return texts[0] if texts else f"{self.value:g}"
 
     def _slid(self, _change: object) -> None:
-        if self.places and self.slider.index != self._near():  # else it only followed
+        if self.slider.index != self._near():  # else it only followed
             self.value = self.places[self.slider.index][1]
 
     def _typed(self, _change: object) -> None:
@@ -132,7 +128,7 @@ class Dial(widgets.HBox):
         try:
             self.value = self._read(typed)
         except ValueError as error:
-            self.note.value = f"{html.escape(typed)} is not taken: {error}"
+            self.note.value = f"{html.escape(typed)} is not taken: type {error}."
         self.box.value = self.text
 
     def _read(self, typed: str) -> object:
@@ -142,7 +138,7 @@ class Dial(widgets.HBox):
                 return value
         if self.read is None:
             first, last = self.places[0][0], self.places[-1][0]
-            raise ValueError(f"a place from {first} to {last} is.")
+            raise ValueError(f"one of the slider's places, from {first} to {last}")
         return self.read(typed)
 
 
@@ -160,20 +156,10 @@ def reader(kind: type, low: float, high: float) -> Callable[[str], float]:
         value = _number(typed)
         if not (low <= value <= high and value == kind(value)):
             whole = "whole " if kind is int else ""
-            raise ValueError(f"a {whole}number from {low} to {high} is.")
+            raise ValueError(f"a {whole}number from {low:g} to {high:g}")
         return kind(value)
 
     return read
-
-
-def chooser(label: str, texts: Sequence[str], index: int = 0) -> Dial:
-    """Return a slider over texts; its value is the index of one of them."""
-    return Dial(label, [(text, k) for k, text in enumerate(texts)], index)
-
-
-def number_box(label: str, largest: int) -> Dial:
-    """Return a box for a whole number from 0 to largest."""
-    return Dial(label, [], 0, reader(int, 0, largest))
 
 
 class Player(widgets.Play):
@@ -219,11 +205,13 @@ class Chart(widgets.Box):
     """A picture with places that call choose with their index: by a click or by Enter.
     """
 
-    def __init__(self, view: Picture, choose: Callable[[int], None]):
-        self.view, self.clicks, self.choose = view, Clicks(), choose
+    def __init__(self, name: str, width: int, height: int,
+                 choose: Callable[[int], None]):
+        self.view, self.clicks = picture(name, width, height, pixels=False), Clicks()
+        self.choose = choose
         self.clicks.on_msg(lambda _, message, __: self.choose(message["chosen"]))
-        super().__init__([view, self.clicks])
-        for class_name in ("chart", f"{view._dom_classes[0]}-chart"):
+        super().__init__([self.view, self.clicks])
+        for class_name in ("chart", f"{name}-chart"):
             self.add_class(class_name)
 
 
@@ -237,13 +225,27 @@ def text(name: str, width: int, lines: float = 1, value: str = "",
     return words
 
 
-def panel(name: str, heading: str, width: int, lines: int,
-          announced: bool = False) -> widgets.VBox:
-    """Return a square picture with a heading above and a caption of lines below."""
-    parts = [text(f"{name}-heading", width, value=f"<b>{heading}</b>"),
-             picture(name, width, width),
-             text(f"{name}-caption", width, lines, announced=announced)]
-    return widgets.VBox(parts, layout=widgets.Layout(margin="0 14px 0 0"))
+class Panel(widgets.VBox):
+    """A square picture with a heading above and a caption of so many lines below."""
+
+    def __init__(self, name: str, heading: str, width: int, lines: int,
+                 announced: bool = False):
+        self.view = picture(name, width, width)
+        self.caption = text(f"{name}-caption", width, lines, announced=announced)
+        super().__init__(
+            [text(f"{name}-heading", width, value=f"<b>{heading}</b>"), self.view,
+             self.caption], layout=widgets.Layout(margin="0 14px 0 0"))
+
+    def show(self, png: bytes, words: str, caption: str = "") -> None:
+        """Show a PNG, which words describe, and a caption."""
+        self.view.show(png, words)
+        self.caption.value = caption
+
+
+def menu(label: str, options: Sequence, width: int) -> widgets.Dropdown:
+    """Return a menu with a label."""
+    return widgets.Dropdown(options=options, description=label, style=LABEL,
+                            layout=widgets.Layout(width=f"{width}px"))
 
 
 def row(*children: widgets.Widget) -> widgets.HBox:

@@ -1,7 +1,7 @@
 // The sheet where no kernel runs: the network, with weights of 8 bits, answers in the
 // page. read does what pushes in explanations.py does, and seen what seen in sketchpad.py does.
 
-(root, { render, stroke }, style, colours, examples, layers) => {
+(root, { render, add, stroke }, style, colours, examples, layers) => {
   const SIDE = 280, FINE = 24, SMALL = 20, FIELD = 28;
   const range = n => Array.from({ length: n }, (_, k) => k);
   const total = numbers => numbers.reduce((sum, one) => sum + one, 0);
@@ -40,11 +40,10 @@
     const field = Array(FIELD * FIELD).fill(0);
     const drawn = strokes.filter(one => !one.erase);
     if (!drawn.length) return field;
-    const ends = k => drawn.flatMap(({ points, width }) => points.flatMap(
-      point => [point[k] - width / 2 - 1, point[k] + width / 2 + 1]));
-    const low = [0, 1].map(k => clip(Math.min(...ends(k)), 0, SIDE - 1));
-    const high = [0, 1].map(k => clip(Math.max(...ends(k)), low[k] + 1, SIDE));
-    const sides = [0, 1].map(k => high[k] - low[k]);
+    const ends = [0, 1].map(k => drawn.flatMap(({ points, width }) => points.flatMap(
+      point => [point[k] - width / 2 - 1, point[k] + width / 2 + 1])));
+    const low = ends.map(all => clip(Math.min(...all), 0, SIDE - 1));
+    const sides = ends.map((all, k) => clip(Math.max(...all), low[k] + 1, SIDE) - low[k]);
     const zoom = clip(SMALL * FINE / Math.max(...sides), 1, FINE);
     const [wide, long] = sides.map(side => Math.round(side * zoom));
     const context = new OffscreenCanvas(wide, long).getContext("2d");
@@ -81,7 +80,8 @@
 
   // Show levels from -1 to 1, in a pair of colours and white between them.
   function show(image, levels, pair, alt) {
-    const canvas = put(null, "canvas", { width: FIELD, height: FIELD });
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: FIELD, height: FIELD });
     const pixels = new ImageData(FIELD, FIELD);
     levels.forEach((level, k) => pixels.data.set([...pair[+(level > 0)].map(
       part => 255 + Math.abs(level) * (part - 255)), 255], 4 * k));
@@ -89,60 +89,41 @@
     Object.assign(image, { src: canvas.toDataURL(), alt });
   }
 
-  function put(parent, kind, more) {
-    const made = Object.assign(document.createElement(kind), more);
-    parent?.append(made);
-    return made;
-  }
-
   const [digit, pushed, , , neighbour] = root.querySelectorAll("img");
-  const [words, sums] = [digit, pushed].map(image => image.nextElementSibling);
-  words.setAttribute("role", "status");
+  const [caption, sums] = [digit, pushed].map(image => image.nextElementSibling);
+  caption.role = "status";
   neighbour.parentElement.parentElement.remove();  // there are no training digits here
 
   // The texts are those that Python wrote, with other numbers.
-  function answer({ strokes }) {
+  function answer(strokes) {
     const x = seen(strokes), [logit, pushes] = read(x);
     const g = 1 / (1 + Math.exp(-logit)), name = g > 0.5 ? "9" : "3";
     const sides = [-1, 1].map(way => total(pushes.filter(push => way * push > 0)));
     const signed = [...sides, logit - total(sides), logit].map(
       number => (number < 0 ? "" : "+") + number.toFixed(2));
-    const renumbered = words => {
+    const renumbered = text => {
       const left = [...signed];
-      return words.replace(/[+-]\d+\.\d+/g, () => left.shift());
+      return text.replace(/[+-]\d+\.\d+/g, () => left.shift());
     };
-    words.textContent = (x.some(level => level) ? "" : "An empty sheet. ") +
+    caption.textContent = (x.some(level => level) ? "" : "An empty sheet. ") +
       `The network says ${name} with probability ${Math.max(g, 1 - g).toFixed(3)}.`;
     sums.innerHTML = renumbered(sums.innerHTML).replace(/so&nbsp;\d/, `so&nbsp;${name}`);
-    show(digit, x, colours[0], `The digit. ${words.textContent}`);
+    show(digit, x, colours[0], `The digit. ${caption.textContent}`);
     const largest = Math.max(1e-9, ...pushes.map(Math.abs));
     show(pushed, pushes.map(push => push / largest), colours[1], renumbered(pushed.alt));
   }
 
-  // The sheet, and above it a button for each example, as in the viewer.
-  const state = { strokes: Object.values(examples).at(-1), digit: [], original: [] };
-  const followers = [];
-  const model = {
+  const state = {
+    strokes: Object.values(examples).at(-1), digit: [], original: [], examples };
+  const panels = digit.parentElement.parentElement, el = document.createElement("div");
+  panels.prepend(el);
+  add(root, "style", { textContent: style });
+  render({ el, model: {
     get: name => state[name],
     set: now => Object.assign(state, now),
-    save_changes: () => answer(state),
-    on: (_, follow) => followers.push(follow),
-  };
-  const panels = digit.parentElement.parentElement;
-  const buttons = put(null, "p", { style: "display: flex; flex-wrap: wrap; gap: 4px" });
-  panels.before(put(null, "style", { textContent: style }), buttons);
-  for (const [name, strokes] of Object.entries(examples)) {
-    const onclick = () => {
-      model.set({ strokes });
-      followers[0]();
-      answer(state);
-    };
-    put(buttons, "button", { textContent: `Draw ${name} for me`, style: "min-height: 24px",
-      type: "button", onclick });
-  }
-  const el = put(null, "div");
-  panels.prepend(el);
-  render({ model, el });
-  answer(state);
+    save_changes: () => answer(state.strokes),
+    on() {},
+  } });
+  answer(state.strokes);
   root.read = read;
 }

@@ -99,7 +99,7 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
     """
     explainer = Explainer(network, X_train, y_train)
     explainer.resize(168)
-    hint, sheet = text("hint", 700), Sheet()
+    hint, sheet = text("hint", 700), Sheet(examples=EXAMPLES)
 
     def answer(_change: object = None) -> None:
         image = sheet.image
@@ -107,15 +107,8 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
         explainer.explain(image, "" if image.any() else "An empty sheet. ")
 
     sheet.observe(answer, names=["strokes", "digit"])
-    answer()
-    buttons = []
-    for name, example in EXAMPLES.items():
-        button = widgets.Button(description=f"Draw {name} for me",
-                                layout=widgets.Layout(width="auto"))
-        button.on_click(lambda _, example=example: sheet.put(example))
-        buttons.append(button)
-    viewer = widgets.VBox([row(*buttons), hint, row(sheet, *explainer.panels)])
     sheet.put(EXAMPLES["a 9 with a curled tail"])  # for the static fallback
+    viewer = widgets.VBox([hint, row(sheet, *explainer.panels)])
     layers = in_8_bits(network)
     rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
     changed = np.sum((probabilities(rounded, X_train) > 0.5) !=

@@ -4,21 +4,9 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-import page
-from page import NINE, THREE
+from page import NINE, THREE, digit_grid
 
-from .controls import (
-    LABEL,
-    Chart,
-    Dial,
-    number_box,
-    panel,
-    picture,
-    player,
-    row,
-    swatch,
-    text,
-)
+from .controls import Chart, Dial, Panel, menu, player, reader, row, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
 from .pictures import digit_png, digits_png, rgb, signed_png
 from .sketchpad import Sheet
@@ -53,28 +41,25 @@ class Explainer:
 
     def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray,
                  other: tuple[str, tuple] | None = None):
-        self.network, self.X_train = network, X_train
+        self.network, self.other, self.X_train = network, other, X_train
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
-        self.other = other
         self.shown: tuple | None = None  # what explain was last called for
-        self.digit = panel(
-            "digit", "What it is shown", 224, 3 + 4 * bool(other), announced=True)
-        self.pushes = panel("pushes", "What pushed", 224, 4)
-        means = [panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
-        self.neighbours = [panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
-        others = widgets.VBox([row(*means), row(*self.neighbours)])
-        self.panels = [self.digit, self.pushes, others]
-        for label, (name, one) in enumerate(zip("39", means)):
-            of_class = X_train[y_train == label].reshape(-1, 784)
-            mean = of_class.mean(axis=0) if len(of_class) else np.zeros(784)
-            _fill(one, digit_png(mean), f"The mean of all training {name}s.", "")
+        self.digit = Panel("digit", "What it is shown", 224, 3 + 4 * bool(other), True)
+        self.pushes = Panel("pushes", "What pushed", 224, 4)
+        means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
+        self.neighbours = [Panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
+        self.panels = [self.digit, self.pushes,
+                       widgets.VBox([row(*means), row(*self.neighbours)])]
+        for label, mean in enumerate(means):
+            examples = X_train[y_train == label].reshape(-1, 784)
+            mean.show(digit_png(examples.sum(axis=0) / max(1, len(examples))),
+                      f"The mean of all training {name_of(label)}s.")
 
     def resize(self, size: int) -> None:
         """Give the digit and its pushes this width in the browser's pixels."""
-        for one in (self.digit, self.pushes):
-            for part in one.children:
-                part.layout.width = f"{size}px"
+        for part in (*self.digit.children, *self.pushes.children):
+            part.layout.width = f"{size}px"
 
     def explain(self, image: np.ndarray, before: str = "",
                 label: float | None = None) -> None:
@@ -85,44 +70,37 @@ class Explainer:
             return
         self.shown = shown
         g = probabilities(self.network, x[np.newaxis])[0]
-        words = f"{before}{verdict(g, label)}."
+        caption = f"{before}{verdict(g, label)}."
         if self.other:
             name, network = self.other
             other = probabilities(network, x[np.newaxis])[0]
-            words += f"<br>And {name}: {name_of(other)}, {max(other, 1 - other):.3f}."
-        _fill(self.digit, digit_png(x), f"The digit. {words}", words)
+            caption += f"<br>And {name}: {name_of(other)}, {max(other, 1 - other):.3f}."
+        self.digit.show(digit_png(x), f"The digit. {caption}", caption)
         self._show_pushes(x, g)
-        for name, one, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
-            near, where, caption = np.zeros(784), "none", "none"
-            if k >= 0:
-                near = self.X_train[k]
-                where = f"training digit {k}, distance {distance:.2f}"
-                caption = f"digit {k}<br>distance {distance:.2f}"
-            _fill(one, digit_png(near), f"The nearest {name}: {where}.", caption)
+        for name, panel, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
+            near = self.X_train[k] if k >= 0 else np.zeros(784)
+            caption = f"digit {k}<br>distance {distance:.2f}" if k >= 0 else "none"
+            panel.show(digit_png(near), f"The nearest {name} of the training digits: "
+                       f"{caption.replace('<br>', ', ')}.", caption)
 
     def _show_pushes(self, x: np.ndarray, g: float) -> None:
         pushed, rest = pushes(self.network, x)
-        wrong = np.maximum(pushed if g > 0.5 else -pushed, 0).reshape(2, 14, 2, 14)
-        self.shares = wrong.sum(axis=(1, 3)) / max(wrong.sum(), 1e-12)
+        towards = np.maximum(pushed if g > 0.5 else -pushed, 0)
+        self.shares = (towards.reshape(2, 14, 2, 14).sum(axis=(1, 3)).ravel()
+                       / max(towards.sum(), 1e-12))  # of each of PARTS
         if self.covered:
-            _fill(self.pushes, digit_png(x), "Not shown before you have guessed.",
-                  "Where is the ink that led it there?")
+            self.pushes.show(digit_png(x), "Not shown before you have guessed.",
+                             "Where is the ink that led it there?")
             return
         to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
-        logit = to_three + to_nine + rest
-        alt = (f"The same digit, each pixel coloured by its push: {to_three:+.2f} "
-               f"towards 3, {to_nine:+.2f} towards 9.")
-        caption = (f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{to_three:+.2f}<br>"
-                   f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{to_nine:+.2f}<br>"
-                   f"biases:&nbsp;{rest:+.2f}<br>"
-                   f"sum, the logit:&nbsp;<b>{logit:+.2f}</b>, so&nbsp;{name_of(g)}")
-        _fill(self.pushes, signed_png(pushed, abs(pushed).max()), alt, caption)
-
-
-def _fill(of_one: widgets.Box, png: bytes, alt: str, caption: str) -> None:
-    """Put a picture and its caption into a panel."""
-    _, view, words = of_one.children
-    view.value, view.tooltip, words.value = png, alt, caption
+        self.pushes.show(
+            signed_png(pushed, abs(pushed).max()),
+            f"The same digit, each pixel coloured by its push: {to_three:+.2f} towards "
+            f"3, {to_nine:+.2f} towards 9.",
+            f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{to_three:+.2f}<br>"
+            f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{to_nine:+.2f}<br>"
+            f"biases:&nbsp;{rest:+.2f}<br>sum, the logit:&nbsp;"
+            f"<b>{to_three + to_nine + rest:+.2f}</b>, so&nbsp;{name_of(g)}")
 
 
 def reasons_figure(network: tuple, images: np.ndarray, X_train: np.ndarray,
@@ -142,12 +120,11 @@ def reasons_figure(network: tuple, images: np.ndarray, X_train: np.ndarray,
     columns = []
     for image in images:
         pushed, _ = pushes(network, image.ravel())
-        colours = np.asarray(rgb(signed_png(pushed, abs(pushed).max())))
-        alike = [X_train[k] for k, _ in nearest(image)]
-        columns.append([image, colours, *alike])
+        columns.append([image, rgb(signed_png(pushed, abs(pushed).max())),
+                        *(X_train[k] for k, _ in nearest(image))])
     shown = [picture for row in zip(*columns) for picture in row]
-    return page.digit_grid(shown, [""] * len(shown), columns=len(images),
-                           names=["digit", "pushes", "nearest 3", "nearest 9"])
+    return digit_grid(shown, [""] * len(shown), columns=len(images),
+                      names=["digit", "pushes", "nearest 3", "nearest 9"])
 
 
 NEARLY_WRONG, NEARLY = "right, but nearly wrong", 30  # the latter is how many
@@ -181,15 +158,13 @@ class Pager(widgets.VBox):
         self.groups = groups(probabilities(network, images), y)
         self.explainer = Explainer(network, X_train, y_train, other)
         self.guesses: dict[int, bool] = {}  # whether the first of each digit was right
-        names = [(f"{name} ({len(k)})", name) for name, k in self.groups.items()]
-        self.menu = widgets.Dropdown(
-            options=names, description="show", style=LABEL,
-            layout=widgets.Layout(width="330px"))
+        self.menu = menu("show", [
+            (f"{name} ({len(k)})", name) for name, k in self.groups.items()], 330)
         self.place = Dial("place in group", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
-        self.number = number_box("image", len(images) - 1)
-        self.glance = Chart(picture("glance", 3 * 29 * COLUMNS // 2,
-                                    3 * 29 * ROWS // 2, pixels=False), self.choose_tile)
+        self.number = Dial("image", [], 0, reader(int, 0, len(images) - 1))
+        self.glance = Chart("glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
+                            self.choose_tile)
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
@@ -213,12 +188,11 @@ class Pager(widgets.VBox):
     def choose(self, _change: object = None) -> None:
         """Show the first digit of the group that the menu names."""
         self.tiled = -1  # where the digits at a glance begin; none is on show
-        found = self.groups[self.menu.value].tolist()
-        places = [(str(n), k) for n, k in enumerate(found, start=1)]
-        self.place.lay_out(places, found[0] if found else None)
-        self.play.max = max(0, len(found) - 1)
-        self.play.disabled = len(found) < 2
-        self.place.disable(len(found) < 2)
+        group = self.groups[self.menu.value].tolist()
+        self.place.lay_out([(str(n), k) for n, k in enumerate(group, start=1)],
+                           group[0] if group else None)
+        self.play.max = max(0, len(group) - 1)
+        self.play.disabled = len(group) < 2
         self.look()
 
     def step(self, _change: object = None) -> None:
@@ -235,9 +209,9 @@ class Pager(widgets.VBox):
         self.show_glance(group)
         self.judged.value = self.number.note.value = self.place.note.value = ""
         self.explainer.covered = self.guess.value
-        for part in (self.answers, self.judged):
-            part.layout.display = None if self.guess.value else "none"
-        self.sheet.layout.display = None if self.edit.value else "none"
+        for part, is_shown in [(self.answers, self.guess.value), (self.judged,
+                               self.guess.value), (self.sheet, self.edit.value)]:
+            part.layout.display = None if is_shown else "none"
         self.explainer.resize(168 if self.edit.value else 224)
         if self.edit.value:
             self.sheet.put([], self.images[k])
@@ -245,18 +219,18 @@ class Pager(widgets.VBox):
 
     def show_glance(self, group: np.ndarray) -> None:
         """Show a page of the group's digits, with a frame around the one on show."""
-        n, room, k = len(group), ROWS * COLUMNS, self.place.value
+        n, k, clicks = len(group), self.place.value, self.glance.clicks
         at = -1 if k is None else int(np.argmax(group == k))
-        start = max(at, 0) // room * room
-        digits, clicks = group[start:start + room], self.glance.clicks
+        start = max(at, 0) // (ROWS * COLUMNS) * ROWS * COLUMNS
         if self.tiled != start:
             self.tiled = start
-            self.glance.view.value = digits_png(
-                self.images[digits].reshape(-1, 784), ROWS, COLUMNS)
-            self.glance.view.tooltip = f"{n} digits at a glance: {self.menu.value}."
+            digits = group[start:start + ROWS * COLUMNS]
+            self.glance.view.show(
+                digits_png(self.images[digits].reshape(-1, 784), ROWS, COLUMNS),
+                f"{n} digits at a glance: {self.menu.value}.")
             clicks.places = [
-                [(k % COLUMNS + 0.5) / COLUMNS, (k // COLUMNS + 0.5) / ROWS,
-                 f"image {digit}"] for k, digit in enumerate(digits)]
+                [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
+                 f"image {digit}"] for j, digit in enumerate(digits)]
         clicks.at = at - start if at >= 0 else -1
         kind, order = (("digit", "least sure up") if self.menu.value == NEARLY_WRONG
                        else ("mistake", "surest down"))
@@ -286,14 +260,13 @@ class Pager(widgets.VBox):
         """
         self.explainer.covered = False
         self.explain()
-        shares = dict(zip(PARTS, self.explainer.shares.ravel()))
-        best = max(shares, key=shares.__getitem__)
-        share = f"{shares[button.description]:.0%}"
-        more = "" if best == button.description else (
+        guess, shares = button.description, dict(zip(PARTS, self.explainer.shares))
+        best = max(PARTS, key=lambda part: shares[part])
+        self.guesses.setdefault(self.number.value, guess == best)
+        more = "" if guess == best else (
             f" Most, {shares[best]:.0%}, come from the {best}.")
-        self.guesses.setdefault(self.number.value, not more)
         self.judged.value = (
-            f"The {button.description} holds {share} of the pushes towards the "
+            f"The {guess} holds {shares[guess]:.0%} of the pushes towards the "
             f"network's answer.{more} {sum(self.guesses.values())} of "
             f"{len(self.guesses)} right.")
 
@@ -314,7 +287,7 @@ def look_into(network: tuple, images: np.ndarray, y: np.ndarray, X_train: np.nda
     y_train : (N,), the labels of X_train
     """
     viewer = Pager(network, images, y, X_train, y_train)
-    found = viewer.groups["all mistakes"].tolist()
-    sentence = f"Here a slider pages through the misclassified digits ({len(found)})."
-    show(viewer, sentence, viewer.place if found else None, found)
+    wrong = viewer.groups["all mistakes"].tolist()
+    show(viewer, "Here a slider pages through the misclassified digits "
+         f"({len(wrong)}).", viewer.place if wrong else None, wrong)
     return viewer

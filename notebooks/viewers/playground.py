@@ -12,16 +12,10 @@ import ipywidgets as widgets
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from nn_helpers import (
-    create_bias_vectors,
-    create_weight_matrices,
-    relu_activation,
-    sgd,
-    sigmoid_activation,
-)
+from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY, NINE, THREE
 
-from .controls import LABEL, Chart, Dial, picture, reader, row, swatch, text
+from .controls import LABEL, Chart, Dial, menu, reader, row, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
 from .pictures import RUNS, WIDE, log_percents, painter, spots, strip
@@ -35,14 +29,13 @@ HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
 EPOCHS = [*range(1, 11), 15, 20, 30]
 BATCH_SIZES = [1, 10, 20, 50, 100, 200, 500, 1000, 5000]  # and all
 
-ACTIVATIONS = [relu_activation, sigmoid_activation]
-
 SLICE = 0.01  # seconds of training, after which the kernel hears its other messages
 PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
 NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
+HOW_TO_TRAIN = "At each place of a slider a network is trained from scratch."
 
 
 @dataclass(eq=False)
@@ -52,10 +45,9 @@ class Run:
     settings: dict
     name: str
     colour: str
-    outcome: str = "training"
-    history: dict = field(
-        default_factory=lambda: {"train_loss": [], "train_accuracy": []})
-    film: list[tuple[int, tuple]] = field(default_factory=list)  # ends at the newest
+    outcome: str
+    history: dict
+    film: list[tuple[int, tuple]]  # ends at the newest network
     chances: np.ndarray = field(default_factory=lambda: np.array([]))  # of true digits
 
     @property
@@ -71,8 +63,6 @@ class Run:
 
 def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return (timesteps, mean losses) in bins that are equally wide on a log axis."""
-    if not len(losses):
-        return np.array([]), np.array([])
     edges = np.unique(np.rint(np.geomspace(1, len(losses) + 1, BINS)).astype(int))
     starts, sizes = edges[:-1], np.diff(edges)
     return starts + (sizes - 1) / 2, np.add.reduceat(losses, starts - 1) / sizes
@@ -98,10 +88,12 @@ class Curves:
         sure.axhline(0.5, color=GREY, lw=0.9)
         self.lines = {colour: loss.plot([], [], color=colour, lw=1)[0]
                       for colour in RUNS}
-        (self.tried,) = ends.plot([], [], "o", color=GREY, ms=4)
-        (self.here,) = ends.plot([], [], "o", color=NINE, ms=7, mec="k", mew=0.7)
-        (self.others,) = sure.plot([], [], "o", mfc="none", mec=GREY, ms=4)
-        (self.dots,) = sure.plot([], [], "o", color=THREE, ms=3.5)
+        self.tried, self.here, self.others, self.dots = (
+            ax.plot([], [], "o", **style)[0] for ax, style in [
+                (ends, {"color": GREY, "ms": 4}),
+                (ends, {"color": NINE, "ms": 7, "mec": "k", "mew": 0.7}),
+                (sure, {"mfc": "none", "mec": GREY, "ms": 4}),
+                (sure, {"color": THREE, "ms": 3.5})])
         self.png = painter(fig, [
             *self.lines.values(), self.tried, self.here, self.others, self.dots])
 
@@ -119,30 +111,29 @@ def border(runs: list[Run], name: str, places: list, wrong: float) -> float | No
     For that a run at the next place, if there is one, with its other settings the same,
     must have at least as many wrong.
     """
-    found = [place for place, beyond in zip(places, [*places[1:], None])
-             for run in runs if run.settings[name] == place and run.wrong < wrong
-             if beyond is None or any(
-                 other.settings == {**run.settings, name: beyond}
-                 and other.wrong >= wrong for other in runs)]
-    return found[-1] if found else None
+    reached = [place for place, beyond in zip(places, [*places[1:], None])
+               for run in runs if run.settings[name] == place and run.wrong < wrong
+               if beyond is None or any(
+                   other.settings == {**run.settings, name: beyond}
+                   and other.wrong >= wrong for other in runs)]
+    return reached[-1] if reached else None
 
 
 def goals(runs: list[Run]) -> str:
     """Return HTML of what there is to reach, ticked where these finished runs did."""
-    least = min(run.wrong for run in runs)
-    m = len(runs[0].chances)
-    told = [
+    m, least = len(runs[0].chances), min(run.wrong for run in runs)
+    items = [
         ("fewer than 30 test digits wrong", f"{least} so far",
          least if least < 30 else None),
         ("the fewest hidden units above 98%",
-         "show that one place less on the slider is not enough",
+         "show that one place less, all else the same, is not enough",
          border(runs, "hidden", HIDDEN[::-1], 0.02 * m)),
         ("the largest step size that still learns, to 90%",
-         "show that one place more on the slider is too much",
+         "show that one place more, all else the same, is too much",
          border(runs, "step_size", STEP_SIZES, 0.1 * m))]
     return "<b>Three goals</b>" + "".join(
-        f"<br>☐ {goal}: {hint}" if found is None else
-        f"<br>☑ {goal}: <b>{found:g}, done</b>" for goal, hint, found in told)
+        f"<br>☐ {goal}: {hint}" if reached is None else
+        f"<br>☑ {goal}: <b>{reached:g}, done</b>" for goal, hint, reached in items)
 
 
 def setting_dials(N: int) -> dict[str, Dial]:
@@ -180,37 +171,33 @@ class Trainer(widgets.VBox):
         self.dials = setting_dials(len(X_train))
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
-
-        self.buttons = []
-        for name, press in [("Stop", self.stop), ("Back to the run above", self.back),
-                            ("Look into its mistakes", self.open_mistakes),
-                            ("Go through its training", self.open_film)]:
-            button = widgets.Button(description=name, disabled=True)
-            button.layout.width = "auto"
+        self.stop_button, *buttons = (
+            widgets.Button(description=name, layout=widgets.Layout(width="auto"))
+            for name in ("Stop", "Back to the run above", "Look into its mistakes",
+                         "Go through its training"))
+        self.stop_button.icon, self.stop_button.disabled = "stop", True
+        self.stop_button.on_click(self.stop)
+        for button, press in zip(buttons, (self.back, self.open_mistakes,
+                                           self.open_film)):
             button.on_click(lambda _, press=press: press())
-            self.buttons.append(button)
-        self.buttons[0].icon = "stop"
-        self.menus = [
-            widgets.Dropdown(description=label, options=[NONE], style=LABEL,
-                             layout=widgets.Layout(width="560px"))
-            for label in ("run on show", "compare with")]
-        for menu in self.menus:
-            menu.observe(self.look, names="value")
+        self.menus = [menu(label, [NONE], 560) for label in (
+            "run on show", "compare with")]
+        for one in self.menus:
+            one.observe(self.look, names="value")
         self.bar = widgets.FloatProgress(
             min=0, max=1, description="progress", style=LABEL,
             layout=widgets.Layout(width="400px"))
-        self.status = text("status", WIDE, announced=True, value=(
-            "Move a slider: a network is trained from scratch at each place."))
+        self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
         self.curves = Curves(1000)
-        self.view = picture("run-curves", WIDE, HIGH, pixels=False)
-        self.view.value = self.curves.paint([])
-        self.chart = Chart(self.view, lambda index: self.actions[index]())
+        self.chart = Chart("run-curves", WIDE, HIGH,
+                           lambda index: self.actions[index]())
         self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
-        super().__init__([*self.dials.values(), self.bar, self.status, row(*self.menus),
-                          row(*self.buttons), self.opened, self.chart, self.goals,
-                          self.mosaic, self.table])
+        super().__init__([
+            text("how-to", WIDE, value=HOW_TO_TRAIN), *self.dials.values(), self.bar,
+            self.status, row(*self.menus), row(self.stop_button, *buttons), self.opened,
+            self.chart, self.goals, self.mosaic, self.table])
 
     def chosen(self) -> dict:
         """Return the settings that the sliders are at."""
@@ -227,22 +214,23 @@ class Trainer(widgets.VBox):
         name = (f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, batch "
                 f"{'all' if batch == len(self.X_train) else batch}, "
                 f"epochs {chosen['num_epochs']}, seed {chosen['seed']}")
-        self.runs_left = [run for run in self.runs if run.name != name]
-        self.runs_left = [*self.runs_left[:1], *self.runs_left[1:][2 - len(RUNS):]]
+        first, *others = (run for run in self.runs if run.name != name)
+        self.runs_left = [first, *others[2 - len(RUNS):]]
         taken = {run.colour for run in self.runs_left}
         run = Trainer.latest = Run(
-            chosen, name, next(colour for colour in RUNS if colour not in taken))
-        self.buttons[0].disabled = False
+            chosen, name, next(colour for colour in RUNS if colour not in taken),
+            "training", {"train_loss": [], "train_accuracy": []}, [])
+        self.stop_button.disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
         self.task = asyncio.get_running_loop().create_task(self.train(run))
 
-    def stop(self) -> None:
+    def stop(self, _button: object = None) -> None:
         """Let the training end after its current update."""
         Trainer.latest = None
 
     def back(self) -> None:
         """Show the first run, with all dials at its settings; a run under way ends."""
-        self.buttons[0].disabled = True
+        self.stop_button.disabled = True
         first = Trainer.latest = self.runs[0]
         self.filling = True
         for name, value in first.settings.items():
@@ -262,7 +250,7 @@ class Trainer(widgets.VBox):
                 self.bar.value = share
                 self.status.value = f"Training: {share:.0%} of {run.name}."
                 if time.perf_counter() > drawn + REDRAW:
-                    self.view.value = self.curves.paint([*self.runs_left, run])
+                    self.chart.view.value = self.curves.paint([*self.runs_left, run])
                     drawn = time.perf_counter()
                 await asyncio.sleep(PAUSE)
             run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
@@ -271,7 +259,7 @@ class Trainer(widgets.VBox):
         except KeyboardInterrupt:
             run.outcome = "interrupted"
         if Trainer.latest in (run, None):  # nothing else has begun meanwhile
-            self.buttons[0].disabled = True
+            self.stop_button.disabled = True
             if run.film:
                 self.runs = self.runs_left
                 self.add(run)
@@ -283,18 +271,19 @@ class Trainer(widgets.VBox):
         dims = [self.X_train.shape[1], options.pop("hidden"), 1]
         weights = [W.astype(np.float32) for W in create_weight_matrices(dims, rng)]
         biases = [b.astype(np.float32) for b in create_bias_vectors(dims)]
-        run.film.append((0, (weights, biases, ACTIVATIONS)))
+        activations = self.runs[0].film[-1][1][2]
+        run.film.append((0, (weights, biases, activations)))
         total = options["num_epochs"] * -(-len(self.X_train) // options["batch_size"])
         self.make_room(total)
         every, end = -(-total // MOMENTS), 0.0
-        steps = sgd(self.X_train, self.y_train, weights, biases, ACTIVATIONS,
+        steps = sgd(self.X_train, self.y_train, weights, biases, activations,
                     rng=rng, **options)
         for t, (weights, biases, loss, hits) in enumerate(steps, start=1):
             run.history["train_loss"].append(loss)
             run.history["train_accuracy"].append(hits)
             if run.film[-1][0] % every:
                 run.film.pop()
-            run.film.append((t, (weights, biases, ACTIVATIONS)))
+            run.film.append((t, (weights, biases, activations)))
             if t == total or time.perf_counter() >= end:
                 yield t / total
                 end = time.perf_counter() + SLICE
@@ -307,8 +296,8 @@ class Trainer(widgets.VBox):
         self.tried.append(replace(run, film=[], history={}))
         self.networks.clear()
         self.networks.update({one.name: one.film[-1][1] for one in self.runs})
-        if finished := [one for one in self.tried if one.outcome == "finished"]:
-            self.goals.value = goals(finished)
+        self.goals.value = goals(
+            [one for one in self.tried if one.outcome == "finished"])
         self.filling = True
         other, names = self.menus[1].value, [(one.name, one) for one in self.runs]
         self.menus[0].options, self.menus[0].value = names[::-1], run
@@ -333,49 +322,43 @@ class Trainer(widgets.VBox):
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
             f"{run.wrong:,} of {m:,} digits are wrong.")
         self.mark()
-        self.view.value = self.curves.paint(self.runs)
+        self.chart.view.show(
+            self.curves.paint(self.runs),
+            f"Loss, mistakes, certainty of {len(self.runs)} runs; the one on show has "
+            f"{run.wrong} digits wrong.")
         self.table.value = runs_table(self.runs, run)
         self.mosaic.follow(run.film[-1:])
         self.mosaic.show(0)
-        self.view.tooltip = (f"Loss, mistakes, certainty of {len(self.runs)} runs; the "
-                             f"one on show has {run.wrong} digits wrong.")
-        for button in self.buttons[1:]:
-            button.disabled = False
-        film = self.buttons[-1]
-        film.disabled = len(run.film) < 2
-        film.tooltip = f"There is no film of {run.name}" if film.disabled else ""
         self.opened.children = ()
 
     def mark(self) -> None:
         """Mark in the curves the run on show, and what a click on them opens."""
-        run, other = (menu.value for menu in self.menus)
-        if not run:
-            return
-        mistakes, curves = self.tried[0].chances <= 0.5, self.curves
-        x = np.linspace(-0.45, 0.95, mistakes.sum())
+        run, other = (one.value for one in self.menus)
+        mistakes, curves = np.flatnonzero(self.tried[0].chances <= 0.5), self.curves
+        x, chances = np.linspace(-0.45, 0.95, len(mistakes)), run.chances[mistakes]
         curves.tried.set_data(*np.transpose([one.end for one in self.tried]))
         curves.here.set_data(*np.transpose([run.end]))
-        curves.dots.set_data(x, run.chances[mistakes])
+        curves.dots.set_data(x, chances)
         curves.others.set_data(x, (other or run).chances[mistakes])
         curves.others.set_visible(bool(other))
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),
                  *spots(curves.ends, *np.transpose([one.end for one in self.runs])),
-                 *spots(curves.sure, x, run.chances[mistakes])]
+                 *spots(curves.sure, x, chances)]
         opens = [(f"timestep {t}", partial(self.open_film, j))
                  for j, t in enumerate(moments, start=1)]
         opens += [(one.name, partial(setattr, self.menus[0], "value", one))
                   for one in self.runs]
-        opens += [(f"image {k}, probability {run.chances[k]:.2f}",
+        opens += [(f"image {k}, probability {chance:.2f}",
                    partial(self.open_mistakes, int(k)))
-                  for k in np.flatnonzero(mistakes)]
+                  for k, chance in zip(mistakes, chances)]
         self.actions = [action for _, action in opens]
         self.chart.clicks.places = [
             [*spot.tolist(), words] for spot, (words, _) in zip(where, opens)]
 
     def open_mistakes(self, k: int | None = None) -> None:
         """Look into the digits that the network on show gets wrong, or into digit k."""
-        run, other = (menu.value for menu in self.menus)
+        run, other = (one.value for one in self.menus)
         pager = Pager(run.film[-1][1], self.X_test, self.y_test, self.X_train,
                       self.y_train, other and (other.name, other.film[-1][1]))
         if k is not None:
@@ -384,7 +367,7 @@ class Trainer(widgets.VBox):
 
     def open_film(self, moment: int = 0) -> None:
         """Go back and forth in the run on show, from a moment of its film."""
-        run, other = (menu.value for menu in self.menus)
+        run, other = (one.value for one in self.menus)
         line = TimeLine(run.film, run.history, self.X_test, self.y_test,
                         other=other and (other.name, other.film))
         line.number.value = int(np.argmax(self.tried[0].chances <= 0.5))
@@ -409,23 +392,20 @@ def hear_interrupts() -> None:
 
 def runs_table(runs: list[Run], on_show: Run) -> str:
     """Return an HTML table of the runs in the curves' colours, newest first."""
-    head = ("<tr><th>curve</th><th>settings</th><th>outcome</th>"
-            "<th>test accuracy</th></tr>")
-    body = []
+    rows = [("th", "curve", "settings", "outcome", "test accuracy")]
     for run in reversed(runs):
         name = f"<b>{run.name}</b>" if run is on_show else run.name
-        body.append(f"<tr><td>{swatch(run.colour)}</td><td>{name}</td>"
-                    f"<td>{run.outcome}</td>"
-                    f"<td>{1 - run.wrong / len(run.chances):.2%}</td></tr>")
-    return (f'<table class="runs" style="border-spacing:8px 1px">{head}'
-            f'{"".join(body)}</table>')
+        rows.append(("td", swatch(run.colour), name, run.outcome,
+                     f"{1 - run.wrong / len(run.chances):.2%}"))
+    body = "".join(f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
+                   for tag, *cells in rows)
+    return f'<table class="runs" style="border-spacing:8px 1px">{body}</table>'
 
 
 def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
-                   y_test: np.ndarray, network: tuple | None = None,
-                   history: dict[str, np.ndarray] | None = None,
-                   networks: dict[str, tuple] | None = None,
-                   film: list[tuple[int, tuple]] | None = None) -> widgets.Widget:
+                   y_test: np.ndarray, network: tuple, history: dict[str, np.ndarray],
+                   networks: dict[str, tuple],
+                   film: list[tuple[int, tuple]]) -> widgets.Widget:
     """Show a slider for each setting of a training; every place trains from scratch.
 
     Parameters
@@ -441,12 +421,9 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     -----
     The training happens in slices of time between the kernel's other work: see SLICE.
     """
-    viewer = Trainer(
-        X_train, y_train, X_test, y_test, {} if networks is None else networks)
-    if network is not None:
-        history = history or {"train_loss": np.array([])}
-        film = film or [(len(history["train_loss"]), network)]
-        viewer.add(Run(
-            viewer.chosen(), "the run above", RUNS[0], "finished", history, film))
+    viewer = Trainer(X_train, y_train, X_test, y_test, networks)
+    film = [*film[:-1], (film[-1][0], network)]
+    viewer.add(Run(
+        viewer.chosen(), "the run above", RUNS[0], "finished", history, film))
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

@@ -8,18 +8,7 @@ import numpy as np
 
 from page import GREY, NINE, THREE
 
-from .controls import (
-    Chart,
-    Dial,
-    chooser,
-    find,
-    number_box,
-    picture,
-    player,
-    row,
-    swatch,
-    text,
-)
+from .controls import Chart, Dial, find, picture, player, reader, row, swatch, text
 from .mistakes import name_of
 from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, spots, strip
 from .static_fallback import show
@@ -93,9 +82,9 @@ class Mosaic(widgets.VBox):
         if index == self.index:
             return
         self.index = index
-        self.view.value = mosaic_png(self.tiles(index), self.largest, ROW)
-        self.view.tooltip = (f"The weights of the strongest hidden units at timestep "
-                             f"{self.film[index][0]}.")
+        self.view.show(mosaic_png(self.tiles(index), self.largest, ROW),
+                       f"The weights of the strongest hidden units at timestep "
+                       f"{self.film[index][0]}.")
 
 
 def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:
@@ -104,13 +93,13 @@ def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.n
     All moments at once, layer by layer. Blank pixels, six of seven, add nothing to a
     pre-activation, so they are left out with their weights.
     """
-    networks = [network for _, network in film]
     x = image.ravel().astype(np.float32)
     inked = np.flatnonzero(x)
+    networks = [network for _, network in film]
     first, *later = networks[0][2]
     s = np.stack([x[inked] @ Ws[0][inked] + bs[0] for Ws, bs, _ in networks])
-    out, _ = first(s)  # (moments, 1, neurons)
-    for k, activation in enumerate(later, start=1):
+    out, _ = first(s)
+    for k, activation in enumerate(later, start=1):  # out is (moments, 1, neurons)
         W, b = (np.stack([network[part][k] for network in networks]) for part in (0, 1))
         out, _ = activation(out @ W + b)
     g = out[:, 0, 0]
@@ -146,24 +135,22 @@ class TimeLine(widgets.VBox):
         self.film, self.history, self.images, self.y = film, history, images, y
         self.other = other
         self.times = np.array([t for t, _ in film])
-        self.paint, self.lines, self.cursors, places = _film_strip(history, self.times)
-
-        self.number = number or number_box("image", len(images) - 1)
-        self.place = chooser("timestep", [str(t) for t in self.times], index=0)
+        self.paint, self.lines, self.cursors, places = _curves(history, self.times)
+        self.number = number or Dial("image", [], 0, reader(int, 0, len(images) - 1))
+        self.place = Dial(
+            "timestep", [(str(t), k) for k, t in enumerate(self.times)], 0)
         self.digit = picture("followed", 84, 84)
-        self.curves = picture("curves", WIDE, HIGH, pixels=False)
-        self.chart = Chart(self.curves, self.go)
+        self.chart = Chart("curves", WIDE, HIGH, self.go)
         self.chart.clicks.places = places
         self.mosaic = Mosaic("weights")
         self.mosaic.follow(film)
         self.now = text("now", WIDE - 110, 2 + bool(other), announced=True)
         self.fate = text("fate", WIDE - 110, 2)
-        words = widgets.VBox(
+        captions = widgets.VBox(
             [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
-        play = player("the training", self.place, 150)
-        super().__init__([row(self.place, play, self.number), row(self.digit, words),
-                          self.chart, self.mosaic])
-
+        super().__init__([
+            row(self.place, player("the training", self.place, 150), self.number),
+            row(self.digit, captions), self.chart, self.mosaic])
         self.choose_digit()
         self.place.observe(self.choose_moment, names="value")
         self.number.observe(self.choose_digit, names="value")
@@ -182,36 +169,34 @@ class TimeLine(widgets.VBox):
         self.chances = fate(self.film, self.images[k], self.y[k])
         self.lines[0].set_data(self.times, self.chances)
         if self.other:
-            times = [t for t, _ in self.other[1]]
-            self.others = fate(self.other[1], self.images[k], self.y[k])
-            self.lines[1].set_data(times, self.others)
+            _, film = self.other
+            self.others = fate(film, self.images[k], self.y[k])
+            self.lines[1].set_data([t for t, _ in film], self.others)
         self.fate.value = spells(self.chances > 0.5, self.times)
-        self.digit.value = digit_png(self.images[k])
-        self.digit.tooltip = f"Image {k}, a {name_of(self.y[k])}."
+        self.digit.show(
+            digit_png(self.images[k]), f"Image {k}, a {name_of(self.y[k])}.")
         self.choose_moment()
 
     def choose_moment(self, _change: object = None) -> None:
         """Show another moment: the curves' cursor, the weights and the numbers."""
-        index = self.place.value
-        t = self.times[index]
+        index = self.chart.clicks.at = self.place.value
+        t, k, chance = self.times[index], self.number.value, self.chances[index]
         for cursor in self.cursors:
             cursor.set_xdata([t, t])
-        self.curves.value = self.paint()
-        self.chart.clicks.at = index
         self.mosaic.show(index)
-        k, g = self.number.value, self.chances[index]
         moment = f"Timestep {t}" + ("" if t else ", before the first update")
         if t and len(self.history.get("test_loss", [])):
             loss, hits = (self.history[f"test_{kind}"][t - 1]
                           for kind in ("loss", "accuracy"))
             moment += f": test loss {loss:.3f}, test accuracy {hits:.2%}"
-        chance = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
-                  f"probability of {g:.3f}: {'right' if g > 0.5 else 'wrong'}")
-        beside = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
-                  if self.other else "")
-        self.now.value = f"<b>{moment}.</b><br>{chance}.{beside}"
-        self.curves.tooltip = (
-            f"Curves of loss, accuracy, probability. {moment}. {chance}.")
+        verdict = "right" if chance > 0.5 else "wrong"
+        answer = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
+                  f"probability of {chance:.3f}: {verdict}")
+        compared = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
+                    if self.other else "")
+        self.now.value = f"<b>{moment}.</b><br>{answer}.{compared}"
+        self.chart.view.show(
+            self.paint(), f"Curves of loss, accuracy, probability. {moment}. {answer}.")
 
 
 def through_time(film: list[tuple[int, tuple]], history: dict[str, np.ndarray],
@@ -236,38 +221,35 @@ def through_time(film: list[tuple[int, tuple]], history: dict[str, np.ndarray],
     return line
 
 
-def _film_strip(history: dict[str, np.ndarray], times: np.ndarray):
-    """Return (paint, lines, cursors, places) of a figure of the three curves.
+def _curves(history: dict[str, np.ndarray], times: np.ndarray):
+    """Return (paint, lines, cursors, places) of a figure of three curves.
 
-    lines are two digits' probabilities, cursors mark a moment; places are each moment's
-    in each of the curves, for Clicks.
+    lines are two networks' probabilities, cursors mark a moment; places are each
+    moment's in each of the curves, for Clicks.
     """
     fig = strip(HIGH)
-    loss, hits, digit = fig.subplots(1, 3)
-    for ax, kind in [(loss, "loss"), (hits, "accuracy")]:
-        for part, name, colour, width in [
-            ("train", "mini-batch", NINE, 0.7), ("test", "test set", THREE, 1.4)
-        ]:
+    loss, mistakes, digit = fig.subplots(1, 3)
+    for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
+        for part, name, style in [("train", "mini-batch", {"color": NINE, "lw": 0.7}),
+                                  ("test", "test set", {"color": THREE, "lw": 1.4})]:
             numbers = np.array(history.get(f"{part}_{kind}", []))
-            if not len(numbers):
-                continue
-            ax.plot(np.arange(1, len(numbers) + 1),
-                    numbers if kind == "loss" else 1 - numbers, color=colour, lw=width,
-                    label=name)
-        ax.set(yscale="log", title=kind)
+            if len(numbers):
+                ax.plot(np.arange(1, len(numbers) + 1),
+                        numbers if ax is loss else 1 - numbers, label=name, **style)
     if loss.lines:
         loss.legend(loc="lower left")
-    hits.set(title="share of mistakes")
-    log_percents(hits)
+    loss.set(yscale="log", title="loss")
+    mistakes.set(title="share of mistakes")
+    log_percents(mistakes)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
     lines = [digit.plot([], [], style, color=colour, lw=0.9, ms=2.5)[0]
              for style, colour in [(".-", "k"), ("--", GREY)]]
     cursors = [ax.axvline(0, color="k", lw=1.6, alpha=0.6) for ax in fig.axes]
+    marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
     for ax in fig.axes:
         ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
         ax.set_xscale("symlog", linthresh=10, linscale=0.5)
-        marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
     paint = painter(fig, [*lines, *cursors])

@@ -4,10 +4,14 @@
 // strokes: [{points: [[x, y], ...], width, erase}, ...], on a sheet of 280 x 280
 // digit:   [] or 784 grey levels below the strokes, each of them 10 x 10
 // original: the digit as the kernel put it, before any edit
+// examples: {name: strokes, ...}, each of which a button draws
 
 const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
 const HOW_TO_DRAW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
   "after the space key has put the pen down; space again lifts it";
+
+const add = (parent, kind, more) =>
+  parent.appendChild(Object.assign(document.createElement(kind), more));
 
 function stroke(context, { points, width, erase }) {
   context.strokeStyle = erase ? "white" : "black";
@@ -42,18 +46,14 @@ function render({ model, el }) {
   const read = () => ({ strokes: model.get("strokes"), digit: model.get("digit") });
   let now = read(), original = model.get("original"), pen = null, hand = [SIDE / 2, SIDE / 2];
 
-  const add = (parent, kind, more) =>
-    parent.appendChild(Object.assign(document.createElement(kind), more));
+  const tries = add(el, "div", { className: "tools" });
   const paper = add(el, "div", { className: "paper" });
-  const canvas = add(paper, "canvas", {
-    width: SHARP * SIDE, height: SHARP * SIDE, tabIndex: 0 });
+  const canvas = add(paper, "canvas", { width: SHARP * SIDE, height: SHARP * SIDE,
+    tabIndex: 0, role: "application", ariaLabel: HOW_TO_DRAW });
   const cursor = add(paper, "div", { className: "cursor", hidden: true });
   const tools = add(el, "div", { className: "tools" });
-  const announcement = add(el, "div", { className: "visually-hidden" });
+  const announcement = add(el, "div", { className: "visually-hidden", role: "status" });
   el.classList.add("sheet");
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", HOW_TO_DRAW);
-  announcement.setAttribute("role", "status");
   const context = canvas.getContext("2d");
   context.lineCap = context.lineJoin = "round";
 
@@ -146,14 +146,14 @@ function render({ model, el }) {
 
   // ---- the tools below the sheet
 
-  function button(parent, text, label, press) {
-    const one = add(parent, "button", { type: "button", textContent: text, title: label });
-    one.className = "jupyter-button widget-button";
-    one.setAttribute("aria-label", label);
-    one.addEventListener("click", press);
-    return one;
-  }
+  const button = (parent, textContent, title, onclick) => add(parent, "button", {
+    type: "button", textContent, title, onclick, ariaLabel: title,
+    className: "jupyter-button widget-button" });
 
+  for (const [name, strokes] of Object.entries(model.get("examples"))) {
+    const label = `Draw ${name} for me`;
+    button(tries, label, label, () => change({ strokes, digit: [] }));
+  }
   button(tools, "Undo", "Undo", () => {
     pen = null;
     const { strokes } = now;
@@ -162,17 +162,15 @@ function render({ model, el }) {
       : { strokes, digit: model.get("original") }));
   });
   button(tools, "Clear", "Clear", () => change({ strokes: [], digit: [] }));
-  const eraser = button(tools, "Erase", "Erase", () =>
-    eraser.setAttribute("aria-pressed", !rubs()));
-  const rubs = () => eraser.getAttribute("aria-pressed") === "true";
-  eraser.setAttribute("aria-pressed", false);
+  const rubs = () => eraser.ariaPressed === "true";
+  const eraser = button(tools, "Erase", "Erase", () => { eraser.ariaPressed = !rubs(); });
+  eraser.ariaPressed = false;
   const thick = add(tools, "label", { textContent: "pen width" });
   const width = add(thick, "input", { type: "range", min: 4, max: 40, step: 2, value: 22 });
   const moves = add(tools, "div", { className: "moves" });
   for (const [text, label, dx, dy] of [
     ["←", "left", -1, 0], ["↑", "up", 0, -1], ["↓", "down", 0, 1], ["→", "right", 1, 0]])
     button(moves, text, `Move ${label} by a pixel`, () => change(shifted(now, dx, dy)));
-
   add(tools, "small", {
     textContent: "By keyboard: arrow keys move, space puts the pen down or lifts it." });
 
@@ -189,13 +187,11 @@ function render({ model, el }) {
     pen = null;
     paint();
   };
-  model.on("change:strokes", follow);
-  model.on("change:digit", follow);
+  for (const part of ["strokes", "digit"]) model.on(`change:${part}`, follow);
   paint();
   return () => {
-    model.off("change:strokes", follow);
-    model.off("change:digit", follow);
+    for (const part of ["strokes", "digit"]) model.off(`change:${part}`, follow);
   };
 }
 
-export default { render, stroke };
+export default { render, add, stroke };

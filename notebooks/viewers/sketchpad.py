@@ -5,7 +5,7 @@ from typing import Any
 import anywidget
 import numpy as np
 from PIL import Image, ImageDraw
-from traitlets import List
+from traitlets import Dict, List
 
 from .controls import HERE
 
@@ -103,6 +103,7 @@ class Sheet(anywidget.AnyWidget):
     strokes: Any = List().tag(sync=True)
     digit: Any = List().tag(sync=True)
     original: Any = List().tag(sync=True)  # the digit that was put; Undo ends there
+    examples: Any = Dict().tag(sync=True)  # strokes by name, each drawn by a button
 
     def put(self, strokes: list[Stroke], digit: np.ndarray | None = None) -> None:
         """Show these strokes, and a digit (784,) in [0, 1], in place of all else."""
