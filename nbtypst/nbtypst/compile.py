@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from nbtypst.engine import Endless, Refusal, TypstError, run_typst
+from nbtypst.engine import TypstError, run_typst
 from nbtypst.errors import one_line
 from nbtypst.literals import CONTROLS, typst_string
 from nbtypst.plaintext import truncate
@@ -46,56 +46,55 @@ def compile_document(
 
     Raises ExportError if Typst refuses something outside of all cells.
     """
-    source = source.translate(CONTROLS)
-    return _Compilation(source, dict(files), rasters or {}).result()
+    document = _Document(source.translate(CONTROLS), dict(files), rasters or {})
+    while True:
+        small: list[str] = []
+        try:
+            pdf = run_typst("".join(document.parts), document.files,
+                            STANDARDS[document.level], small=small,
+                            system_fonts=document.system_fonts)  # fmt: skip
+            return Compiled(pdf, [*document.warnings, *dict.fromkeys(small)])
+        except TypstError as error:
+            document.repair(error)
 
 
-class _Compilation:
-    """A document that is compiled again after each repair, until it is a PDF."""
+class _Document:
+    """A document in parts: its head, the cells, and what comes after them."""
 
     def __init__(
         self, source: str, files: dict[str, bytes], rasters: Mapping[str, bytes]
     ) -> None:
         head, *cells = _CELL.split(source)
         self.parts = [head, *cells[1::2]]
-        self.wheres = ["", *map(json.loads, cells[::2])]  # empty: it is not a cell
+        self.places = ["", *map(json.loads, cells[::2])]  # empty: it is not a cell
         self.files, self.rasters = files, rasters
         self.warnings: dict[str, None] = {}
         self.level = 0  # in STANDARDS
         self.system_fonts = bool(_ARABIC.search(source))
         self.lacking: set[str] = set()  # what the built-in fonts lack
 
-    def result(self) -> Compiled:
-        while True:
-            source, standards = "".join(self.parts), STANDARDS[self.level]
-            small: list[str] = []
-            try:
-                pdf = run_typst(source, self.files, standards, small=small,
-                                system_fonts=self.system_fonts)  # fmt: skip
-                return Compiled(pdf, [*self.warnings, *dict.fromkeys(small)])
-            except Refusal as refusal:
-                if missing := refusal.missing_glyphs & {*source}:
-                    self.find_glyphs(missing)
-                elif refusal.is_of_standard:
-                    if self.level == 0:
-                        self.name_what_is_not_accessible(refusal)
-                    self.level += 1
-                else:
-                    self.show_as_source(self.part_at(refusal.line), refusal)
-            except Endless as error:
-                self.replace_endless_pictures(error)
-            except TypstError as error:  # a crash
-                self.show_as_source(None, error)
+    def repair(self, error: TypstError) -> None:
+        """Change what Typst reports; raise the error if it is not in a cell."""
+        if missing := error.missing_glyphs & {*"".join(self.parts)}:
+            self.find_glyphs(missing)
+        elif error.is_of_standard:
+            if self.level == 0:
+                self.name_what_is_not_accessible(error)
+            self.level += 1
+        elif error.is_endless:
+            self.replace_endless_pictures(error)
+        else:
+            self.show_as_source(error)
 
     def warn(self, number: int, what: str) -> None:
-        where = self.wheres[number] or ("the appendix" if number else "the document")
-        self.warnings[f"{where}: {what}"] = None
+        place = self.places[number] or ("the appendix" if number else "the document")
+        self.warnings[f"{place}: {what}"] = None
 
-    def part_at(self, line: int) -> int | None:
+    def cell_at(self, line: int) -> int | None:
         """Return the number of the cell with a line of the source, or None."""
         ends = [*accumulate(part.count("\n") for part in self.parts)]
         number = bisect_left(ends, line)
-        return number if [*self.wheres, ""][number] else None
+        return number if [*self.places, ""][number] else None
 
     def find_glyphs(self, missing: set[str]) -> None:
         """Use the system's fonts; what they lack as well becomes a box."""
@@ -113,13 +112,13 @@ class _Compilation:
                 what = f"{', '.join(here[:5])}{more}, shown as {NO_GLYPH[0]}"
                 self.warn(number, f"no font on this computer has {what}")
 
-    def name_what_is_not_accessible(self, refusal: Refusal) -> None:
+    def name_what_is_not_accessible(self, error: TypstError) -> None:
         """Warn of what keeps the document from being PDF/UA, by cell where it is known.
 
         Pictures without a description have been named before, and have no cell here.
         """
-        for message, line in refusal.faults:
-            number, no_alt = self.part_at(line), "missing alt text" in message
+        for message, line in error.faults:
+            number, no_alt = self.cell_at(line), "missing alt text" in message
             if number is not None:
                 self.warn(number, NO_ALT if no_alt else message)
             elif not no_alt:
@@ -139,7 +138,7 @@ class _Compilation:
         errors = {}
         for name, content in self.files.items():
             if name.endswith((".svg", ".pdf")):
-                shown = f"#image({typst_string(name)}, alt: \"a\")"
+                shown = f'#image({typst_string(name)}, alt: "a")'
                 try:
                     run_typst(f'#set document(title: "t")\n{shown}', {name: content},
                               STANDARDS[0], timeout=PICTURE_TIMEOUT_S)  # fmt: skip
@@ -147,17 +146,13 @@ class _Compilation:
                     errors[name] = error
         return errors
 
-    def replace_endless_pictures(self, error: Endless) -> None:
-        """Replace drawings with which Typst never finishes by PNGs or placeholders.
-
-        Raises the error if there are none.
-        """
+    def replace_endless_pictures(self, error: TypstError) -> None:
+        """Replace drawings with which Typst never finishes by PNGs or placeholders."""
         endless = [name for name, alone in self.errors_of_drawings.items()
-                   if isinstance(alone, Endless) and name in self.files]  # fmt: skip
+                   if alone.is_endless and self.files.pop(name, b"")]  # fmt: skip
         if not endless:
             raise error
         for name in endless:
-            del self.files[name]
             shown, new = "it is not shown", "none"
             if name in self.rasters:
                 shown, new = "its PNG is shown", typst_string(f"{name}.png")
@@ -167,24 +162,19 @@ class _Compilation:
                 part = self.parts[number]
                 self.parts[number] = part.replace(typst_string(name), new)
 
-    def show_as_source(self, number: int | None, error: TypstError) -> None:
-        """Show the Typst of the cell with that number, or of the one that is refused.
-
-        Raises the error if no cell is at fault, or one that is already shown like this.
-        """
-        number = number or self.search(error)
+    def show_as_source(self, error: TypstError) -> None:
+        """Show the Typst of the cell at fault, unless it is already shown like this."""
+        line = error.faults[-1][1] if error.faults else 0
+        number = self.cell_at(line) or self.first_cell_with(error)
         mark, _, text = self.parts[number].partition("\n")
         if mark.startswith("#unset("):
             raise error
         self.parts[number] = f"#unset({typst_string(truncate(text.strip())[0])})\n"
         self.warn(number, one_line(error))
 
-    def search(self, error: TypstError) -> int:
-        """Return the number of the first cell with which the document is refused.
-
-        Raises the error if no cell is at fault.
-        """
-        def is_refused(count: int) -> bool:
+    def first_cell_with(self, error: TypstError) -> int:
+        """Return the number of the first cell with which the document has an error."""
+        def fails(count: int) -> bool:
             try:
                 run_typst("".join(self.parts[:count]), self.files)
             except TypstError as again:
@@ -192,7 +182,7 @@ class _Compilation:
             return False
 
         counts = range(1, len(self.parts))  # the last part is not a cell
-        found = bisect_left(counts, True, key=is_refused)
+        found = bisect_left(counts, True, key=fails)
         if not 0 < found < len(counts):
             raise error
         return found

@@ -25,34 +25,29 @@ document = folder + "/main.typ"
 try:
     compiler = typst.Compiler(document, folder, ignore_system_fonts=not system_fonts)
     compiler.compile(output=folder + "/out.pdf", pdf_standards=standards)
-    said = json.loads(compiler.query("<nbtypst-small>", "value"))  # from its cache
+    answer = json.loads(compiler.query("<nbtypst-small>", "value"))  # from its cache
 except typst.TypstError as error:
-    said = [str(error.message), str(error.diagnostic)]
-with open(folder + "/said.json", "w") as file:
-    json.dump(said, file)
+    answer = [str(error.message), str(error.diagnostic)]
+print(json.dumps(answer))
 """
 
 
 class TypstError(ExportError):
-    """Typst makes no PDF; `faults` are its messages about the document, if any."""
+    """Typst makes no PDF.
 
-    faults: Sequence[tuple[str, int]] = ()  # and their lines, from 1, or 0 if not known
+    faults -- its messages about the document, each with its line (from 1; 0 if that is
+    not known); empty if it crashed or, as `is_endless` says, did not finish in time
+    """
 
-
-class Endless(TypstError):
-    """Typst does not finish in time."""
-
-
-class Refusal(TypstError):
-    """Typst refuses to compile the document."""
-
-    def __init__(self, message: str, diagnostic: str) -> None:
+    def __init__(
+        self, message: str, diagnostic: str = "", *, is_endless: bool = False
+    ) -> None:
         super().__init__(f"typst: {message}")
+        self.is_endless = is_endless
         faults = re.split(r"^error: ", diagnostic, flags=re.MULTILINE)[1:]
         lines = [re.findall(r"main\.typ:(\d+):", fault) or ["0"] for fault in faults]
         self.faults = [(fault.partition("\n")[0], int(known[-1]))
                        for fault, known in zip(faults, lines)]  # fmt: skip
-        self.line = self.faults[-1][1] if self.faults else 0
         self.is_of_standard = bool(re.search("^PDF/|in this export mode", message))
         text = "".join(re.findall('text `"(.*)"` could not be displayed', diagnostic))
         text = re.sub(r"\\u\{(\w+)\}", lambda match: chr(int(match[1], 16)), text)
@@ -61,45 +56,41 @@ class Refusal(TypstError):
 
 def run_typst(
     source: str, files: Mapping[str, bytes], standards: Sequence[str] = (), *,
-    system_fonts: bool = False, timeout: float | None = None,
+    system_fonts: bool = False, timeout: float = TIMEOUT_S,
     small: list[str] | None = None,
 ) -> bytes:
     """Return the PDF of a Typst document, compiled once and without repairs.
 
     files -- the pictures and attachments by path
     standards -- what the PDF must conform to
-    timeout -- seconds, and as many again for each megabyte (default: TIMEOUT_S)
+    timeout -- seconds, and as many again for each megabyte
     small -- a list that gets a warning for each text that style.typ sets below 5 pt
 
-    Raises Refusal with Typst's message, Endless, or TypstError if it crashes.
+    Raises TypstError if Typst refuses the document, crashes or does not finish in time.
     """
-    size = len(source) + sum(map(len, files.values()))
-    seconds = (timeout or TIMEOUT_S) * (1 + size / 1e6)
-    ours, held_open = os.pipe()
-    try:
-        with tempfile.TemporaryDirectory(prefix="typst-") as folder:
-            for name, content in {"main.typ": source.encode(), **files}.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            fonts = "yes" * system_fonts
-            command = [sys.executable, "-c", _CHILD, folder, fonts, *standards]
-            done = subprocess.run(
-                command, stdin=ours, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                timeout=seconds,
-            )  # fmt: skip
-            if done.returncode == 0:
-                said, pdf = Path(folder, "said.json"), Path(folder, "out.pdf")
-                if not pdf.exists():
-                    raise Refusal(*json.loads(said.read_bytes()))
-                if small is not None:
-                    small += json.loads(said.read_bytes())
-                return pdf.read_bytes()
-    except subprocess.TimeoutExpired:
-        raise Endless(f"typst: still at work after {seconds:.0f} s") from None
-    finally:
-        os.close(ours)
-        os.close(held_open)
-    last = one_line(done.stderr.decode(errors="replace"), 200)
-    reason = f"it crashed, over something nested or too large: {last}"
-    raise TypstError(f"typst: {reason} (status {done.returncode})")
+    seconds = timeout * (1 + (len(source) + sum(map(len, files.values()))) / 1e6)
+    reading, writing = os.pipe()
+    with open(reading) as held_open, open(writing, "w"), \
+            tempfile.TemporaryDirectory(prefix="typst-") as folder:  # fmt: skip
+        for name, content in {"main.typ": source.encode(), **files}.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        options = [folder, "yes" * system_fonts, *standards]
+        try:
+            done = subprocess.run([sys.executable, "-c", _CHILD, *options],
+                                  stdin=held_open, capture_output=True,
+                                  timeout=seconds)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            reason = f"still at work after {seconds:.0f} s"
+            raise TypstError(reason, is_endless=True) from None
+        if done.returncode:
+            last = one_line(done.stderr.decode(errors="replace"), 200)
+            reason = f"it crashed, over something nested or too large: {last}"
+            raise TypstError(f"{reason} (status {done.returncode})")
+        answer, pdf = json.loads(done.stdout), Path(folder, "out.pdf")
+        if not pdf.exists():
+            raise TypstError(*answer)
+        if small is not None:
+            small += answer
+        return pdf.read_bytes()

@@ -47,13 +47,15 @@ class TypstExporter(TemplateExporter):
         """nbconvert's configuration, with what a document on paper needs turned on."""
         ours = Config({
             "TypstExporter": {
+                "file_extension": ".typ",
+                "filters": {"typst_value": typst_value, "typst_code": typst_code},
                 "template_extension": ".typ.j2",
                 "template_name": "typst",
                 "extra_template_basedirs": [str(TEMPLATES)],
             },
+            "TypstPDFExporter": {"file_extension": ".pdf"},
             "NbConvertBase": {"display_data_priority": [*SHOWN]},
             "TagRemovePreprocessor": {
-                "enabled": True,
                 "remove_cell_tags": REMOVED,
                 "remove_input_tags": {"remove_input", "remove-input"},
                 "remove_all_outputs_tags": {"remove_output", "remove-output"},
@@ -62,19 +64,10 @@ class TypstExporter(TemplateExporter):
         ours.merge(super().default_config)
         return ours
 
-    @default("file_extension")
-    def _extension(self) -> str:
-        return ".typ"
-
     @default("template_paths")
     def _paths(self) -> list[str]:
         """nbconvert's template folders, after the one that has "typst/..."."""
         return [str(TEMPLATES), *self._template_paths()]
-
-    def default_filters(self):
-        """nbconvert's filters, and those that write values down in Typst."""
-        yield from super().default_filters()
-        yield from {"typst_value": typst_value, "typst_code": typst_code}.items()
 
     def from_notebook_node(self, nb, resources=None, **kw):
         """Return the notebook's Typst, or PDF, and nbconvert's resources.
@@ -82,7 +75,7 @@ class TypstExporter(TemplateExporter):
         What could not be shown is logged, and is in `resources["warnings"]`.
         Raises ExportError if that fails; `jupyter nbconvert` ends with one line.
         """
-        with self._refusals():
+        with self._one_line_errors():
             output, resources = self.converted(valid(nb), resources, **kw)
         for warning in grouped(resources["warnings"]):
             self.log.warning(warning)
@@ -90,12 +83,12 @@ class TypstExporter(TemplateExporter):
 
     def from_file(self, file_stream, resources=None, **kw):
         """Return the same for a file."""
-        with self._refusals():
+        with self._one_line_errors():
             content = parsed(file_stream.read())
         return self.from_notebook_node(content, resources, **kw)
 
     @contextmanager
-    def _refusals(self) -> Iterator[None]:
+    def _one_line_errors(self) -> Iterator[None]:
         try:
             yield
         except (ExportError, UnicodeDecodeError) as error:
@@ -115,22 +108,18 @@ class TypstPDFExporter(TypstExporter):
     export_from_notebook = "PDF via Typst"
     output_mimetype = "application/pdf"
 
-    @default("file_extension")
-    def _extension(self) -> str:
-        return ".pdf"
-
     def converted(self, nb, resources, **kw):
         """Return the PDF (bytes) of a notebook, and nbconvert's resources."""
         resources = {**(resources or {}), "output_files_dir": ""}
         source, resources = super().converted(nb, resources, **kw)
-        files, rasters = resources["outputs"], resources["rasters"]
-        compiled = compile_document(source, files, rasters)
-        resources["warnings"] += compiled.warnings
+        pdf, warnings = compile_document(
+            source, resources["outputs"], resources["rasters"])
+        resources["warnings"] += warnings
         resources["outputs"] = {}  # they are in the PDF now
         if isinstance(getattr(_nbconvert(), "writer", None), StdoutWriter):  # of text
-            sys.stdout.buffer.write(compiled.pdf)
+            sys.stdout.buffer.write(pdf)
             return "", resources
-        return compiled.pdf, resources
+        return pdf, resources
 
 
 class TypstPDFCommand(TypstPDFExporter):

@@ -6,13 +6,12 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
@@ -79,22 +78,21 @@ def execute_notebooks(
     ------
     ExportError : at the first failure, after ending all kernels
     """
-    runs = [_Run(path, timeout, on_done, kept) for path in map(Path, paths)]
-    waiting = runs[::-1]
+    runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
+    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
     if kept:
-        waiting = [run for run in runs if fresh or not run.is_taken_from(kept)][::-1]
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="kernels-") as scratch:
-        environment = _environment(scratch, import_from) | dict(settings)
-        with ThreadPoolExecutor(1) as pool:  # the caller's thread may have a loop
-            finished = pool.submit(_run_in_loop, waiting, environment, stopped)
-            try:
-                while not wait([finished], timeout=0.5).done:
-                    pass  # and hear a Ctrl-C, on Windows too
-            finally:
-                stopped.set()
-            finished.result()
+    with tempfile.TemporaryDirectory(prefix="kernels-") as scratch, \
+            ThreadPoolExecutor(1) as pool:  # the caller's thread may have a loop
+        environment = _environment(Path(scratch)) | dict(settings)
+        finished = pool.submit(_run_all, waiting, environment, import_from, stopped)
+        try:
+            while not wait([finished], timeout=0.5).done:
+                pass  # and hear a Ctrl-C, on Windows too
+        finally:
+            stopped.set()
+        finished.result()
     return [run.notebook for run in runs]
 
 
@@ -120,9 +118,10 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         cell.metadata.pop("execution", None)
         outputs = []
         for output in cell.get("outputs", []):
-            if output.get("data", {}).pop(WIDGET, None):
-                if output.metadata.get("role") == "screen":
-                    continue
+            is_widget = output.get("data", {}).pop(WIDGET, None)
+            if is_widget and output.metadata.get("role") == "screen":
+                continue
+            if is_widget:
                 output.data.setdefault("text/plain", "")
                 output.metadata["role"] = "widget"
             if output.output_type == "stream":
@@ -150,82 +149,70 @@ class _KernelClient(AsyncKernelClient):
     shell_channel_class = Type(_ShellChannel)
 
 
-class _Client(NotebookClient):
-    """Always ends its kernel, and leaves signals to the caller."""
-
-    @asynccontextmanager
-    async def async_setup_kernel(self, **options: Any) -> AsyncIterator[None]:
-        try:
-            await self.async_start_new_kernel(**options)
-            await self.async_start_new_kernel_client()
-            yield
-        finally:
-            if self.km and (self.kc or self.km.has_kernel):
-                await self._async_cleanup_kernel()
-
-
+@dataclass(eq=False)
 class _Run:
     """One notebook on its way through a kernel."""
 
-    def __init__(
-        self, path: Path, timeout: float, on_done: Callable, kept: KeptRuns | None
-    ) -> None:
-        self.path, self.timeout, self.on_done, self.kept = path, timeout, on_done, kept
-        self.changed = ""  # what has changed since the kept run
-        self.notebook = read_notebook(path)
-        self.cell_index: int | None = None
+    path: Path
+    timeout: float
+    on_done: Callable[[Path, str], None]
+    kept: KeptRuns | None
+    changed: str = ""  # what has changed since the kept run
+    cell: int = 0  # the number of the one that runs
+
+    def __post_init__(self) -> None:
+        self.notebook = read_notebook(self.path)
         kernel = self.notebook.metadata.get("kernelspec", {})
         if (language := kernel.get("language", "python")) != "python":
-            raise ExportError(f"{path}: written for {language}, not for Python")
+            raise ExportError(f"{self.path}: written for {language}, not for Python")
 
-    def is_taken_from(self, kept: KeptRuns) -> bool:
+    def is_taken_from_kept(self) -> bool:
         """Take the outputs of a kept run, if one is still right."""
-        when, self.changed = kept.find(self.path, self.notebook)
+        when = ""
+        if self.kept:
+            when, self.changed = self.kept.find(self.path, self.notebook)
         if when:
             self.on_done(self.path, f"kept from {when}")
         return bool(when)
 
-    async def execute(self, environment: dict[str, str], gate: asyncio.Semaphore):
-        async with gate:
-            start, scratch = time.time(), environment["IPYTHONDIR"]
-            own = Path(scratch, str(id(self)))
-            if self.kept:
-                environment = environment | {"NBTYPST_LOG": f"{own}.log"}
-            # Other users could reach a TCP port; a socket's path has 100 characters.
-            sockets = os.name == "posix" and len(scratch) < 80
-            manager = AsyncKernelManager(
-                client_factory=_KernelClient, connection_file=str(own),
-                kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # of this Python
-                transport="ipc" if sockets else "tcp", transport_encryption="auto",
-            )  # fmt: skip
-            seconds = ceil(self.timeout)
-            client = _Client(
-                self.notebook, manager, timeout=seconds, iopub_timeout=seconds,
-                startup_timeout=max(60, seconds),  # of a busy machine, too
-                raise_on_iopub_timeout=True, record_timing=False,
-                shutdown_kernel="immediate", on_cell_start=self._remember,
-                shell_timeout_interval=1,  # seconds until the death of one is noticed
-                resources={"metadata": {"path": str(self.path.parent.resolve())}},
-            )  # fmt: skip
-            try:
-                await client.async_execute(env=environment)
-            except Exception as error:
-                raise ExportError(self._explain(error)) from None
-            clean(self.notebook)
-            how = f"{time.time() - start:.1f} s"
-            if self.kept:
-                log = Path(f"{own}.log")
-                why = self.kept.keep(self.path, self.notebook, log, start)
-                self.changed = f"not kept: {why}" if why else self.changed
-            self.on_done(self.path, f"{how} ({self.changed})" if self.changed else how)
+    async def execute(self, environment: dict[str, str], startup: str) -> None:
+        start = time.time()
+        own = Path(environment["IPYTHONDIR"], str(id(self)))
+        log = own.with_suffix(".log")
+        if self.kept:
+            environment = environment | {"NBTYPST_LOG": str(log)}
+        seconds = ceil(self.timeout)
+        client = NotebookClient(
+            self.notebook, timeout=seconds, iopub_timeout=seconds,
+            startup_timeout=max(60, seconds),  # of a busy machine, too
+            raise_on_iopub_timeout=True, record_timing=False,
+            shutdown_kernel="immediate",
+            on_cell_start=self._remember,
+            shell_timeout_interval=1,  # seconds until the death of one is noticed
+            extra_arguments=[f"--IPKernelApp.exec_lines={startup}"],
+            resources={"metadata": {"path": str(self.path.parent.resolve())}},
+        )  # fmt: skip
+        try:
+            await _start_kernel(client, own, environment)
+            await client.async_execute(cleanup_kc=False)
+        except Exception as error:
+            raise ExportError(self._explain(error)) from None
+        finally:
+            if client.km and (client.kc or client.km.has_kernel):
+                await client._async_cleanup_kernel()
+        clean(self.notebook)
+        how = f"{time.time() - start:.1f} s"
+        if self.kept and (why := self.kept.keep(self.path, self.notebook, log, start)):
+            self.changed = f"not kept: {why}"
+        self.on_done(self.path, f"{how} ({self.changed})" if self.changed else how)
 
     def _remember(self, cell: NotebookNode, cell_index: int) -> None:
-        self.cell_index = cell_index
+        self.cell = cell_index + 1
 
     def _explain(self, error: Exception) -> str:
         """One line with the notebook, the cell, and its line where that is known."""
         where, what = str(self.path), f"{type(error).__name__}: {error}"
-        if self.cell_index is None:
+        if not self.cell:
             return one_line(f"{where}: its kernel did not start: {what}")
         if isinstance(error, CellExecutionError):
             trace = strip_ansi(error.traceback)
@@ -237,18 +224,47 @@ class _Run:
             what = f"still {late} after {self.timeout:g} s, given up"
         elif isinstance(error, DeadKernelError):
             what = "the kernel died (out of memory?)"
-        return one_line(f"{where}, cell {self.cell_index + 1}: {what}", 2_000)
+        return one_line(f"{where}, cell {self.cell}: {what}", 2_000)
 
 
-def _run_in_loop(
-    runs: Sequence[_Run], environment: dict[str, str], stopped: threading.Event
+async def _start_kernel(
+    client: NotebookClient, file: Path, environment: dict[str, str]
+) -> None:
+    """Start a kernel, up to three times if it dies: its port may have been taken."""
+    # Other users could reach a TCP port; a socket's path has 100 characters.
+    sockets = os.name == "posix" and len(str(file.parent)) < 80
+    for is_last in (False, False, True):
+        client.km = AsyncKernelManager(
+            client_factory=_KernelClient, connection_file=str(file),
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # of this Python
+            transport="ipc" if sockets else "tcp", transport_encryption="auto",
+        )  # fmt: skip
+        await client.async_start_new_kernel(env=environment)
+        try:
+            await client.async_start_new_kernel_client()
+            return
+        except RuntimeError as error:
+            if is_last or "Kernel died" not in str(error):
+                raise
+
+
+def _run_all(
+    runs: Sequence[_Run], environment: dict[str, str], import_from: Sequence[Path],
+    stopped: threading.Event,
 ) -> None:
     """Execute all, until one fails or the event is set; then all kernels are ended."""
+    startup = _STARTUP.format(folders=[str(folder.resolve()) for folder in import_from])
+
     async def execute_all() -> None:
         affinity = getattr(os, "sched_getaffinity", None)  # not on macOS or Windows
         gate = asyncio.Semaphore(len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+        async def execute(run: _Run) -> None:
+            async with gate:
+                await run.execute(environment, startup)
+
         async with asyncio.TaskGroup() as group:
-            tasks = {group.create_task(run.execute(environment, gate)) for run in runs}
+            tasks = {group.create_task(execute(run)) for run in runs}
             while tasks and not stopped.is_set():
                 _, tasks = await asyncio.wait(tasks, timeout=0.2)
             for task in tasks:
@@ -262,22 +278,18 @@ def _run_in_loop(
             raise failed.exceptions[0] from None
 
 
-def _environment(scratch: str, import_from: Sequence[Path]) -> dict[str, str]:
+def _environment(scratch: Path) -> dict[str, str]:
     """Return the kernels' environment, without settings that could change results."""
-    Path(scratch, "matplotlibrc").touch()  # an empty one, in place of the user's
-    startup = Path(scratch, "profile_default", "startup")
-    startup.mkdir(parents=True)
-    code = _STARTUP.format(folders=[str(folder.resolve()) for folder in import_from])
-    (startup / "startup.py").write_text(code, "utf-8")
+    (scratch / "matplotlibrc").touch()  # an empty one, in place of the user's
     taken = {name: value for name, value in os.environ.items()
              if not name.startswith("PYTHON") or name in _KEPT}  # fmt: skip
-    ours = dict.fromkeys(("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"), scratch)
-    ours["MATPLOTLIBRC"] = str(Path(scratch, "matplotlibrc"))
+    ours = dict.fromkeys(("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"), str(scratch))
+    ours["MATPLOTLIBRC"] = str(scratch / "matplotlibrc")
     ours["TMPDIR"] = tempfile.gettempdir()  # absolute: kernels have other folders
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 (Path.home() fails without one)
-    if not (home.is_dir() and os.access(home, os.W_OK)):  # caches need one
-        ours |= dict.fromkeys(("HOME", "USERPROFILE"), scratch)
-    for name in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):  # as this
-        if name in taken and not os.access(taken[name], os.W_OK):
-            ours[name] = scratch
+    home = os.path.expanduser("~")  # noqa: PTH111 (Path.home() fails without one)
+    caches = {name: taken[name] for name in taken.keys()
+              & {"MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}}  # fmt: skip
+    for name, folder in {"HOME": home, "USERPROFILE": home, **caches}.items():
+        if not (Path(folder).is_dir() and os.access(folder, os.W_OK)):
+            ours[name] = str(scratch)
     return taken | _SETTINGS | ours

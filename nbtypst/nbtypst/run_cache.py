@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import platform
+import re
 import sys
 import time
 from collections import defaultdict
@@ -45,13 +46,17 @@ class KeptRuns:
 
         Returns when that run began (empty if none is right), and what has changed.
         """
-        changes = []
+        changed = ""
         for run in self._runs(path):
-            changes.append(self._why_not(run, notebook))
-            if not changes[-1]:
-                _take_outputs(notebook, run["notebook"])
+            if not (why_not := self._why_not(run, notebook)):
+                kept = from_dict(run["notebook"])
+                notebook.metadata = kept.metadata
+                for cell, before in zip(_code_cells(notebook), _code_cells(kept)):
+                    cell |= {"outputs": before.outputs,
+                             "execution_count": before.execution_count}
                 return time.strftime("%H:%M", time.localtime(run["start"])), ""
-        return "", changes[0] if changes else ""
+            changed = changed or why_not
+        return "", changed
 
     def seconds(self, path: Path) -> float:
         """Return the seconds that a notebook's last run took; inf if it never ran."""
@@ -74,12 +79,10 @@ class KeptRuns:
         for file in map(Path, did["write"]):
             if any(file.is_relative_to(place) for place in places):
                 return f"it changes {file.name}"
-        states = {name: _state(Path(name)) for name in did["list"]}
-        for name in did["read"] | did["missing"]:
-            file = Path(name)
+        for file in map(Path, did["read"]):
             if file.is_file() and file.stat().st_mtime >= start:
                 return f"{file.name} was changed while it ran"
-            states |= {} if file.is_dir() else {name: _state(file)}
+        states = {name: _state(Path(name)) for name in did["read"]}
         content = json.dumps({
             "common": self.common, "code": _code(notebook), "states": states,
             "start": start, "seconds": time.time() - start, "notebook": notebook,
@@ -124,21 +127,12 @@ class KeptRuns:
         return ""
 
 
-def _take_outputs(notebook: NotebookNode, run: dict) -> None:
-    """Give each code cell its outputs; the text cells keep their current words."""
-    kept = from_dict(run)
-    notebook.metadata = kept.metadata
-    for cell, before in zip(_code_cells(notebook), _code_cells(kept)):
-        cell.outputs, cell.execution_count = before.outputs, before.execution_count
-
-
 def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _code(notebook: NotebookNode) -> str:
-    cells = _code_cells(notebook)
-    return _sum([[cell.source, cell.metadata.get("tags", [])] for cell in cells])
+    return _sum([(c.source, c.metadata.get("tags", [])) for c in _code_cells(notebook)])
 
 
 def _did(log: Path, places: Sequence[Path]) -> dict[str, set[str]]:
@@ -152,13 +146,12 @@ def _did(log: Path, places: Sequence[Path]) -> dict[str, set[str]]:
                             for file in (f"{name}.py", f"{name}/__init__.py")}
         elif kind == "outside":
             did[kind].add(what)
-        elif any(Path(what).is_relative_to(place) for place in ignored):
-            pass
-        elif "__pycache__" in what and ".pyc" in what:
-            compiled = what.partition(".pyc")[0] + ".pyc"  # .pyc.140 while it is made
-            did["read"].add(util.source_from_cache(compiled))
-        elif Path(what).name != "__pycache__":
-            did[kind].add(what)
+        elif not any(Path(what).is_relative_to(place) for place in ignored):
+            if "__pycache__" in what and ".pyc" in what:
+                compiled = what.partition(".pyc")[0] + ".pyc"  # at first .pyc.140
+                did["read"].add(util.source_from_cache(compiled))
+            elif Path(what).name != "__pycache__":
+                did[kind].add(what)
     return did
 
 
@@ -180,6 +173,6 @@ def _sum(value: object) -> str:
 def _processor() -> str:
     """Return the kind of processor, whose arithmetic can differ in the last digit."""
     known = Path("/proc/cpuinfo")
-    lines = known.read_text("utf-8").splitlines() if known.exists() else []
-    return next((line for line in lines if line.startswith("model name")),
-                platform.processor())  # fmt: skip
+    text = known.read_text("utf-8") if known.exists() else ""
+    model = re.search("^model name.*", text, re.MULTILINE)
+    return model[0] if model else platform.processor()

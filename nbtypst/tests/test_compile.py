@@ -11,7 +11,7 @@ import pytest
 import nbtypst.compile
 from nbtypst import ExportError
 from nbtypst.compile import compile_document, run_typst
-from nbtypst.engine import Endless
+from nbtypst.engine import TypstError
 from nbtypst_samples import code, display, figure, pdf_of, raw, shell_script
 
 pytestmark = pytest.mark.export
@@ -66,7 +66,7 @@ def test_a_picture_that_typst_never_finishes_becomes_its_png(monkeypatch):
     def run(source, files, *arguments, **options):
         if any(name.endswith(".svg") and b"<!--endless" in content
                for name, content in files.items()):  # fmt: skip
-            raise Endless("typst: still at work after 60 s")
+            raise TypstError("still at work after 60 s", is_endless=True)
         return run_typst(source, files, *arguments, **options)
 
     monkeypatch.setattr(nbtypst.compile, "run_typst", run)
@@ -81,13 +81,13 @@ def test_a_picture_that_typst_never_finishes_becomes_its_png(monkeypatch):
     assert warnings[:2] == [f"cell 1: {said}: its PNG is shown",
                             f"cell 2: {said}: it is not shown"]  # fmt: skip
     assert warnings[2].startswith("cell 3: typst: ") and "Picture:" in printed.text(1)
-    with pytest.raises(Endless):  # with no picture to leave out
+    with pytest.raises(TypstError, match="still at work"):  # no picture to omit
         monkeypatch.setattr(nbtypst.compile, "run_typst", endless)
         compile_document("#while true {}", {"a.png": b""})
 
 
 def endless(*arguments, **options):
-    raise Endless("typst: still at work after 60 s")
+    raise TypstError("still at work after 60 s", is_endless=True)
 
 
 def test_only_the_drawing_at_fault_is_named():
@@ -173,9 +173,8 @@ def typst(monkeypatch, tmp_path):
 ])  # fmt: skip
 def test_a_crash_of_typst_is_one_line(typst, monkeypatch, line, words):
     typst(line)
-    monkeypatch.setattr("nbtypst.engine.TIMEOUT_S", 0.5)
     with pytest.raises(ExportError, match=f"^typst: {words}"):
-        run_typst("x", {})
+        run_typst("x", {}, timeout=0.5)
 
 
 def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(typst):

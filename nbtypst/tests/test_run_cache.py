@@ -14,12 +14,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nbtypst.errors import ExportError
 from nbtypst.run import execute_notebooks
 from nbtypst.run_cache import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
 from nbtypst.trace import Trace
+from nbtypst_samples import code, save
 
 CODE = """import glob, os
 import helper
@@ -29,75 +29,108 @@ try:
     import perhaps
 except ModuleNotFoundError:
     print("no perhaps")"""
+# Other notebooks: their code, the tags of that, and why their runs are not kept.
+OTHERS = {
+    "program": ("import subprocess; subprocess.run(['true'])", (),
+                "it uses subprocess.Popen"),
+    "allowed": ("import subprocess; subprocess.run(['true'])", (KEEP,), ""),
+    "network": ("import socket\ntry: socket.create_connection(('127.0.0.1', 9))\n"
+                "except OSError: pass", (), "it uses socket.connect"),
+    "private": ("import socket, tempfile\ntempfile.TemporaryFile().close()\n"
+                "def socketpair():  # as Windows has it\n"
+                "    with socket.create_server(('127.0.0.1', 0)) as server:\n"
+                "        socket.socket().connect(server.getsockname())\n"
+                "socketpair()", (), ""),
+    "writes": ("open('log.txt', 'w').close()", (), "it changes log.txt"),
+    "never": ("print(1)", (NEVER_KEEP,), f"a cell has the tag {NEVER_KEEP}"),
+    "meanwhile": ("import subprocess\nopen('input.txt').read()\n"
+                  "subprocess.run('echo x >>input.txt', shell=True)", (KEEP,),
+                  "input.txt was changed while it ran"),
+}  # fmt: skip
 
 
 class Project:
-    """A folder with a notebook, a module in a folder of its own, and data."""
+    """A folder with notebooks, a module in a folder of its own, and data."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder, self.lib = folder / "book", folder / "lib"
-        self.path = self.folder / "a.ipynb"
+        self.path, self.kept = self.folder / "a.ipynb", folder / "kept"
         (self.folder / "more").mkdir(parents=True)
         self.lib.mkdir()
         (self.lib / "helper.py").write_text("WORD = 'one'\n")
-        (self.folder / "data.txt").write_text("two")
+        for name, text in {"data.txt": "two", "input.txt": ""}.items():
+            (self.folder / name).write_text(text)
+        for file in folder.rglob("*.*"):
+            os.utime(file, (1e9, 1e9))  # long before the run
         self.save("# Title", CODE)
 
-    def save(self, words, code, *tags, path=None):
-        cells = [new_markdown_cell(words), new_code_cell(code, metadata={"tags": tags})]
-        nbformat.write(new_notebook(cells=cells), path or self.path)
-        for file in self.folder.parent.rglob("*"):
-            if file.is_file():  # long before the run
-                os.utime(file, (1e9, 1e9))
+    def save(self, words: str, source: str) -> None:
+        save(self.path, words, code(source))
 
-    def run(self, *paths, fresh=False, settings=None):
-        """Run the notebooks; return how each result was obtained, and the last one."""
-        said = {}
-        kept = KeptRuns(self.folder.parent / "kept", [self.lib], settings or {})
+    def runs(self, **settings: str) -> KeptRuns:
+        return KeptRuns(self.kept, [self.lib], settings)
+
+    def run(self, *paths: Path, fresh: bool = False):
+        """Run the notebooks; return how each result was obtained, and the first one."""
+        how = {}
         notebooks = execute_notebooks(
-            paths or [self.path], import_from=[self.lib], kept=kept, fresh=fresh,
-            settings=settings or {}, on_done=lambda p, how: said.update({p.name: how}),
+            paths or [self.path], import_from=[self.lib], kept=self.runs(), fresh=fresh,
+            on_done=lambda path, words: how.update({path.stem: words}),
         )  # fmt: skip
-        return said[(paths or [self.path])[-1].name], notebooks[-1]
+        return how, notebooks[0]
 
-    def changed(self, **settings):
+    def changed(self, **settings: str) -> str:
         """Why the notebook would run again; empty if it would not."""
-        kept = KeptRuns(self.folder.parent / "kept", [self.lib], settings)
-        return kept.find(self.path, nbformat.read(self.path, 4))[1]
+        return self.runs(**settings).find(self.path, nbformat.read(self.path, 4))[1]
 
 
-def printed(notebook):
+def printed(notebook) -> str:
     return "".join(o.text for c in notebook.cells for o in c.get("outputs", ()))
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """A project that has run once, and its notebook then."""
+    """A project whose notebooks have run once, and how that went."""
     project = Project(tmp_path_factory.mktemp("project"))
-    with pytest.MonkeyPatch.context() as patch:  # Python may write what it compiles
+    others = [save(project.folder / f"{name}.ipynb", code(source, tags=tags))
+              for name, (source, tags, _) in OTHERS.items()]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        # Python may write what it compiles.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        how, notebook = project.run()
+        patch.setenv("TMPDIR", "gone")  # which a kernel would try in its folder
+        how, notebook = project.run(project.path, *others)
     assert [*project.lib.rglob("*.pyc")]
-    assert how.endswith(" s") and printed(notebook) == "one two\nFalse 0\nno perhaps\n"
-    return project
+    assert printed(notebook) == "one two\nFalse 0\nno perhaps\n"
+    return project, how
 
 
 @pytest.fixture
 def project(ran, tmp_path):
     """The same project in the same place, which is restored afterwards."""
-    shutil.copytree(ran.folder.parent, tmp_path / "before")
-    yield ran
-    shutil.rmtree(ran.folder.parent)
-    shutil.copytree(tmp_path / "before", ran.folder.parent)
+    folder = ran[0].folder.parent
+    shutil.copytree(folder, tmp_path / "before")
+    yield ran[0]
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "before", folder)
+
+
+def test_a_run_is_kept_unless_it_cannot_be_tracked(ran):
+    project, how = ran
+    reasons = {"a": "", **{name: why for name, (*_, why) in OTHERS.items()}}
+    assert {name: words.partition(" s")[2] for name, words in how.items()} == {
+        name: f" (not kept: {why})" * bool(why) for name, why in reasons.items()}
+    kept = {file.name.split("-")[0] for file in project.kept.iterdir()}
+    assert kept == {name for name, why in reasons.items() if not why}
 
 
 def test_what_has_not_changed_is_taken_with_the_words_of_today(project):
+    """Whatever the order, and next to other notebooks."""
     project.save("# Another title", CODE)
-    how, notebook = project.run()
-    assert how.startswith("kept from ") and printed(notebook).startswith("one two")
+    how, notebook = project.run(project.path, project.folder / "private.ipynb")
+    assert all(words.startswith("kept from ") for words in how.values())
+    assert printed(notebook).startswith("one two")
     assert notebook.cells[0].source == "# Another title"
     assert notebook.cells[1].execution_count == 1
-    assert project.run(fresh=True)[0].endswith(" s")
 
 
 @pytest.mark.parametrize(("file", "content", "why"), [
@@ -120,7 +153,7 @@ def test_a_changed_file_has_the_notebook_run_again(project):
     (project.lib / "helper.py").write_text("WORD = 'new'\n")
     os.utime(project.lib / "helper.py", (1e9 + 2, 1e9 + 2))
     how, notebook = project.run()
-    assert how.endswith(" s (helper.py changed)")
+    assert how["a"].endswith(" s (helper.py changed)")
     assert printed(notebook).startswith("new two") and project.changed() == ""
 
 
@@ -134,51 +167,11 @@ def test_code_settings_and_packages_are_part_of_the_key(project, monkeypatch):
     assert "a package" in project.changed()
 
 
-@pytest.mark.parametrize(
-    ("code", "tag", "why"),
-    [
-        ("import subprocess\nsubprocess.run(['true'])", "", "it uses subprocess.Popen"),
-        ("import subprocess\nsubprocess.run(['true'])", KEEP, None),
-        ("import socket\ntry: socket.create_connection(('127.0.0.1', 9))\n"
-         "except OSError: pass", "", "it uses socket.connect"),
-        ("import socket\ndef socketpair():  # as Windows has it\n"
-         "    with socket.create_server(('127.0.0.1', 0)) as server:\n"
-         "        socket.socket().connect(server.getsockname())\n"
-         "socketpair()", "", None),
-        ("import tempfile; tempfile.TemporaryFile().close()", "", None),
-        ("open('log.txt', 'w').close()", "", "it changes log.txt"),
-        ("print(1)", NEVER_KEEP, f"a cell has the tag {NEVER_KEEP}"),
-    ],
-)  # fmt: skip
-def test_a_run_that_cannot_be_tracked_is_not_kept(project, monkeypatch, code, tag, why):
-    monkeypatch.setenv("TMPDIR", "gone")  # which a kernel would try in its folder
-    project.save("", code, *[tag] * bool(tag))
-    how, _ = project.run()
-    assert how.endswith(f" s (not kept: {why})" if why else "code changed)")
-    again = project.run()[0]
-    assert again.startswith("kept from ") if why is None else "not kept" in again
-
-
-def test_a_file_that_changes_during_the_run_keeps_it_from_being_kept(project):
-    data = project.folder / "data.txt"
-    project.save("", "import time\nopen('data.txt').read()\nprint('read')\n"
-                     "while not __import__('os').path.exists('go'): time.sleep(0.05)")
-
-    def change():
-        data.write_text("other")
-        (project.folder / "go").touch()
-
-    timer = threading.Timer(2, change)
-    timer.start()
-    how, _ = project.run()
-    assert "not kept: " in how and "was changed while it ran" in how
-
-
 def test_a_run_that_fails_is_not_kept(project):
-    project.save("", "1 / 0")
-    for _ in range(2):
-        with pytest.raises(ExportError, match="ZeroDivisionError"):
-            project.run()
+    bad = save(project.folder / "bad.ipynb", code("1 / 0"))
+    with pytest.raises(ExportError, match="ZeroDivisionError"):
+        project.run(bad)
+    assert not [*project.kept.glob("bad*")]
 
 
 STOPPED = """
@@ -248,22 +241,13 @@ def test_a_process_that_is_killed_while_it_keeps_a_run_leaves_right_ones(tmp_pat
 
 
 def test_a_damaged_run_is_never_taken(project):
-    [entry] = (project.folder.parent / "kept").glob("*.json")
+    [entry] = project.kept.glob("a-*.json")
     whole = entry.read_text("utf-8")
     for damaged in ("", whole[: len(whole) // 2], whole.replace("one two", "six two")):
         entry.write_text(damaged, "utf-8")
-        kept = KeptRuns(entry.parent, [project.lib], {})
         notebook = nbformat.read(project.path, 4)
-        assert kept.find(project.path, notebook) == ("", "")
-        assert kept.seconds(project.path) == math.inf
-
-
-def test_order_and_other_notebooks_do_not_matter(project):
-    other = project.folder / "b.ipynb"
-    project.save("", "print('b')", path=other)
-    project.run(project.path, other)
-    how, notebook = project.run(other, project.path)
-    assert how.startswith("kept from ") and printed(notebook).startswith("one two")
+        assert project.runs().find(project.path, notebook) == ("", "")
+        assert project.runs().seconds(project.path) == math.inf
 
 
 def test_two_at_once_both_have_right_results(project):
@@ -274,27 +258,26 @@ def test_two_at_once_both_have_right_results(project):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [printed(notebook)[:7] for _, notebook in results] == ["one two"] * 2
-    assert project.run()[0].startswith("kept from ")
+    for how, notebook in results:
+        assert how["a"].endswith(" s") and printed(notebook).startswith("one two")
+    assert len(results) == 2 and project.changed() == ""
 
 
 def test_old_runs_go_and_a_folder_that_cannot_be_written_stops_nothing(project):
-    folder = project.folder.parent / "kept"
-    kept = KeptRuns(folder, [project.lib], {})
     notebook = nbformat.read(project.path, 4)
     log = project.folder / "log"
     log.write_text("")
     for number in range(MAX_KEPT + 2):
         notebook.cells[1].source = str(number)
-        assert kept.keep(project.path, notebook, log, 2e9) == ""
-    sums = [json.loads(e.read_text("utf-8").partition("\n")[2])["notebook"]["cells"][1]
-            for e in folder.glob("*.json")]  # fmt: skip
+        assert project.runs().keep(project.path, notebook, log, 2e9) == ""
+    kept = [json.loads(file.read_text("utf-8").partition("\n")[2])["notebook"]
+            for file in project.kept.glob("a-*.json")]  # fmt: skip
     newest = [str(n) for n in itertools.islice(itertools.count(2), MAX_KEPT)]
-    assert sorted(cell["source"] for cell in sums) == newest
-    shutil.rmtree(folder)
-    folder.write_text("a file")
-    assert kept.keep(project.path, notebook, log, 2e9) == ""
-    assert kept.find(project.path, notebook) == ("", "")
+    assert sorted(run["cells"][1]["source"] for run in kept) == newest
+    shutil.rmtree(project.kept)
+    project.kept.write_text("a file")
+    assert project.runs().keep(project.path, notebook, log, 2e9) == ""
+    assert project.runs().find(project.path, notebook) == ("", "")
 
 
 def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
@@ -308,22 +291,20 @@ def test_what_a_run_does_is_written_down_once(tmp_path, monkeypatch):
         ("open", "a", "r", os.O_RDONLY), ("open", b"a", "r", 0), ("open", "b", "w", 1),
         ("open", 3, "r", 0), ("os.listdir", None), ("os.scandir", "."),
         ("import", "json.tool"), ("os.rename", "b", "c"), ("subprocess.Popen", "ls"),
-        ("compile", "x"),
+        ("subprocess.Popen", "fc-list"), ("compile", "x"),
     ]:  # fmt: skip
         hook(event, tuple(args))
-    with pytest.raises(FileNotFoundError):
-        (tmp_path / "gone").stat()
+    for missing in (tmp_path / "gone", ""):
+        with pytest.raises(FileNotFoundError):
+            os.stat(missing)  # noqa: PTH116
     assert tmp_path.stat().st_mode
+    # A folder that an import looks into is not one that the notebook lists.
+    looks = compile("hook('os.listdir', ('/',))", "<frozen importlib>", "exec")
+    exec(looks, {"hook": hook})
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     here = Path.cwd()
     assert lines == [
-        ["read", f"{here}/a"], ["write", f"{here}/b"], ["list", str(here)],
+        ["read", f"{here}/a"], ["write", f"{here}/b"], ["read", str(here)],
         ["import", "json.tool"], ["outside", "subprocess.Popen"],
-        ["missing", str(tmp_path / "gone")],
+        ["read", str(tmp_path / "gone")],
     ]  # fmt: skip
-    # A folder that an import looks into is not one that the notebook lists.
-    code = compile("hook('os.listdir', ('/',))", "<frozen importlib>", "exec")
-    exec(code, {"hook": hook})
-    # Windows' pair of sockets does not leave the process, either.
-    exec("def socketpair(): hook('socket.connect', ())\nsocketpair()", {"hook": hook})
-    assert len((tmp_path / "log").read_text().splitlines()) == len(lines)
