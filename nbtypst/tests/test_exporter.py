@@ -21,103 +21,78 @@ from pdf_pages import Printed
 pytestmark = pytest.mark.export
 
 
-def nbconvert(folder, *arguments: str, status: int = 0) -> list[str]:
-    """The lines that the command prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", *arguments], cwd=folder, capture_output=True
-    )
-    assert done.returncode == status, done.stderr.decode()
-    assert not done.stdout
-    return done.stderr.decode().splitlines()
-
-
-def test_the_pdf_of_a_notebook_by_name_with_a_line_for_each_warning(tmp_path):
-    save(tmp_path / "a.ipynb", "# The question\n\n![x](gone.png)", code("x", figure()))
-    said = nbconvert(tmp_path, "--to", "typst-pdf", "a.ipynb")
-    [line] = [line for line in said if "WARNING" in line]
-    assert line.endswith("a, cell 1: the image gone.png: there is no such file")
-    printed = Printed((tmp_path / "a.pdf").read_bytes())
-    assert printed.text(1).startswith("Thequestion") and printed.faults() == []
-    assert not (tmp_path / "a_files").exists()
-
-
-def test_typst_with_its_pictures_compiles_and_an_error_is_one_line(tmp_path):
+def test_the_command_writes_pdfs_or_typst_that_compiles_and_names_what_is_wrong(
+    tmp_path,
+):
     import typst
 
-    save(tmp_path / "a.ipynb", "words", code("x", figure()))
+    save(tmp_path / "a.ipynb", "# The question\n\n![x](gone.png)", code("x", figure()))
     (tmp_path / "b.ipynb").write_text("broken")
-    said = nbconvert(tmp_path, "--to", "typst", "a.ipynb", "b.ipynb", status=1)
-    assert "ERROR | not a Jupyter notebook: " in said[-1]
+    for kind, names, status in [("typst-pdf", "a", 0), ("typst", "ab", 1)]:
+        command = [sys.executable, "-m", "nbconvert", "--to", kind]
+        done = subprocess.run([*command, *(f"{name}.ipynb" for name in names)],
+                              cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
+        lines = done.stderr.splitlines()
+        assert (done.returncode, done.stdout) == (status, ""), done.stderr
+        [line] = [line for line in lines if "WARNING" in line]
+        assert line.endswith("a, cell 1: the image gone.png: there is no such file")
+        assert (tmp_path / "a_files").exists() == (kind == "typst")
+    assert "ERROR | not a Jupyter notebook: " in lines[-1]
+    printed = Printed((tmp_path / "a.pdf").read_bytes())
+    assert printed.text(1).startswith("Thequestion") and printed.faults() == []
     pdf = typst.compile(tmp_path / "a.typ", ignore_system_fonts=True)
-    assert Printed(pdf).text(1).startswith("wordsx")
-    assert Printed(pdf).tagged("/Figure")
+    assert Printed(pdf).text(1) == printed.text(1) and Printed(pdf).tagged("/Figure")
 
 
-def text_with(*cells, **options) -> str:
+def source_of(*cells, **options) -> str:
+    """The Typst of a notebook, after what style.typ defines."""
     file = io.StringIO(nbformat.writes(notebook(*cells)))
-    pdf, _ = TypstPDFExporter(**options).from_file(file)
-    return Printed(pdf).text(1)
+    source, _ = TypstExporter(**options).from_file(file)
+    return source.partition("<nbtypst-cell>")[2]
 
 
-def test_what_nbconverts_options_leave_out():
-    hidden = code("hid()", stdout("concealed"))
-    hidden.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
-    cells = "words", code("calc()", stdout("printed")), hidden, new_raw_cell("raw")
-    words = {"words", "calc()", "printed", "hid()", "concealed", "raw"}
-    for option, gone in {
-        "exclude_input": {"calc()", "hid()"},
-        "exclude_output": {"printed", "concealed"},
-        "exclude_code_cell": {"calc()", "hid()", "printed", "concealed"},
-        "exclude_markdown": {"words"},
-        "exclude_raw": {"raw"},
-        "exclude_hidden": {"hid()", "concealed"},
-    }.items():
-        text = text_with(*cells, **{option: True})
-        assert {word for word in words if word in text} == words - gone, option
-    assert "raw" not in text_with(*cells, raw_mimetypes=["text/x-typst"])
+HIDDEN = code("hid()", stdout("concealed"))
+HIDDEN.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+CELLS = ("prose", code("calc()", stdout("printed")), HIDDEN, new_raw_cell("uncooked"),
+         code("secret", tags=("hide-me",)),
+         code("removed", stdout("removed"), tags=("remove-cell",)))  # fmt: skip
 
 
-def test_settings_of_nbconverts_own_are_kept_with_ours():
-    cells = code("kept = 1"), code("secret = 2", tags=("hide-me",)), code("dropped = 3")
-    for section, settings, gone in [
-        ("TagRemovePreprocessor", {"remove_cell_tags": {"hide-me"}}, "secret=2"),
-        ("RegexRemovePreprocessor", {"patterns": ["dropped"]}, "dropped=3"),
-        ("TypstExporter", {"exclude_markdown": True}, "words"),
-        ("TypstPDFExporter", {"exclude_markdown": True}, "words"),
-    ]:
-        text = text_with("words", *cells, config=Config({section: settings}))
-        everything = {"words", "kept=1", "secret=2", "dropped=3"}
-        assert {word for word in everything if word not in text} == {gone}, section
-    removed = code("gone = 4", stdout("out"), tags=("remove-cell",))
-    assert "gone" not in text_with(removed, config=Config(TypstExporter={}))
+@pytest.mark.parametrize("section, settings, gone", [
+    ("TypstExporter", {}, set()),
+    ("TypstExporter", {"exclude_input": True}, {"calc()", "hid()", "secret"}),
+    ("TypstExporter", {"exclude_output": True}, {"printed", "concealed"}),
+    ("TypstExporter", {"exclude_code_cell": True},
+     {"calc()", "hid()", "printed", "concealed", "secret"}),
+    ("TypstExporter", {"exclude_markdown": True}, {"prose"}),
+    ("TypstExporter", {"exclude_raw": True}, {"uncooked"}),
+    ("TypstExporter", {"exclude_hidden": True}, {"hid()", "concealed"}),
+    ("TypstExporter", {"raw_mimetypes": ["text/x-typst"]}, {"uncooked"}),
+    ("TagRemovePreprocessor", {"remove_input_tags": {"hide-me"}}, {"secret"}),
+    ("RegexRemovePreprocessor", {"patterns": ["secret"]}, {"secret"}),
+])  # fmt: skip
+def test_what_nbconverts_settings_leave_out(section, settings, gone):
+    """With ours, which leave out cells by their tags."""
+    source = source_of(*CELLS, config=Config({section: settings}))
+    words = {"prose", "calc()", "printed", "hid()", "concealed", "uncooked", "secret"}
+    assert {word for word in (*words, "removed") if word not in source} == {
+        *gone, "removed"}
 
 
 @pytest.mark.parametrize("priority, text", [
-    (["text/html", "text/markdown"], "up"), (["text/plain", "text/html"], "plain"),
-    (["image/png"], "plain"),  # any output has plain text
-    (None, "up"),
+    (["text/html", "text/markdown"], "upper"), (["text/plain", "text/html"], "simple"),
+    (["image/png"], "simple"),  # any output has plain text
+    (None, "upper"),
 ])  # fmt: skip
 def test_which_form_of_an_output_is_shown(priority, text):
-    data = {"text/plain": "plain", "text/markdown": "*marked*", "text/html": "<p>up"}
+    data = {"text/plain": "simple", "text/markdown": "*marked*", "text/html": "<p>upper"}
     settings = {"display_data_priority": priority} if priority else {}
     shown = code("x", new_output("display_data", data=data))
-    config = Config(NbConvertBase=settings)
-    assert text_with(shown, config=config) == f"x{text}1of1"
+    source = source_of(shown, config=Config(NbConvertBase=settings))
+    assert [word for word in ("simple", "marked", "upper") if word in source] == [text]
 
 
-def test_title_authors_and_date_of_the_metadata():
-    made = notebook("# One\n\nwords")
-    made.metadata |= {
-        "title": "My *report*", "authors": [{"name": "Ada"}, {"name": None}, "Bob"],
-        "date": "today",
-    }  # fmt: skip
-    pdf, _ = TypstPDFExporter().from_notebook_node(made)
-    assert Printed(pdf).text(1).startswith("My*report*Ada,Bobtoday")
-    metadata = PdfReader(io.BytesIO(pdf)).metadata
-    assert (metadata.title, metadata.author) == ("My *report*", "Ada, Bob")
-
-
-def test_a_template_can_extend_ours(tmp_path, monkeypatch):
+def test_title_authors_and_date_in_a_template_that_extends_ours(tmp_path, monkeypatch):
     folder = tmp_path / "nbconvert" / "templates" / "mine"
     folder.mkdir(parents=True)
     (folder / "conf.json").write_text(
@@ -129,11 +104,21 @@ def test_a_template_can_extend_ours(tmp_path, monkeypatch):
     other.mkdir()
     (other / "index.typ.j2").write_text("not ours")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    text = text_with("words", code("x"), template_name="mine")
-    assert text == "wordsCODETheend.1of1"
+    made = notebook("# One\n\nwords", code("x"))
+    made.metadata |= {
+        "title": "My *report*", "authors": [{"name": "Ada"}, {"name": None}, "Bob"],
+        "date": "today",
+    }  # fmt: skip
+    for settings, words in [({"exclude_markdown": True}, ""), ({}, "Onewords")]:
+        exporter = TypstPDFExporter(
+            template_name="mine", config=Config(TypstPDFExporter=settings))
+        pdf, _ = exporter.from_notebook_node(made)
+        assert Printed(pdf).text(1) == f"My*report*Ada,Bobtoday{words}CODETheend.1of1"
+    metadata = PdfReader(io.BytesIO(pdf)).metadata
+    assert (metadata.title, metadata.author) == ("My *report*", "Ada, Bob")
 
 
-def test_a_refusal_is_an_exception_where_no_command_runs(monkeypatch):
+def test_an_error_is_an_exception_where_no_command_runs(monkeypatch):
     monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: "/bin/false")
     with pytest.raises(ExportError, match="^pandoc: "):
         TypstExporter().from_notebook_node(notebook("x"))
