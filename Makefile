@@ -16,14 +16,16 @@
 # make clean      remove the environment, kept runs and all caches
 
 PYTHON ?= python3
-BIN := .venv/bin
+# Whatever make is told, as by MAKEFLAGS=e: commands are for sh, and these names are ours.
+override SHELL := /bin/sh
+override BIN := .venv/bin
 # Of what is set for every Python and pip, only this counts: where packages come from, and
 # how a terminal is written to.
-KEPT := INDEX_URL EXTRA_INDEX_URL FIND_LINKS NO_INDEX TRUSTED_HOST CERT CLIENT_CERT PROXY \
-  TIMEOUT DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE
+override KEPT := INDEX_URL EXTRA_INDEX_URL FIND_LINKS NO_INDEX TRUSTED_HOST CERT \
+  CLIENT_CERT PROXY TIMEOUT DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE
 unexport $(filter-out PYTHON PYTHONUTF8 PYTHONIOENCODING $(KEPT:%=PIP_%), \
   $(filter PYTHON% PIP_%,$(.VARIABLES)))
-export PIP_USER := 0
+override export PIP_USER := 0
 
 .DELETE_ON_ERROR:
 .PHONY: write-up site notebooks lab learn check gradescope test lint bench versions \
@@ -83,13 +85,13 @@ ua:
 # environment that was copied or moved, or has lost its Python, is replaced, and goes when
 # the new one is complete. One that make has not made is not touched. The folder's name is
 # never part of a command.
-INTACT := $(shell test "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" && \
+override INTACT := $(shell test "$$(cat .venv/made-in 2>/dev/null)" = "$$(pwd -P)" && \
   $(BIN)/python -E -c "" 2>/dev/null && echo yes)
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+override INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
   -c requirements.lock
-UV := $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-COMPLETE := $(BIN)/python -c "import export.build, ipywidgets, jupyterlab, mnist"
-SETTINGS := $(BIN)/python -m pip config list
+override UV := $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+override COMPLETE := $(BIN)/python -c "import export.build, ipywidgets, jupyterlab, mnist"
+override SETTINGS := $(BIN)/python -m pip config list
 
 .venv/ready: requirements.txt requirements.lock pyproject.toml nbtypst/pyproject.toml \
   $(if $(INTACT),,again)
@@ -98,7 +100,7 @@ SETTINGS := $(BIN)/python -m pip config list
 	  fail "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  fail "this Python has no venv (on Debian: apt install python3-venv)"; \
-	test ! -e .venv || test -e .venv/made-in || \
+	test ! -e .venv -a ! -h .venv || test -e .venv/made-in || \
 	  fail ".venv is not from make, and is left as it is: rename it, or go on" \
 	    "without make, as README.md says"; \
 	echo "Installing requirements.txt into .venv"; \

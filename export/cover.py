@@ -29,9 +29,9 @@ class Cover:
     def missing(self) -> list[str]:
         """The settings that are still needed before this can be handed in."""
         partners = "alone" if self.worked_alone else "".join(self.worked_with)
-        needed = zip(("name", "worked_alone or worked_with", "date"),
-                     (self.name, partners, self.date))
-        return [setting for setting, given in needed if not given.strip()]
+        needed = {"name": self.name, "worked_alone or worked_with": partners,
+                  "date": self.date}
+        return [setting for setting, given in needed.items() if not given.strip()]
 
 
 def read_cover(path: Path) -> Cover:
@@ -64,15 +64,12 @@ def _setting(key: str, value: Any) -> tuple[Any, str]:
     """Return a setting's value for the cover, and what is wrong with it, if any."""
     if key not in Cover.__dataclass_fields__:
         return None, "is not a setting of the cover"
-    if key in ("worked_with", "sources", "only_attached"):
-        names = [value] * bool(value) if isinstance(value, str) else value
-        words = isinstance(names, list) and all(isinstance(it, str) for it in names)
-        if words and all(it.strip() for it in names):
-            return tuple(names), ""
-        kind = "names" if key == "worked_with" else "texts"
-        return None, f'must be a list of {kind}, ["..."]'
+    kind = type(getattr(Cover, key))
     if key == "date" and isinstance(value, datetime.date):
-        return f"{value.day} {value:%B} {value.year}", ""
-    if key == "worked_alone":
-        return value, "" if isinstance(value, bool) else "must be true or false"
-    return value, "" if isinstance(value, str) else "must be in quotes"
+        value = f"{value.day} {value:%B} {value.year}"
+    elif kind is tuple:
+        value = tuple(value) if isinstance(value, list) else (value,) * (value != "")
+        if not all(isinstance(it, str) and it.strip() for it in value):
+            return None, 'must be a list of texts, ["..."]'
+    right = "true or false" if kind is bool else "in quotes"
+    return value, "" if isinstance(value, kind) else f"must be {right}"

@@ -1,14 +1,13 @@
 """The code of a write-up: the cells of its notebooks and the modules they import."""
 
+import ast
 import contextlib
-import itertools
 import sys
 import sysconfig
 import tokenize
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
-from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,22 +46,22 @@ def all_sources(
         start = folder.parent if folder in of_notebooks and not one_folder else folder
         return whole(path.relative_to(start).as_posix())
 
-    found: dict[str, list[Source]] = {"project": [], "cells": [], "next to them": []}
+    project, cells, next_to_notebooks = [], [], []
     for path, folder in modules.items():
         try:
             with tokenize.open(path) as file:
                 listings = [("", file.read().rstrip())]
         except (OSError, SyntaxError, UnicodeDecodeError) as error:
             raise ExportError(f"{path}: {error}") from None
-        source = Source(name_of(path, folder), listings, path.read_bytes())
-        found["next to them" if folder in of_notebooks else "project"].append(source)
+        part = next_to_notebooks if folder in of_notebooks else project
+        part.append(Source(name_of(path, folder), listings, path.read_bytes()))
     for path, notebook in zip(paths, notebooks):
         if listings := _code_cells(notebook):
             bare, _ = ClearOutputPreprocessor().preprocess(deepcopy(notebook), {})
             folder = path.parent.resolve()
             name = name_of(folder / path.name, folder)
-            found["cells"].append(Source(name, listings, notebook_bytes(bare)))
-    return [*itertools.chain(*found.values())]
+            cells.append(Source(name, listings, notebook_bytes(bare)))
+    return project + cells + next_to_notebooks
 
 
 def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:
@@ -75,15 +74,6 @@ def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:
     ]
 
 
-class _Finder(ModuleFinder):
-    def find_module(self, name, path, parent=None):
-        """As its base, which fails on a folder without __init__.py (up to 3.13)."""
-        try:
-            return super().find_module(name, path, parent)
-        except AttributeError:
-            raise ImportError(name) from None
-
-
 def _local_modules(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> dict[Path, Path]:
@@ -92,33 +82,40 @@ def _local_modules(
     Each file is mapped to the folder that it is imported from; a module comes before
     those that it needs, and a package with all of its modules.
     """
-    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    installed = {Path(sysconfig.get_path(kind)).resolve() for kind in kinds}
+    installed = {Path(path).resolve() for path in sysconfig.get_paths().values()}
     on_path = [Path(entry).resolve() for entry in sys.path if entry]
-    elsewhere = [p for p in on_path if not any(p.is_relative_to(i) for i in installed)]
+    elsewhere = [path for path in on_path if not installed & {path, *path.parents}]
     found: dict[Path, Path] = {}
-    for path, notebook in zip(paths, notebooks):
-        # Searched in the kernels' order, but without installed packages.
-        places = (path.parent.resolve(), PROJECT, *elsewhere)
-        finder = _Finder([str(place) for place in places])
-        cells = finder.add_module("__main__")
-        with warnings.catch_warnings(action="ignore"):
-            for _, source in _code_cells(notebook):
-                with contextlib.suppress(*NOT_PYTHON):
-                    code = TransformerManager().transform_cell(source)  # without magics
-                    finder.scan_code(compile(code, "cell", "exec"), cells)
-        for name, module in finder.modules.items():
-            if origin := getattr(module, "__file__", None):
-                file = Path(origin)
-                is_package = file.name == "__init__.py"
-                folder = file.parents[name.count(".") + is_package]
-                for part in sorted(file.parent.rglob("*.py")) if is_package else [file]:
-                    found.setdefault(part, folder)
-        for name in finder.badmodules:  # broken code is printed, too
-            files = (place / f"{name}.py" for place in places)
-            if broken := next((file for file in files if file.is_file()), None):
-                found.setdefault(broken, broken.parent)
+
+    def follow(code: str | bytes, places: Sequence[Path]) -> None:
+        for name in _imported(code):
             for place in places:
-                for file in sorted((place / name.partition(".")[0]).rglob("*.py")):
-                    found.setdefault(file, place)
+                package, module = place / name, place / f"{name}.py"
+                regular = (package / "__init__.py").is_file() or not module.is_file()
+                files = sorted(package.rglob("*.py")) if regular else [module]
+                new = [file for file in files if file not in found]
+                found.update(dict.fromkeys(new, place))
+                for file in new:
+                    follow(file.read_bytes(), places)
+                if files:
+                    break
+
+    for path, notebook in zip(paths, notebooks):
+        for _, code in _code_cells(notebook):
+            # Searched in the kernels' order, but without installed packages.
+            follow(code, (path.parent.resolve(), PROJECT, *elsewhere))
     return found
+
+
+def _imported(code: str | bytes) -> list[str]:
+    """Return what the code of a cell or module imports: names up to the first dot."""
+    names: list[str] = []
+    with warnings.catch_warnings(action="ignore"), contextlib.suppress(*NOT_PYTHON):
+        if isinstance(code, str):
+            code = TransformerManager().transform_cell(code)  # without magics
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.append(str(node.module))
+    return [name.partition(".")[0] for name in names]

@@ -139,9 +139,9 @@ def test_what_a_cover_says_is_read_and_what_it_lacks_is_known(
     ('[cover]\nname = "A"', 1, "cover is not a setting"),
     ('name = "A"\nworked_alone = "yes"', 2, "worked_alone must be true or false"),
     ("date = 5", 1, "date must be in quotes"), ("name = 5", 1, "name must be in quot"),
-    ("worked_with = [1]", 1, "worked_with must be a list of names"),
-    ("worked_with = 5", 1, "worked_with must be a list of names"),
-    ('worked_with = [""]', 1, "worked_with must be a list of names"),
+    ("worked_with = [1]", 1, "worked_with must be a list of texts"),
+    ("worked_with = 5", 1, "worked_with must be a list of texts"),
+    ('worked_with = [""]', 1, "worked_with must be a list of texts"),
     ('name = "A"\nsources = [1]', 2, "sources must be a list of texts"),
     ('worked_with = ["A"]\nworked_alone = true', 2, "worked_with names somebody"),
     (b'name = "x"\ndate = "\xff"', 2, "not UTF-8"), (None, None, "No such file"),
@@ -287,7 +287,7 @@ def test_a_package_next_to_the_notebooks_comes_with_all_of_its_modules(tmp_path)
     (tmp_path / "parts").rename(tmp_path / "loose")
     (tmp_path / "loose" / "__init__.py").unlink()  # a package can do without it
     assert names_of(tmp_path, "from loose.one import x") == [
-        "a.ipynb", "loose/inner/__init__.py", "loose/one.py"]
+        "a.ipynb", "loose/inner/__init__.py", "loose/one.py", "beside.py"]
 
 
 @pytest.mark.parametrize("cells", [

@@ -119,6 +119,22 @@ def test_the_environment_of_a_stranger_is_left_with_a_line(folder):
     make(folder, MAKEFLAGS="i")  # whatever fails, go on
     assert (folder / ".venv" / "old").exists()
     assert not (folder / ".venv" / "ready").exists()
+    shutil.rmtree(folder / ".venv")
+    (folder / ".venv").symlink_to("on a disk that is away")
+    assert "is left as it is" in make(folder)[0] and (folder / ".venv").is_symlink()
+
+
+@pytest.mark.parametrize("arguments, environment", [
+    (["SHELL=/bin/false", "BIN=/bogus"], {}),
+    ([], {"MAKEFLAGS": "e", "BIN": "/bogus", "INTACT": "", "INSTALL": "false",
+          "COMPLETE": "false", "SETTINGS": "false", "KEPT": "", "PIP_USER": "1"})])
+def test_other_shells_and_variables_of_the_same_names_play_no_part(
+        folder, arguments, environment):
+    """What is set on the command line, or by -e in the environment, comes first."""
+    assert "installs" not in make(folder, *arguments, ".venv/ready", **environment)[0]
+    (folder / ".venv" / "ready").unlink()
+    said, well = make(folder, *arguments, ".venv/ready", PIP_CERT="/c", **environment)
+    assert well and "for ::0:/c\ninstalls" in said
 
 
 def test_nothing_outside_of_the_environment_plays_a_part(folder):
