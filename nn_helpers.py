@@ -22,6 +22,7 @@ shape is wrong, a batch empty, or a number infinite or not a number; nothing pas
 broadcasting. These checks are in nn_checks, and the images come from nn_data.
 """
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,8 +64,7 @@ def finite_difference_gradient(
     Returns
     -------
     gradient : of a's shape, float64
-        By Taylor's theorem it errs by eps^2 f'''/6, and by about 1e-16 |f| / eps for
-        rounding.
+        Its error is eps^2 f'''/6, by Taylor's theorem, and 1e-16 |f| / eps of rounding.
     """
     check.function("f", f)
     a = check.floats("a", a).astype(np.float64)
@@ -244,10 +244,8 @@ def nn_finite_difference_checker(
     """Return the gradients that backward_pass does, but by finite differences.
 
     Only the forward pass is used, twice for each weight and bias: an error in the
-    backward pass cannot hide.
-
-    y_batch (n,) are the labels; the other arguments are those of forward_pass and
-    finite_difference_gradient. The gradients are float64.
+    backward pass cannot hide. y_batch (n,) are the labels; the other arguments are as
+    in forward_pass and finite_difference_gradient. The gradients are float64.
     """
     g, _ = forward_pass(X_batch, weight_matrices, biases, activations)
     logistic_loss(g, y_batch)  # validates all input, before the first difference
@@ -375,8 +373,8 @@ def train(
             yield Ws, bs, [row]
 
     T = int(num_epochs) * -(-len(X_train) // int(batch_size))
-    start = check.copies(weight_matrices), check.copies(biases)
-    return keep_record(timesteps(), *start, T, progress)
+    return keep_record(timesteps(), check.copies(weight_matrices),
+                       check.copies(biases), T, progress)
 
 
 def keep_record(
@@ -390,14 +388,12 @@ def keep_record(
     rows: list[Sequence | Array] = []
     done = Ws, bs, 0
     hidden = not progress or "TQDM_DISABLE" in os.environ
-    try:
-        with tqdm(total=T, leave=False, disable=hidden) as bar:
-            for Ws, bs, more in chunks:
-                rows.extend(more)
-                done = Ws, bs, len(rows)  # in one assignment, which no Ctrl-C divides
-                bar.update(len(more))
-    except KeyboardInterrupt:
-        pass
+    bar = tqdm(total=T, leave=False, disable=hidden)
+    with contextlib.suppress(KeyboardInterrupt), bar:
+        for Ws, bs, more in chunks:
+            rows.extend(more)
+            done = Ws, bs, len(rows)  # in one assignment, which no Ctrl-C divides
+            bar.update(len(more))
     Ws, bs, timesteps = done
     names = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
     columns = np.array(rows[:timesteps]).T

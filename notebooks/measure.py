@@ -247,26 +247,26 @@ def fit_curve(
     """
     pairs = list(zip(layer_dims, layer_dims[1:]))
     rngs = [np.random.default_rng(seed) for seed in seeds]
-    Ws, bs = [], []  # of all networks, stacked: (seeds, d, e) and (seeds, 1, e)
+    Ws, bs = [], []  # of all networks, transposed: (seeds, e, d) and (seeds, e, 1)
     for d, e in pairs:
-        Ws.append(np.stack([rng.normal(0, np.sqrt(2 / d), (d, e)) for rng in rngs]))
-        bs.append(np.stack([rng.uniform(-1, 1, (1, e)) for rng in rngs]) / np.sqrt(d))
+        Ws.append(np.stack([rng.normal(0, np.sqrt(2 / d), (d, e)).T for rng in rngs]))
+        bs.append(np.stack([rng.uniform(-1, 1, (e, 1)) for rng in rngs]) / np.sqrt(d))
     for _ in range(iterations):
         inputs, g = _forwards(x, Ws, bs)
-        delta = (g - y[:, np.newaxis]) * (step_size / len(y))
+        delta = (g - y) * (step_size / len(y))
         for k in reversed(range(len(Ws))):
-            moved = inputs[k].swapaxes(-2, -1) @ delta
-            bs[k] -= delta.sum(axis=1, keepdims=True)
+            moved = delta @ inputs[k].swapaxes(-2, -1)
+            bs[k] -= delta.sum(axis=2, keepdims=True)
             if k > 0:
-                delta = delta @ Ws[k].swapaxes(1, 2) * (inputs[k] > 0)
+                delta = Ws[k].swapaxes(1, 2) @ delta * (inputs[k] > 0)
             Ws[k] -= moved
-    return _forwards(x, Ws, bs)[1][..., 0]
+    return _forwards(x, Ws, bs)[1][:, 0]
 
 
 def _forwards(x: Array, Ws: list[Array], bs: list[Array]) -> tuple[list[Array], Array]:
-    """Return each layer's inputs, and the outputs (seeds, n, 1)."""
-    inputs = [x[:, np.newaxis]]
+    """Return the inputs of each layer, an example a column, and g (seeds, 1, n)."""
+    inputs = [x[np.newaxis]]
     for W, b in zip(Ws, bs):
-        s = inputs[-1] @ W + b
+        s = W @ inputs[-1] + b
         inputs.append(np.maximum(s, 0))
     return inputs[:-1], sigmoid_activation(s)[0]
