@@ -126,28 +126,20 @@ def type_in(box, label, typed):
 
 # ---- pictures ------------------------------------------------------------------------
 
-def test_digit_png_is_ink_on_paper():
-    image = np.zeros((28, 28))
+def test_pictures_are_ink_on_paper_and_signed_ones_blue_white_and_orange():
+    blue, orange = [0x1B, 0x4F, 0x8A], [0xE8, 0x87, 0x1E]
+    image, values = np.zeros((28, 28)), np.zeros((5, 784))
     image[3, 5] = 1
     grey = pixels(pictures.digit_png(image))[..., 0]
     assert grey.shape == (28, 28) and grey[3, 5] == 0 and (grey == 255).sum() == 783
-
-
-def test_signed_png_is_blue_for_three_white_for_nothing_orange_for_nine():
-    values = np.zeros(784)
-    values[0], values[1] = -2, 2
-    colours = pixels(pictures.signed_png(values, 2))[0, :3]
-    assert colours.tolist() == [[0x1B, 0x4F, 0x8A], [0xE8, 0x87, 0x1E], [255] * 3]
-    assert (pixels(pictures.signed_png(np.zeros(784), 0)) == 255).all()
-
-
-def test_mosaic_lays_pictures_out_in_rows():
-    values = np.zeros((5, 784))
-    values[4] = 1
-    whole = pixels(pictures.mosaic_png(values, 1, columns=3))
-    assert whole.shape == (57, 86, 3)
-    assert (whole[29:, 29:57] == [0xE8, 0x87, 0x1E]).all()
-    assert (whole[:28, :28] == 255).all() and (whole[28] == 0xD9).all()
+    values[0, :2] = -2, 2
+    colours = pixels(pictures.signed_png(values[0], 2))[0, :3]
+    assert colours.tolist() == [blue, orange, [255] * 3]
+    assert (pixels(pictures.signed_png(values[1], 0)) == 255).all()
+    values[4] = 2
+    whole = pixels(pictures.mosaic_png(values, 2, columns=3))
+    assert whole.shape == (57, 86, 3) and (whole[29:, 29:57] == orange).all()
+    assert (whole[1:28, :28] == 255).all() and (whole[28] == 0xD9).all()
 
 
 def test_small_picture_looks_like_the_large_one():
@@ -163,36 +155,43 @@ def test_small_picture_looks_like_the_large_one():
     assert abs(pixels(small) - np.asarray(shrunk)).mean() < 3
 
 
-def test_painter_moves_only_what_moves_and_keeps_no_trace():
+def test_painter_moves_only_what_moves_keeps_no_trace_and_its_colours():
     fig = Figure(figsize=(2, 1))
     ax = fig.subplots()
     ax.set(xlim=(0, 10))
-    moving = ax.axvline(2, color="red")
+    moving = ax.axvline(2, color=pictures.RUNS[3], lw=4)
     paint = pictures.painter(fig, [moving])
     first = pixels(paint())
     moving.set_xdata([8, 8])
     second = pixels(paint())
     moving.set_xdata([2, 2])
     assert (first != second).any() and (pixels(paint()) == first).all()
+    fig.canvas.draw()
+    moving.set_animated(False)
+    fig.draw_artist(moving)
+    exact = np.asarray(fig.canvas.buffer_rgba())[..., :3].astype(int)
+    assert abs(first - exact).mean() < 0.5 and (first[0, 0] == 255).all()
 
 
 # ---- reasons -------------------------------------------------------------------------
 
 @pytest.mark.parametrize("layer_dims", [[784, 1], [784, 9, 1], [784, 9, 5, 1]])
-def test_pushes_and_rest_add_up_to_the_logit(layer_dims, data):
+def test_pushes_are_what_ink_adds_and_with_the_rest_the_logit(layer_dims, data):
     network = with_biases(layer_dims)
+
+    def logit(x):
+        g = g_of(network, x)
+        return np.log(g / (1 - g))
+
+    rng = np.random.default_rng(0)
     for x in data.X[:10]:
         pushed, rest = explanations.pushes(network, x)
-        g = g_of(network, x)
         assert pushed.shape == (784,) and (pushed[x == 0] == 0).all()
-        assert pushed.sum() + rest == pytest.approx(np.log(g / (1 - g)), abs=1e-9)
-
-
-def test_rest_is_what_the_biases_add(data):
-    weights, biases, _ = network = with_biases([784, 9, 1])
-    on = (data.X[3] @ weights[0] + biases[0] > 0).ravel()
-    by_hand = biases[1][0, 0] + biases[0][0, on] @ weights[1][on, 0]
-    assert explanations.pushes(network, data.X[3])[1] == pytest.approx(by_hand)
+        assert pushed.sum() + rest == pytest.approx(logit(x), abs=1e-9)
+        some = x * rng.random(784)  # which gets darker or paler
+        slope = (logit(x + 1e-5 * some) - logit(x - 1e-5 * some)) / 2e-5
+        shares = np.divide(some, x, out=np.zeros(784), where=x > 0)
+        assert pushed @ shares == pytest.approx(slope, abs=1e-4)
 
 
 def test_nearest_digits_are_the_nearest(data):
@@ -203,7 +202,6 @@ def test_nearest_digits_are_the_nearest(data):
             assert data.y[k] == digit
             assert distance == pytest.approx(distances[data.y == digit].min(), abs=1e-3)
     assert nearest(data.X[7])[data.y[7]] == (7, pytest.approx(0, abs=1e-2))
-    assert explanations.nearest_finder(data.X[:3], np.zeros(3))(data.X[0])[1][0] == -1
 
 
 # ---- misclassified digits ------------------------------------------------------------
@@ -221,31 +219,30 @@ def go_to(box, place):
     find(box, WHICH).slider.index = place - 1
 
 
-def places(box):
-    """Return how many places the slider has."""
-    return len(find(box, WHICH).slider.options)
-
-
 def members(box, group):
     """Page through a group and return the digits that it shows."""
     found = []
     for place in range(1, choose_group(box, group) + 1):
         go_to(box, place)
+        assert find(box, WHICH).text == str(place)
         found.append(find(box, "image").value)
+    assert len(find(box, WHICH).slider.options) == max(1, len(found))
     return found
+
+
+def says(box, name, *parts):
+    """See that a text of a viewer contains these parts."""
+    for part in parts:
+        assert part in find(box, name).value
 
 
 def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network, data):
     g, _ = forward_pass(data.X_test, *network)
-    wrong = np.flatnonzero((g > 0.5) != data.y_test)
-    surest = wrong[np.argsort(-abs(g - 0.5)[wrong], kind="stable")]
-    assert len(wrong) > 2 and places(pager) == len(wrong)
+    wrong = members(pager, "all mistakes")
     for place in [1, len(wrong), 2]:
         go_to(pager, place)
-        assert find(pager, WHICH).text == str(place)
-        k = surest[place - 1]
+        k = wrong[place - 1]
         x = data.X_test[k]
-        assert find(pager, "image").value == k
         pushed, rest = explanations.pushes(network, x)
         three, nine = (j for j, _ in explanations.nearest_finder(data.X, data.y)(x))
         for name, png in [
@@ -257,28 +254,25 @@ def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network
             ("mean-9", pictures.digit_png(data.X[data.y == 1].mean(axis=0))),
         ]:
             assert value(pager, name) == png
-        assert f"<b>{pushed.sum() + rest:+.2f}" in find(pager, "pushes-caption").value
-        caption = find(pager, "digit-caption").value
-        assert f"Image {k}: a {'39'[data.y_test[k]]}, taken for a" in caption
-        assert f"{max(g[k], 1 - g[k]):.3f}" in caption
-        assert caption in find(pager, "digit").tooltip + "."
+        says(pager, "pushes-caption", f"<b>{pushed.sum() + rest:+.2f}")
+        says(pager, "digit-caption", f"{max(g[k], 1 - g[k]):.3f}",
+             f"Image {k}: a {'39'[data.y_test[k]]}, taken for a")
+        assert find(pager, "digit-caption").value in find(pager, "digit").tooltip + "."
 
 
 def test_menu_chooses_a_group_sorted_by_how_sure_the_network_was(pager, network, data):
     g, _ = forward_pass(data.X_test, *network)
     surest = np.argsort(-abs(g - 0.5), kind="stable")
     wrong = ((g > 0.5) != data.y_test)[surest]
-    expected = {
+    for name, expected in {
         "right, but nearly wrong": surest[~wrong][::-1][:30],
         "9 taken for 3": surest[wrong & (data.y_test[surest] == 1)],
         "3 taken for 9": surest[wrong & (data.y_test[surest] == 0)],
         "all mistakes": surest[wrong],
-    }
-    for name, found in expected.items():
-        assert choose_group(pager, name) == len(found)
-        assert places(pager) == max(1, len(found))
-        assert not len(found) or find(pager, "image").value == found[0]
-        assert members(pager, name) == found.tolist()
+    }.items():
+        choose_group(pager, name)
+        assert not len(expected) or find(pager, "image").value == expected[0]
+        assert members(pager, name) == expected.tolist()
 
 
 def test_box_takes_any_digit_and_the_slider_follows(pager):
@@ -286,9 +280,9 @@ def test_box_takes_any_digit_and_the_slider_follows(pager):
     right = next(k for k in range(120) if k not in wrong)
     for k, place in [(right, "–"), (wrong[2], "3"), (right, "–"), (wrong[0], "1")]:
         assert type_in(pager, "image", str(k)) == (str(k), "")
-        assert f"Image {k}: " in find(pager, "digit-caption").value
+        says(pager, "digit-caption", f"Image {k}: ")
         assert find(pager, WHICH).text == place
-    for invalid in ["5000", "12.7", "-1", "", "<b>"]:
+    for invalid in ["5000", "12.7", "-1", "", "<b>", "–"]:
         kept, note = type_in(pager, "image", invalid)
         assert kept == str(wrong[0]) and "whole number from 0 to 119" in note
         assert "<b>" not in note
@@ -322,33 +316,31 @@ def test_digit_is_edited_and_its_reasons_follow(pager, network, data):
     sheet.set_state({"strokes": [line((60, 60), (200, 60))]})
     assert caption.value.startswith("A drawing of your own. The network says ")
     go_to(pager, 2)
-    assert caption.value.startswith(f"Image {find(pager, 'image').value}: ")
-    assert sheet.strokes == [] and find(pager, "image").value != k
-    now = data.X_test[find(pager, "image").value]
-    assert value(pager, "digit") == pictures.digit_png(now)
+    other = find(pager, "image").value
+    assert caption.value.startswith(f"Image {other}: ")
+    assert sheet.strokes == [] and other != k
+    assert value(pager, "digit") == pictures.digit_png(data.X_test[other])
     find(pager, "Edit this digit").value = False
     assert sheet.layout.display == "none"
 
 
 def test_guessing_comes_before_the_reasons(pager, network, data):
-    k, seen = find(pager, "image").value, value(pager, "pushes")
+    k, shown = find(pager, "image").value, value(pager, "pushes")
     find(pager, "Guess first").value = True
     assert value(pager, "pushes") == pictures.digit_png(data.X_test[k])
     pushed, _ = explanations.pushes(network, data.X_test[k])
     towards = pushed if g_of(network, data.X_test[k]) > 0.5 else -pushed
     towards = np.maximum(towards, 0).reshape(28, 28)
     find(pager, "lower left").click()
-    assert value(pager, "pushes") == seen
-    share = towards[14:, :14].sum() / towards.sum()
+    assert value(pager, "pushes") == shown
     judged = find(pager, "judged")
-    assert f"The lower left holds {share:.0%}" in judged.value
     right = int("Most" not in judged.value)
-    assert judged.value.endswith(f" {right} of 1 right.")
+    says(pager, "judged", f" {right} of 1 right.",
+         f"The lower left holds {towards[14:, :14].sum() / towards.sum():.0%}")
     find(pager, "upper right").click()  # a second guess of it does not count
     assert judged.value.endswith(f" {right} of 1 right.")
     go_to(pager, 2)
-    assert find(pager, "judged").value == ""
-    assert value(pager, "pushes") == value(pager, "digit")
+    assert judged.value == "" and value(pager, "pushes") == value(pager, "digit")
 
 
 def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
@@ -357,13 +349,12 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
     for place in [1, 42, 43, 2]:
         go_to(pager, place)
         assert counted.value == f"mistake {place} of {len(wrong)}, from the surest down"
-        start = (place - 1) // 42 * 42
-        assert chart.clicks.at == place - 1 - start
-        tiles = pixels(value(pager, "glance"))
-        row, column = divmod(place - 1 - start, 14)
-        shown = tiles[29 * row:29 * row + 28, 29 * column:29 * column + 28, 0]
+        at = chart.clicks.at
+        assert at == (place - 1) % 42
+        row, column = divmod(at, 14)
+        tile = pixels(value(pager, "glance"))[29 * row:, 29 * column:][:28, :28, 0]
         image = data.X_test[wrong[place - 1]].reshape(28, 28)
-        assert abs(shown - 255 * (1 - image)).max() < 2
+        assert abs(tile - 255 * (1 - image)).max() < 2
     chart.choose(4)
     assert find(pager, "image").value == wrong[4] and chart.clicks.at == 4
     assert chart.clicks.places[4] == [4.5 / 14, 0.5 / 3, f"image {wrong[4]}"]
@@ -377,12 +368,11 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
 def test_no_mistake_and_a_single_one(network, data):
     answers = (forward_pass(data.X_test, *network)[0] > 0.5).astype(int)
     box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
-    assert "holds none" in find(box, "message").value
+    says(box, "message", "holds none")
     assert find(box, WHICH).box.disabled
     find(box, "show").value = "right, but nearly wrong"
-    assert "digit 1 of" in find(box, "message").value
+    says(box, "message", "digit 1 of")
     assert not find(box, WHICH).box.disabled
-
     answers[4] = 1 - answers[4]
     box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
     assert find(box, "image").value == 4 and find(box, WHICH).box.disabled
@@ -412,19 +402,21 @@ def test_fallback_shows_what_the_viewer_shows_at_each_place(
 ):
     page = displayed[-1][0]["text/html"]
     call = page[page.index("currentScript.parentElement, ...") + 32:]
-    label, frames = json.JSONDecoder().raw_decode(call)[0]
-    assert label == WHICH and len(frames) == places(pager) > 3
+    label, contents, frames = json.JSONDecoder().raw_decode(call)[0]
+    assert label == WHICH
+    assert len(frames) == len(find(pager, WHICH).slider.options) > 3
     for k, (place, parts) in enumerate(frames):
         go_to(pager, k + 1)
         assert place == str(k + 1)
-        words = [part[0] for part in parts.values() if len(part) == 1]
-        assert find(pager, "digit-caption").value in words
-        sources = [part[0] for part in parts.values() if len(part) == 2]
-        pngs = [base64.b64decode(source.split(",")[1]) for source in sources]
+        shown = [[contents[number] for number in part] for part in parts]
+        assert [find(pager, "digit-caption").value] in shown
+        pngs = [base64.b64decode(part[0].split(",")[1])
+                for part in shown if len(part) == 2]
         assert value(pager, "pushes") in pngs and len(pngs) >= 3
     before_script, _ = page.split("<script>")
-    for number, part in frames[0][1].items():
-        assert f'data-part="{number}"' in before_script and part[0] in before_script
+    for k, part in enumerate(frames[0][1]):
+        assert f'data-part="{k}"' in before_script
+        assert contents[part[0]] in before_script
 
 
 def test_running_a_cell_again_frees_the_viewers_it_made(
@@ -444,49 +436,48 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
     monkeypatch.setattr(static_fallback, "get_ipython",
                         lambda: SimpleNamespace(get_parent=lambda: request))
 
-    def run_cells(names, message):
-        request["header"]["msg_id"] = message
+    def run_cells(names, message, session="one"):
+        request["header"] = {"msg_id": message, "session": session}
         for name in names:
             request["metadata"]["cellId"] = name
             boxes[name] = makers[name]()
+
+    def models():
         gc.collect()
         gc.collect()  # what a widget's finalizer has touched goes only now
-        return len(_instances), [weakref.ref(boxes[name]) for name in names]
+        return len(_instances)
 
-    _, first = run_cells("abcde", "1")
-    models, _ = run_cells("abcde", "2")
-    assert not any(box() for box in first)
-    assert run_cells("abcde", "3")[0] == models
-    assert run_cells("b", "4")[0] == models
-    run_cells("a", "5")
+    run_cells("abcde", "1")
+    first, count = [weakref.ref(box) for box in boxes.values()], models()
+    run_cells("abcde", "2")
+    assert models() == count and not any(box() for box in first)
+    run_cells("a", "3")
     find(boxes["b"], "image").value = 17
-    assert "Image 17 " in find(boxes["b"], "now").value
+    says(boxes["b"], "now", "Image 17 ")
     assert find(boxes["b"], "image").comm is not None
-    assert run_cells("b", "6")[0] == models
-    shown_in_one = find(boxes["c"], "step")
-    request["header"]["session"] = "another window, or one after a reload"
-    run_cells("c", "7")
+    run_cells("b", "4")
+    assert models() == count
+    shown_in_one = find(boxes["d"], "sheet")
+    run_cells("d", "5", "another window, or one after a reload")
     assert shown_in_one.comm is not None
-    request["header"]["session"] = "a third"
-    run_cells("c", "8")
+    run_cells("d", "6", "a third")
     assert shown_in_one.comm is None
 
 
-def test_slider_does_not_move_once_it_is_shown(with_fallbacks, monkeypatch):
+def test_slider_does_not_move_once_it_is_shown(with_fallbacks, monkeypatch, run, data):
     """It has been through all places before, for the fallback."""
     moves, watched = [], []
 
     def display(bundle, metadata, **_):
         if metadata["role"] == "screen":
             view = bundle["application/vnd.jupyter.widget-view+json"]
-            box = _instances[view["model_id"]]
-            find(box, "step").observe(moves.append, names="value")
-            watched.append(box)
+            watched.append(_instances[view["model_id"]])
+            find(watched[0], "timestep").observe(moves.append, names="value")
 
     monkeypatch.setattr(static_fallback, "display", display)
-    box = viewers.move_epsilon(np.sin, np.cos(1.0))
+    box = viewers.through_time(*run, data.X_test, data.y_test)
     assert watched == [box] and moves == []
-    find(box, "step").value = 3
+    find(box, "timestep").value = 3
     assert len(moves) == 1
 
 

@@ -6,27 +6,24 @@
 const QUIET = 700;  // ms without a change, after which it is announced
 
 function finish(viewer) {
-  const set = (element, name, value) => {
-    if (element && element.getAttribute(name) !== value) element.setAttribute(name, value);
-  };
-  for (const slider of viewer.querySelectorAll(".widget-slider")) {
-    const handle = slider.querySelector("[role=slider]");
+  const all = selector => Array.from(viewer.querySelectorAll(selector));
+  for (const slider of all(".widget-slider")) {
+    const ariaLabel = slider.querySelector("label").textContent;
     const readout = slider.querySelector(".widget-readout");  // hidden, but at once
-    const label = slider.querySelector("label").textContent;
-    const box = slider.parentElement.querySelector(".dial-value input");
-    set(handle, "aria-label", label);
-    set(box, "aria-label", `${label}, typed`);
-    set(handle, "aria-valuetext", readout.textContent);
+    for (const handle of slider.querySelectorAll("[role=slider]"))
+      Object.assign(handle, { ariaLabel, ariaValueText: readout.textContent });
+    for (const box of slider.parentElement.querySelectorAll(".dial-value input"))
+      box.ariaLabel = `${ariaLabel}, typed`;
   }
-  for (const one of viewer.querySelectorAll("[title=null]")) one.removeAttribute("title");
-  for (const note of viewer.querySelectorAll(".input-error")) set(note, "role", "alert");
-  for (const play of viewer.querySelectorAll(".widget-play"))
-    play.querySelectorAll("button").forEach((button, k) => set(button, "aria-label",
-      play.title + ["", ": stop and go back", ": over and over"][k]));
-  for (const bar of viewer.querySelectorAll(".widget-hprogress")) {
-    set(bar.querySelector(".progress"), "role", "progressbar");
-    set(bar.querySelector(".progress"), "aria-label", bar.textContent.trim());
-  }
+  for (const one of all("[title=null]")) one.removeAttribute("title");
+  for (const note of all(".input-error")) note.role = "alert";
+  for (const play of all(".widget-play"))
+    play.querySelectorAll("button").forEach((button, k) => {
+      button.ariaLabel = play.title + ["", ": stop and go back", ": over and over"][k];
+    });
+  for (const bar of all(".widget-hprogress .progress"))
+    Object.assign(bar, { role: "progressbar",
+      ariaLabel: bar.closest(".widget-hprogress").textContent.trim() });
 }
 
 // Suppress Jupyter's shortcuts of a single key, such as the arrows in Notebook 7, or d
@@ -36,23 +33,22 @@ function suppress_shortcuts({ target, ctrlKey, metaKey, shiftKey, altKey }) {
     !(ctrlKey || metaKey || shiftKey || altKey));
 }
 
-function render({ el }) {
+function render({ el, signal }) {
   el.className += " visually-hidden";
-  el.setAttribute("role", "status");
-  const over = new AbortController();
-  let observer, timer, opened = null;
+  el.role = "status";
+  let timer, opened = null;
 
   function begin() {
     const viewer = el.closest(".viewer");
     if (!viewer) {  // not on the page yet
-      timer = requestAnimationFrame(begin);
+      if (!signal.aborted) requestAnimationFrame(begin);
       return;
     }
     const announce = () => {
-      const words = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
-      if (el.textContent !== words.join(" ")) el.textContent = words.join(" ");
+      const texts = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
+      if (el.textContent !== texts.join(" ")) el.textContent = texts.join(" ");
     };
-    observer = new MutationObserver(changes => {
+    const observer = new MutationObserver(changes => {
       if (changes.every(({ target }) => el.contains(target))) return;
       finish(viewer);
       const now = viewer.querySelector(".opened");  // what a button opens may be below
@@ -64,7 +60,7 @@ function render({ el }) {
     });
     finish(viewer);
     for (const kind of ["focusin", "keydown", "keyup"])
-      viewer.addEventListener(kind, suppress_shortcuts, { signal: over.signal });
+      viewer.addEventListener(kind, suppress_shortcuts);
     observer.observe(viewer, {
       subtree: true, childList: true, characterData: true,
       attributes: true, attributeFilter: ["aria-valuenow", "title"],
@@ -72,12 +68,6 @@ function render({ el }) {
   }
 
   begin();
-  return () => {
-    cancelAnimationFrame(timer);
-    clearTimeout(timer);
-    observer?.disconnect();
-    over.abort();
-  };
 }
 
 export default { render };

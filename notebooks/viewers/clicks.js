@@ -4,8 +4,8 @@
 // places: [[x, y, words], ...], x and y as shares of the picture's width and height
 // at:     the index of the one on show, or -1
 
-function render({ model, el }) {
-  let image, frame, at;
+function render({ model, el, signal }) {
+  let image, at;
   el.classList.add("place");
 
   function point(to) {
@@ -13,12 +13,12 @@ function render({ model, el }) {
     at = Math.min(last, to);
     el.hidden = at < 0;
     image.tabIndex = last < 0 ? -1 : 0;
-    if (last < 0) return image.removeAttribute("role");
-    const [x, y, words] = places[Math.max(0, at)];
+    image.role = last < 0 ? null : "slider";
+    if (last < 0) return;
+    const now = Math.max(0, at), [x, y, words] = places[now];
     Object.assign(el.style, { left: `${100 * x}%`, top: `${100 * y}%` });
-    const told = { role: "slider", "aria-valuemin": 0, "aria-valuemax": last,
-      "aria-valuenow": Math.max(0, at), "aria-valuetext": `${words}; Enter chooses it` };
-    for (const [name, value] of Object.entries(told)) image.setAttribute(name, value);
+    Object.assign(image, { ariaValueMin: 0, ariaValueMax: last, ariaValueNow: now,
+      ariaValueText: `${words}; Enter chooses it` });
   }
 
   function click({ offsetX, offsetY }) {
@@ -38,26 +38,20 @@ function render({ model, el }) {
     event.stopPropagation();
   }
 
-  const follow = () => image && point(model.get("at"));
   function begin() {
     image = el.closest(".chart")?.querySelector("img");
     if (!image) {  // not on the page yet
-      frame = requestAnimationFrame(begin);
+      if (!signal.aborted) requestAnimationFrame(begin);
       return;
     }
     image.addEventListener("click", click);
     image.addEventListener("keydown", press);
+    const follow = () => point(model.get("at"));
+    for (const part of ["places", "at"]) model.on(`change:${part}`, follow);
     follow();
   }
 
-  model.on("change:places", follow);
-  model.on("change:at", follow);
   begin();
-  return () => {
-    cancelAnimationFrame(frame);
-    model.off("change:places", follow);
-    model.off("change:at", follow);
-  };
 }
 
 export default { render };

@@ -57,27 +57,24 @@ class Dial(widgets.HBox):
     label : the slider's label, by which find finds the dial
     places : each place's text and value, in order; without any there is only the box
     value : where the dial is at first; the trait value holds it from then on
-    read : makes a value of a typed text that is not a place, or raises ValueError;
-        its message is then shown
+    limits : of what else may be typed: its kind, int or float, the least, the largest
     """
 
     value = Any()
 
     def __init__(self, label: str, places: Sequence[tuple[str, object]], value: object,
-                 read: Callable[[str], object] | None = None):
-        self.description, self.read = label, read
+                 limits: tuple[type, float, float] | None = None):
+        self.description, self.limits = label, limits
         self.slider = widgets.SelectionSlider(
             options=[""], description=label, tooltip=HOW_TO_USE, style=LABEL,
             layout=widgets.Layout(width="400px"))
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
-            layout=widgets.Layout(width="84px"))
+            layout=widgets.Layout(width="84px"), _dom_classes=["dial-value"])
         if not places:
             self.slider.layout.display = "none"
             self.box.description, self.box.layout.width = label, "170px"
-        self.box.add_class("dial-value")
-        self.note = widgets.HTML()
-        self.note.add_class("input-error")
+        self.note = widgets.HTML(_dom_classes=["input-error"])
         super().__init__([self.slider, self.box, self.note])
         self.layout.flex_flow = "row wrap"
         self.lay_out(places, value)
@@ -90,7 +87,7 @@ class Dial(widgets.HBox):
         self.places = list(places) or [("–", None)]
         self.slider.index = 0  # or the browser moves it if there are fewer places now
         self.slider.options = [text for text, _ in self.places]
-        self.slider.disabled = self.box.disabled = not (self.read or len(places) > 1)
+        self.slider.disabled = self.box.disabled = not (self.limits or len(places) > 1)
         self.value = value
         self._show()
 
@@ -123,23 +120,23 @@ class Dial(widgets.HBox):
 
     def _typed(self, _change: object) -> None:
         typed = self.box.value.strip()
-        if typed == self.text:
-            return
-        try:
-            self.value = self._read(typed)
-        except ValueError as error:
-            self.note.value = f"{html.escape(typed)} is not taken: type {error}."
+        number = _number(typed)
+        valid = [value for text, value in self.places if value is not None
+                 if typed == text or number == _number(text)]
+        expected = (f"one of the slider's places, from {self.places[0][0]} to "
+                    f"{self.places[-1][0]}")
+        if self.limits:
+            kind, low, high = self.limits
+            if low <= number <= high and number == kind(number):
+                valid.append(kind(number))
+            whole = "whole " if kind is int else ""
+            expected = f"a {whole}number from {low:g} to {high:.10g}"
+        if valid:
+            self.value = valid[0]
+        elif typed != self.text:
+            self.note.value = (
+                f"{html.escape(typed)} is not taken: type {expected}.")
         self.box.value = self.text
-
-    def _read(self, typed: str) -> object:
-        """Return the value of a typed text: a place's, or what read makes of it."""
-        for text, value in self.places:
-            if typed == text or _number(typed) == _number(text):
-                return value
-        if self.read is None:
-            first, last = self.places[0][0], self.places[-1][0]
-            raise ValueError(f"one of the slider's places, from {first} to {last}")
-        return self.read(typed)
 
 
 def _number(typed: str) -> float:
@@ -148,18 +145,6 @@ def _number(typed: str) -> float:
         return float(typed)
     except ValueError:
         return np.nan
-
-
-def reader(kind: type, low: float, high: float) -> Callable[[str], float]:
-    """Return what reads a number of this kind, int or float, from low to high."""
-    def read(typed: str) -> float:
-        value = _number(typed)
-        if not (low <= value <= high and value == kind(value)):
-            whole = "whole " if kind is int else ""
-            raise ValueError(f"a {whole}number from {low:g} to {high:g}")
-        return kind(value)
-
-    return read
 
 
 class Player(widgets.Play):
@@ -185,12 +170,10 @@ def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
 
     It shrinks on a narrow page. With pixels, each of its pixels is shown as a square.
     """
-    image = Picture(
+    return Picture(
         format="png", width=width, height=height,
+        _dom_classes=[name, *["pixels"] * pixels],
         layout=widgets.Layout(width=f"{width}px", height="auto"))
-    for class_name in [name, *["pixels"] * pixels]:
-        image.add_class(class_name)
-    return image
 
 
 class Clicks(anywidget.AnyWidget):
@@ -210,19 +193,16 @@ class Chart(widgets.Box):
         self.view, self.clicks = picture(name, width, height, pixels=False), Clicks()
         self.choose = choose
         self.clicks.on_msg(lambda _, message, __: self.choose(message["chosen"]))
-        super().__init__([self.view, self.clicks])
-        for class_name in ("chart", f"{name}-chart"):
-            self.add_class(class_name)
+        super().__init__(
+            [self.view, self.clicks], _dom_classes=["chart", f"{name}-chart"])
 
 
 def text(name: str, width: int, lines: float = 1, value: str = "",
          announced: bool = False) -> widgets.HTML:
     """Return a text with room for so many lines, whose changes can be announced."""
-    words = widgets.HTML(value, layout=widgets.Layout(
-        width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"))
-    for class_name in [name, *["announced"] * announced]:
-        words.add_class(class_name)
-    return words
+    return widgets.HTML(
+        value, _dom_classes=[name, *["announced"] * announced], layout=widgets.Layout(
+            width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"))
 
 
 class Panel(widgets.VBox):

@@ -17,11 +17,6 @@ from .sketchpad import PEN, Sheet, Stroke, ink, seen
 from .static_fallback import show
 
 
-def _line(points: list, width: float = PEN, erase: bool = False) -> Stroke:
-    """Return a stroke as sketchpad.js makes it."""
-    return {"points": points, "width": width, "erase": erase}
-
-
 def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> list:
     """Return points along an ellipse around (x, y), from one angle to another."""
     angles = np.radians(np.linspace(start, end, 24))
@@ -30,12 +25,14 @@ def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> 
 
 
 _LOOP = _arc(138, 94, 44, 40, 0, 360)  # the nines differ in their tails alone
-EXAMPLES = {
-    "a 3": [_line(
-        _arc(138, 94, 46, 42, -150, 90) + _arc(138, 188, 54, 52, -90, 145))],
-    "a 9": [_line(_LOOP + [(180, 100), (172, 170), (156, 240)])],
-    "a 9 with a curled tail": [_line(_LOOP + _arc(118, 150, 66, 88, -35, 130))],
+_POINTS = {
+    "a 3": _arc(138, 94, 46, 42, -150, 90) + _arc(138, 188, 54, 52, -90, 145),
+    "a 9": [*_LOOP, (180, 100), (172, 170), (156, 240)],
+    "a 9 with a curled tail": _LOOP + _arc(118, 150, 66, 88, -35, 130),
 }
+EXAMPLES: dict[str, list[Stroke]] = {
+    name: [{"points": points, "width": PEN, "erase": False}]
+    for name, points in _POINTS.items()}
 
 
 def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:

@@ -40,9 +40,9 @@ def nearest_finder(X: np.ndarray,
                    y: np.ndarray) -> Callable[[np.ndarray], list[tuple[int, float]]]:
     """Return a function from an image to its nearest 3 and its nearest 9 in X.
 
-    X is (n, 784) or (n, 28, 28) and y (n,) holds its labels. The function takes (784,)
-    and returns [(index, distance), (index, distance)]; a class without any example has
-    index -1. All distances come from one product:
+    X is (n, 784) or (n, 28, 28), and y (n,) holds its labels, of both classes. The
+    function takes (784,) and returns [(index, distance), (index, distance)]. All
+    distances come from one product:
 
         |a - x|^2 = |a|^2 - 2 a.x + |x|^2
     """
@@ -53,14 +53,8 @@ def nearest_finder(X: np.ndarray,
     def nearest(x: np.ndarray) -> list[tuple[int, float]]:
         x = x.ravel().astype(np.float32)
         squares = lengths - 2 * (rows @ x) + x @ x
-        found = []
-        for of_class in members:
-            if len(of_class) == 0:
-                found.append((-1, np.inf))
-                continue
-            k = of_class[squares[of_class].argmin()]
-            found.append((int(k), float(np.sqrt(max(squares[k], 0)))))
-        return found
+        closest = [int(of_class[squares[of_class].argmin()]) for of_class in members]
+        return [(k, float(np.sqrt(max(squares[k], 0)))) for k in closest]
 
     return nearest
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from page import NINE, THREE, digit_grid
 
-from .controls import Chart, Dial, Panel, menu, player, reader, row, swatch, text
+from .controls import Chart, Dial, Panel, menu, player, row, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
 from .pictures import digit_png, digits_png, rgb, signed_png
 from .sketchpad import Sheet
@@ -52,8 +52,7 @@ class Explainer:
         self.panels = [self.digit, self.pushes,
                        widgets.VBox([row(*means), row(*self.neighbours)])]
         for label, mean in enumerate(means):
-            examples = X_train[y_train == label].reshape(-1, 784)
-            mean.show(digit_png(examples.sum(axis=0) / max(1, len(examples))),
+            mean.show(digit_png(X_train[y_train == label].mean(axis=0)),
                       f"The mean of all training {name_of(label)}s.")
 
     def resize(self, size: int) -> None:
@@ -78,10 +77,9 @@ class Explainer:
         self.digit.show(digit_png(x), f"The digit. {caption}", caption)
         self._show_pushes(x, g)
         for name, panel, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
-            near = self.X_train[k] if k >= 0 else np.zeros(784)
-            caption = f"digit {k}<br>distance {distance:.2f}" if k >= 0 else "none"
-            panel.show(digit_png(near), f"The nearest {name} of the training digits: "
-                       f"{caption.replace('<br>', ', ')}.", caption)
+            panel.show(digit_png(self.X_train[k]),
+                       f"The nearest {name}: training digit {k}, distance "
+                       f"{distance:.2f}.", f"digit {k}<br>distance {distance:.2f}")
 
     def _show_pushes(self, x: np.ndarray, g: float) -> None:
         pushed, rest = pushes(self.network, x)
@@ -162,7 +160,7 @@ class Pager(widgets.VBox):
             (f"{name} ({len(k)})", name) for name, k in self.groups.items()], 330)
         self.place = Dial("place in group", [("–", None)], None)
         self.play = player("the group", self.place, 1500)
-        self.number = Dial("image", [], 0, reader(int, 0, len(images) - 1))
+        self.number = Dial("image", [], 0, (int, 0, len(images) - 1))
         self.glance = Chart("glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
                             self.choose_tile)
         self.message = text("message", 720)

@@ -54,14 +54,11 @@ def _encoded(picture: Image.Image, compress_level: int = 1, bits: int = 8) -> by
 
 def small(png: bytes) -> bytes:
     """Return a PNG in fewer bytes, with 16 colours, for a page with many of them."""
-    picture: Image.Image = Image.open(io.BytesIO(png))
-    if picture.width > WIDE:  # a figure, which is SHARP
-        picture = picture.convert("RGB")
-        size = round(picture.width / SHARP), round(picture.height / SHARP)
-        picture = picture.resize(size, Image.Resampling.BOX)
-    few = picture.convert("RGB").quantize(
-        16, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
-    return _encoded(few, compress_level=7, bits=4)
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.thumbnail((WIDE, WIDE), Image.Resampling.BOX)  # a figure, which is SHARP
+    return _encoded(picture.quantize(
+        16, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE),
+        compress_level=7, bits=4)
 
 
 def digit_png(image: np.ndarray) -> bytes:

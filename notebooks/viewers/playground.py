@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY, NINE, THREE
 
-from .controls import LABEL, Chart, Dial, menu, reader, row, swatch, text
+from .controls import LABEL, Chart, Dial, menu, row, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
 from .pictures import RUNS, WIDE, log_percents, painter, spots, strip
@@ -144,11 +144,11 @@ def setting_dials(N: int) -> dict[str, Dial]:
     sizes = numbers([n for n in BATCH_SIZES if n < N]) + [("all", N)]
     return {
         "step_size": Dial("step size", numbers(STEP_SIZES), 0.1,
-                          reader(float, 1e-6, 1000)),
-        "hidden": Dial("hidden units", numbers(HIDDEN), 200, reader(int, 1, 2000)),
-        "num_epochs": Dial("epochs", numbers(EPOCHS), 5, reader(int, 1, 100)),
-        "batch_size": Dial("batch size", sizes, min(100, N), reader(int, 1, N)),
-        "seed": Dial("seed", numbers(range(21)), 0, reader(int, 0, 10**6)),
+                          (float, 1e-6, 1000)),
+        "hidden": Dial("hidden units", numbers(HIDDEN), 200, (int, 1, 2000)),
+        "num_epochs": Dial("epochs", numbers(EPOCHS), 5, (int, 1, 100)),
+        "batch_size": Dial("batch size", sizes, min(100, N), (int, 1, N)),
+        "seed": Dial("seed", numbers(range(21)), 0, (int, 0, 10**6)),
     }
 
 

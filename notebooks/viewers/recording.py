@@ -8,7 +8,7 @@ import numpy as np
 
 from page import GREY, NINE, THREE
 
-from .controls import Chart, Dial, find, picture, player, reader, row, swatch, text
+from .controls import Chart, Dial, find, picture, player, row, swatch, text
 from .mistakes import name_of
 from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, spots, strip
 from .static_fallback import show
@@ -136,7 +136,7 @@ class TimeLine(widgets.VBox):
         self.other = other
         self.times = np.array([t for t, _ in film])
         self.paint, self.lines, self.cursors, places = _curves(history, self.times)
-        self.number = number or Dial("image", [], 0, reader(int, 0, len(images) - 1))
+        self.number = number or Dial("image", [], 0, (int, 0, len(images) - 1))
         self.place = Dial(
             "timestep", [(str(t), k) for k, t in enumerate(self.times)], 0)
         self.digit = picture("followed", 84, 84)

@@ -189,9 +189,6 @@ function render({ model, el }) {
   };
   for (const part of ["strokes", "digit"]) model.on(`change:${part}`, follow);
   paint();
-  return () => {
-    for (const part of ["strokes", "digit"]) model.off(`change:${part}`, follow);
-  };
 }
 
 export default { render, add, stroke };

@@ -1,22 +1,17 @@
-(root, label, frames) => {
-  const add = (parent, kind, more) =>
-    parent.appendChild(Object.assign(document.createElement(kind), more));
-  const line = document.createElement("p");
-  root.querySelector("p").after(line);
-  const name = add(line, "label", { textContent: `${label} ` });
-  const slider = add(name, "input", {
-    type: "range", min: 0, max: frames.length - 1, value: 0,
-    style: "width: min(100%, 400px); height: 24px; vertical-align: middle" });
-  const where = add(line, "span", { textContent: ` ${frames[0][0]}` });
+(root, label, contents, frames) => {
+  root.querySelector("p").insertAdjacentHTML("afterend", `<p><label>${label} <input
+    type="range" min="0" max="${frames.length - 1}" value="0" style="width: min(100%, 400px);
+    height: 24px; vertical-align: middle"></label> <span></span></p>`);
+  const slider = root.querySelector("input"), where = root.querySelector("label + span");
+  const leaves = Array.from(root.querySelectorAll("[data-part]"));
   slider.oninput = () => {
     const [place, parts] = frames[slider.value];
-    where.textContent = ` ${place}`;
-    slider.setAttribute("aria-valuetext", place);
-    for (const [number, [content, words]] of Object.entries(parts)) {
-      const part = root.querySelector(`[data-part="${number}"]`);
-      if (part.tagName === "IMG") Object.assign(part, { src: content, alt: words });
-      else part.innerHTML = content;
-    }
+    where.textContent = slider.ariaValueText = place;
+    leaves.forEach((leaf, k) => {
+      const [content, alt] = parts[k].map(number => contents[number]);
+      if (leaf.tagName === "IMG") Object.assign(leaf, { src: content, alt });
+      else leaf.innerHTML = content;
+    });
   };
   slider.oninput();
 };

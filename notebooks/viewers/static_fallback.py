@@ -23,13 +23,11 @@ STYLE = """<style>
 :root:has(.viewer-{id}:not(.jupyter-widgets-disconnected)) .fallback-{id},
 :root:has(.fallback-{id}) .viewer-{id}.jupyter-widgets-disconnected,
 .jp-OutputArea:has(.fallback-{id})
-  .jp-OutputArea-output.jupyter-widgets:not(:has(.viewer)),
-.fallback-{id} .input-error {{ display: none; }}
+  .jp-OutputArea-output.jupyter-widgets:not(:has(.viewer)) {{ display: none; }}
 </style>"""
 
-# The viewers on show, by the cell that made them and the window in which it ran: (which
-# run of the cell, viewers).
-_on_show: dict[tuple[str, str], tuple[str, list[widgets.Box]]] = {}
+# The viewers on show, by the cell that made them: (window, run of the cell, viewer).
+_on_show: dict[str, list[tuple[str, str, widgets.Box]]] = {}
 WINDOWS = 2  # in how many windows of a kernel a cell's viewers stay alive
 
 
@@ -69,21 +67,21 @@ def _close_former(widget: widgets.Box) -> None:
     cell = request.get("metadata", {}).get("cellId")
     if cell is None:
         return
-    now, window = (request["header"][name] for name in ("msg_id", "session"))
-    before, boxes = _on_show.pop((cell, window), (now, []))
-    gone = boxes if before != now else []
-    _on_show[cell, window] = now, [*(boxes if before == now else []), widget]
-    for other in [key for key in _on_show if key[0] == cell][:-WINDOWS]:
-        gone += _on_show.pop(other)[1]
+    window, run = (request["header"][name] for name in ("session", "msg_id"))
+    shown = [*_on_show.get(cell, []), (window, run, widget)]
+    windows = list(dict.fromkeys(where for where, *_ in reversed(shown)))[:WINDOWS]
+    _on_show[cell] = [one for one in shown if one[0] in windows
+                      and (one[0] != window or one[1] == run)]
     # One viewer's control may also be in another, which follows it.
-    shared = {part for _, kept in _on_show.values() for box in kept
-              for part in walk(box)}
-    for part in [part for box in gone for part in walk(box)]:
-        getattr(part, "release", lambda: None)()
-        if part not in shared:
-            for model in (part, part.layout, getattr(part, "style", None)):
-                if model is not None:
-                    model.close()
+    alive = {part for kept in _on_show.values() for *_, box in kept
+             for part in walk(box)}
+    for *_, box in set(shown) - set(_on_show[cell]):
+        for part in list(walk(box)):
+            getattr(part, "release", lambda: None)()
+            if part not in alive:
+                for model in (part, part.layout, getattr(part, "style", None)):
+                    if model is not None:
+                        model.close()
 
 
 def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
@@ -93,14 +91,12 @@ def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
 
     The arguments are those of show; the same viewer gets the same number at each run.
     """
-    alive = dial or answers
-    leaves = [leaf for leaf in walk(box) if isinstance(leaf, (Picture, widgets.HTML))
-              and (leaf.value or alive) and "input-error" not in leaf._dom_classes]
-    words = html.escape(f"{instead} {HOW_TO_START}")
-    body = f"<p>{words}</p>{_tree(box, leaves)}"
+    leaves: list[widgets.Widget] = []  # in the order in which they are on the page
+    tree = _tree(box, leaves, empty=bool(dial or answers))
+    body = f"<p>{html.escape(f'{instead} {HOW_TO_START}')}</p>{tree}"
     if dial is not None:
         function = (HERE / "static_fallback.js").read_text(encoding="utf-8")
-        answers = function, [dial.description, _frames(leaves, dial, places)]
+        answers = function, [dial.description, *_frames(leaves, dial, places)]
     script = ""
     if answers is not None:
         function, arguments = answers
@@ -121,37 +117,39 @@ def _content(leaf: widgets.Widget) -> list[str]:
     return [leaf.value]
 
 
-def _frames(leaves: list, dial: Dial, places: Sequence) -> list:
-    """Return [place, {number of a leaf: content}, ...] of the leaves that change."""
+def _frames(leaves: list, dial: Dial, places: Sequence) -> tuple[list, list]:
+    """Return all contents, and [place, the numbers of each leaf's] for each place."""
     before, frames = dial.value, []
-    for value in places:
-        dial.value = value
-        now = {k: _content(leaf) for k, leaf in enumerate(leaves)}
-        frames.append((dial.text, now))
+    numbers: dict[str, int] = {}
+    for dial.value in places:
+        frames.append([dial.text, [
+            [numbers.setdefault(content, len(numbers)) for content in _content(leaf)]
+            for leaf in leaves]])
     dial.value = before
-    steady = {k for k in range(len(leaves))
-              if all(now[k] == frames[0][1][k] for _, now in frames)}
-    return [[text, {k: new for k, new in now.items() if k not in steady}]
-            for text, now in frames]
+    return list(numbers), frames
 
 
-def _tree(widget: widgets.Widget, leaves: list) -> str:
-    """Return the visible parts of a widget as HTML with the same layout."""
-    if widget.layout.display == "none":
+def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
+    """Return the visible parts of a widget as HTML with the same layout.
+
+    Pictures and texts are added to leaves, empty ones only if they may be filled.
+    """
+    if widget.layout.display == "none" or "input-error" in widget._dom_classes:
         return ""
     if isinstance(widget, widgets.Box):
-        inner = "".join(_tree(child, leaves) for child in widget.children)
+        inner = "".join(_tree(child, leaves, empty) for child in widget.children)
         wide = isinstance(widget, widgets.HBox)
         style = "max-width:100%" + wide * ";display:flex;flex-wrap:wrap;gap:0 14px"
         return f'<div style="{style}">{inner}</div>' if inner else ""
-    if widget not in leaves:
+    if not (isinstance(widget, (Picture, widgets.HTML)) and (widget.value or empty)):
         return ""
-    part = f'data-part="{leaves.index(widget)}"'
+    part = f'data-part="{len(leaves)}"'
+    leaves.append(widget)
     if not isinstance(widget, Picture):
         width = widget.layout.width
         return f'<div {part} style="width:{width};max-width:100%">{widget.value}</div>'
-    source, words = _content(widget)
+    source, alt = _content(widget)
     squares = "pixels" in widget._dom_classes
     style = "max-width:100%;height:auto;" + squares * PIXELS
-    return (f'<img {part} src="{source}" alt="{html.escape(words)}" '
+    return (f'<img {part} src="{source}" alt="{html.escape(alt)}" '
             f'width="{widget.width}" height="{widget.height}" style="{style}">')
