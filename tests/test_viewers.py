@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import functools
 import gc
 import io
 import json
@@ -28,7 +29,7 @@ from nn_helpers import (
     sigmoid_activation,
     train,
 )
-from viewers import explanations, find, pictures, playground, static_fallback
+from viewers import explanations, find, pictures, playground, recording, static_fallback
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
@@ -88,13 +89,6 @@ def network(run):
 @pytest.fixture
 def pager(network, data):
     return viewers.look_into(network, data.X_test, data.y_test, data.X, data.y)
-
-
-def new_trainer(data, run, networks=None):
-    """Return a playground whose run above is run."""
-    film, history = run
-    return viewers.train_yourself(*vars(data).values(), film[-1][1], history,
-                                  {} if networks is None else networks, film)
 
 
 def with_biases(layer_dims):
@@ -514,16 +508,15 @@ def test_strongest_units_come_first_on_each_side(data):
 
 def test_fate_of_a_digit_is_what_each_network_says(run, data):
     recorded, history = run
-    for image, label in [(data.X_test[3], 0), (data.X_test[3], 1), (np.zeros(784), 1)]:
-        box = viewers.through_time(recorded, history, image[np.newaxis], [label])
-        g = np.array([explanations.probabilities(network, image[np.newaxis])[0]
-                      for _, network in recorded])
-        expected = g if label else 1 - g
-        assert box.chances == pytest.approx(expected, abs=1e-5)
-        for index, chance in enumerate(expected):
+    images = np.stack([data.X_test[3], data.X_test[3], np.zeros(784)])
+    box = viewers.through_time(recorded, history, images, np.array([0, 1, 1]))
+    for k, label in enumerate([0, 1, 1]):
+        find(box, "image").value = k
+        for index, (_, network) in enumerate(recorded):
             find(box, "timestep").value = index
-            told = find(box, "now").value.split("probability of ")[1].split(":")[0]
-            assert float(told) == pytest.approx(chance, abs=6e-4)
+            g = g_of(network, images[k])
+            shown = find(box, "now").value.split("probability of ")[1].split(":")[0]
+            assert float(shown) == pytest.approx(g if label else 1 - g, abs=6e-4)
 
 
 @pytest.mark.parametrize("right, times, words", [
@@ -535,11 +528,8 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
     ([1, 0, 0, 1], [0, 5, 10, 15], "at timesteps 0, 15, and it stayed right"),
     (20 * [1, 0], range(40), "0, 2, 16 others, 36, 38"),
 ])
-def test_fate_of_a_digit_in_words(right, times, words, data):
-    film = [(t, ([np.zeros((784, 1))], [np.array([[1.0 if is_right else -1.0]])],
-                 [sigmoid_activation])) for t, is_right in zip(times, right)]
-    box = viewers.through_time(film, NO_HISTORY, data.X_test[:1], [1])
-    assert words in find(box, "fate").value
+def test_fate_of_a_digit_in_words(right, times, words):
+    assert words in recording.spells(np.array(right, bool), np.array(times))
 
 
 def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
@@ -583,6 +573,44 @@ def test_film_of_one_picture_and_a_history_without_a_test_set(data):
 
 # ---- training is a slider ------------------------------------------------------------
 
+SMALL = {"hidden_units": 10, "batch_size": 20, "epochs": 2, "seed": 3}
+FINISHED = "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
+RUN_ABOVE = "the run above"
+
+
+def new_trainer(data, run, networks=None):
+    """Return a playground whose run above is run."""
+    recorded, history = run
+    return viewers.train_yourself(*vars(data).values(), recorded[-1][1], history,
+                                  {} if networks is None else networks, recorded)
+
+
+@pytest.fixture(scope="module")
+def curves():
+    """The playground's figures, each drawn for all tests once."""
+    return functools.cache(playground.Curves)
+
+
+@pytest.fixture
+def networks():
+    """The networks of the trainer's runs, by name."""
+    return {}
+
+
+@pytest.fixture
+def trainer(data, run, networks, curves, monkeypatch):
+    """A playground whose first run has a film of four moments."""
+    monkeypatch.setattr(playground, "Curves", curves)
+    return new_trainer(data, run, networks)
+
+
+@pytest.fixture
+def two_runs(trainer):
+    """The same with a second run."""
+    asyncio.run(trained(trainer, **SMALL))
+    return trainer
+
+
 async def ended(box):
     while not find(box, "Stop").disabled:
         await asyncio.sleep(0.001)
@@ -596,46 +624,41 @@ async def trained(box, **settings):
     return find(box, "status").value
 
 
-SMALL = {"hidden_units": 10, "batch_size": 20, "epochs": 2, "seed": 3}
+def choose_run(box, menu, name):
+    """Choose a run by its name in one of the menus; return it."""
+    find(box, menu).value = dict(find(box, menu).options)[name]
+    return find(box, menu).value
 
 
-@pytest.fixture
-def trainer(data, run):
-    networks = {}
-    return new_trainer(data, run, networks), networks
-
-
-def test_a_place_is_the_network_that_train_gives_with_its_settings(trainer, data):
-    box, networks = trainer
-    status = asyncio.run(trained(box, **SMALL))
+def test_a_place_is_the_network_that_train_gives_with_its_settings(
+    two_runs, networks, data
+):
     rng = np.random.default_rng(3)
     weights, biases, _ = train(
         data.X, data.y, None, None, create_weight_matrices([784, 10, 1], rng),
         create_bias_vectors([784, 10, 1]), ACTIVATIONS, batch_size=20, num_epochs=2,
         rng=rng)
-    _, (name, (W, b, _)) = networks.items()
-    assert name == "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
+    assert list(networks) == [RUN_ABOVE, FINISHED]
+    W, b, _ = networks[FINISHED]
     for one, other in zip(W + b, weights + biases):
         assert one.dtype == np.float32 and abs(one - other).max() < 1e-5
     g, _ = forward_pass(data.X_test, weights, biases, ACTIVATIONS)
     wrong = np.sum((g > 0.5) != data.y_test)
-    assert f"{name}: finished." in status and f": {wrong} of 120 digits" in status
-    assert f"{1 - wrong / 120:.2%}" in find(box, "runs").value
+    says(two_runs, "status", f"{FINISHED}: finished.", f": {wrong} of 120 digits")
+    says(two_runs, "runs", f"{1 - wrong / 120:.2%}")
 
 
-def test_a_new_run_ends_the_one_before_and_leaves_nothing_of_it(trainer):
-    box, networks = trainer
-
+def test_a_new_run_ends_the_one_before_and_leaves_nothing_of_it(trainer, networks):
     async def move():
-        find(box, "batch size").value = 1
+        find(trainer, "batch size").value = 1
         for step_size in [0.2, 0.3, 0.5, 0.7]:
-            find(box, "step size").value = step_size
+            find(trainer, "step size").value = step_size
             await asyncio.sleep(0.02)
-            assert not find(box, "Stop").disabled
-        return await trained(box, epochs=1)
+            assert not find(trainer, "Stop").disabled
+        return await trained(trainer, epochs=1)
 
     assert "step size 0.7, hidden 200, batch 1, epochs 1" in asyncio.run(move())
-    assert len(networks) == 2 and find(box, "runs").value.count("<tr>") == 3
+    assert len(networks) == 2 and find(trainer, "runs").value.count("<tr>") == 3
 
 
 def test_training_uses_one_blas_thread_and_gives_the_others_back(
@@ -653,99 +676,84 @@ def test_training_uses_one_blas_thread_and_gives_the_others_back(
     seen = []
     monkeypatch.setattr(playground, "sgd", watched)
     with threadpool_limits(2, "blas"):
-        asyncio.run(trained(trainer[0], **SMALL))
+        asyncio.run(trained(trainer, **SMALL))
         assert threads() == {2}
     assert len(seen) >= 10 and all(one == {1} for one in seen)
 
 
-def test_stop_keeps_the_network_so_far(trainer):
-    box, networks = trainer
-
+@pytest.mark.parametrize("way", ["Stop", "interrupt between cells", "another trainer"])
+def test_training_stops_and_keeps_the_network_so_far(
+    trainer, networks, data, run, way
+):
     async def stop():
-        find(box, "batch size").value = 1
-        find(box, "epochs").value = 30
-        await asyncio.sleep(0.1)
-        find(box, "Stop").click()
-        await ended(box)
+        find(trainer, "batch size").value = 1
+        find(trainer, "epochs").value = 30
+        await asyncio.sleep(0.05)
+        if way == "Stop":
+            find(trainer, "Stop").click()
+        elif way == "another trainer":
+            other = new_trainer(data, run)
+            await ended(trainer)
+            assert "finished" in await trained(other, hidden_units=3)
+        else:
+            signal.raise_signal(signal.SIGINT)
+        await ended(trainer)
 
-    asyncio.run(stop())
-    assert "stopped at " in find(box, "status").value and len(networks) == 2
-
-
-def test_another_trainer_ends_the_run_of_the_first(trainer, data, run):
-    box, _ = trainer
-
-    async def begin_again():
-        find(box, "batch size").value = 1
-        await asyncio.sleep(0.02)
-        other = new_trainer(data, run)
-        await ended(box)
-        return await trained(other, hidden_units=3)
-
-    assert "finished" in asyncio.run(begin_again())
-    assert "stopped at " in find(box, "status").value
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel does
+    try:
+        asyncio.run(stop())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    says(trainer, "status", "stopped at ")
+    assert len(networks) == 2
 
 
 def test_typed_settings_are_taken_or_named_invalid(trainer):
-    box, _ = trainer
-
     async def typed():
-        assert type_in(box, "step size", "0.25") == ("0.25", "")
-        assert type_in(box, "hidden units", "7") == ("7", "")
+        assert type_in(trainer, "step size", "0.25") == ("0.25", "")
+        assert type_in(trainer, "hidden units", "7") == ("7", "")
         for invalid in ["0", "abc", "nan", "-1"]:
-            kept, note = type_in(box, "step size", invalid)
+            kept, note = type_in(trainer, "step size", invalid)
             assert kept == "0.25" and f"{invalid} is not taken" in note
-        assert "whole number" in type_in(box, "epochs", "2.5")[1]
+        assert "whole number" in type_in(trainer, "epochs", "2.5")[1]
         for size in ("7", "all"):
-            assert type_in(box, "batch size", size) == (size, "")
-        assert find(box, "batch size").value == 100
-        assert find(box, "epochs").note.value == ""
-        return await trained(box, epochs=1)
+            assert type_in(trainer, "batch size", size) == (size, "")
+        assert find(trainer, "batch size").value == 100
+        assert find(trainer, "epochs").note.value == ""
+        return await trained(trainer, epochs=1)
 
     assert "step size 0.25, hidden 7, batch all," in asyncio.run(typed())
 
 
-def test_six_runs_stay_and_each_place_of_a_step_size(trainer):
-    box, networks = trainer
-
+def test_six_runs_stay_and_each_place_of_a_step_size(trainer, networks):
     async def many():
         for step_size in [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 0.2]:
-            await trained(box, **{**SMALL, "epochs": 1}, step_size=step_size)
+            await trained(trainer, **{**SMALL, "epochs": 1}, step_size=step_size)
 
-    before = value(box, "run-curves")
+    before = value(trainer, "run-curves")
     asyncio.run(many())
-    assert find(box, "runs").value.count("<tr>") == 7 and len(networks) == 6
-    assert value(box, "run-curves") != before
-    assert "step size 0.2," in find(box, "runs").value.split("<tr>")[2]
+    rows = find(trainer, "runs").value.split("<tr>")[1:]
+    assert len(rows) == 7 and RUN_ABOVE in rows[-1] and "step size 0.2," in rows[1]
+    assert len(networks) == 6 and value(trainer, "run-curves") != before
 
 
 def test_training_that_breaks_down_says_why(data, run):
     X = data.X.copy()
-    X[50, 300] = np.nan
+    X[:, 300] = np.nan  # in the first mini-batch
     box = new_trainer(SimpleNamespace(**{**vars(data), "X": X}), run)
     status = asyncio.run(trained(box, seed=1))
     assert "broke down: " in status and "finite" in status
     assert find(box, "Stop").disabled
+    find(box, "Go through its training").click()
+    says(box, "now", "before the first update")
 
 
-RUN_ABOVE = "the run above"
-FINISHED = "step size 0.1, hidden 10, batch 20, epochs 2, seed 3"
-
-
-@pytest.fixture
-def two_runs(data, run):
-    """A trainer with the run above, whose film has four moments, and another run."""
-    box = new_trainer(data, run)
-    asyncio.run(trained(box, **SMALL))
-    return box
-
-
-def test_any_run_is_opened_again_under_its_name(two_runs, data, network, run):
-    box, menu = two_runs, find(two_runs, "run on show")
-    assert [name for name, _ in menu.options] == [FINISHED, RUN_ABOVE]
-    for name, chosen in menu.options:
-        menu.value = chosen
-        assert f"<b>{name}</b>" in find(box, "runs").value
+def test_any_run_is_opened_again_under_its_name(two_runs, data):
+    box, options = two_runs, find(two_runs, "run on show").options
+    assert [name for name, _ in options] == [FINISHED, RUN_ABOVE]
+    for name, _ in options:
+        chosen = choose_run(box, "run on show", name)
+        says(box, "runs", f"<b>{name}</b>")
         find(box, "Look into its mistakes").click()
         assert find(box, "opened").value == f"<b>The mistakes of {name}</b>"
         g = explanations.probabilities(chosen.film[-1][1], data.X_test)
@@ -756,37 +764,34 @@ def test_any_run_is_opened_again_under_its_name(two_runs, data, network, run):
 
 
 def test_another_run_is_compared_for_the_same_digit(two_runs, data):
-    box = two_runs
-    before = value(box, "run-curves")
+    box, before = two_runs, value(two_runs, "run-curves")
     assert find(box, "compare with").label == "–"
-    find(box, "compare with").value = dict(find(box, "compare with").options)[RUN_ABOVE]
+    above = choose_run(box, "compare with", RUN_ABOVE)
     assert value(box, "run-curves") != before
-    above = find(box, "compare with").value
     find(box, "Look into its mistakes").click()
     k = find(box, "image").value
-    g = explanations.probabilities(above.film[-1][1], data.X_test)[k]
-    told = f"And {RUN_ABOVE}: {'39'[int(g > 0.5)]}, {max(g, 1 - g):.3f}."
-    assert told in find(box, "digit-caption").value
+    g = g_of(above.film[-1][1], data.X_test[k])
+    says(box, "digit-caption",
+         f"And {RUN_ABOVE}: {'39'[int(g > 0.5)]}, {max(g, 1 - g):.3f}.")
     find(box, "Go through its training").click()
     k = find(box, "image").value
-    g = explanations.probabilities(above.film[-1][1], data.X_test)[k]
-    chance = g if data.y_test[k] else 1 - g
-    assert f"{RUN_ABOVE}, which ends at {chance:.3f}" in find(box, "now").value
+    g = g_of(above.film[-1][1], data.X_test[k])
+    says(box, "now", f"{RUN_ABOVE}, which ends at {g if data.y_test[k] else 1 - g:.3f}")
 
 
-def test_places_of_the_curves_open_moments_runs_and_digits(two_runs, data):
+def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):
     box, chart = two_runs, find(two_runs, "run-curves-chart")
-    told = [words for *_, words in chart.clicks.places]
+    names = [name for *_, name in chart.clicks.places]
     assert all(0 < x < 1 and 0 < y < 1 for x, y, _ in chart.clicks.places)
-    film = find(box, "run on show").value.film
-    assert told[:2] == [f"timestep {film[1][0]}", f"timestep {film[2][0]}"]
+    moments = [t for t, _ in find(box, "run on show").value.film][1:]
+    assert names[:len(moments)] == [f"timestep {t}" for t in moments]
     chart.choose(1)
-    assert f"Timestep {film[2][0]}" in find(box, "now").value
-    first_digit = next(k for k, words in enumerate(told) if words.startswith("image"))
-    chart.choose(first_digit + 2)
-    number = re.match(r"image (\d+), probability 0", told[first_digit + 2])[1]
-    assert find(box, "digit-caption").value.startswith(f"Image {number}: ")
-    chart.choose(told.index(RUN_ABOVE))
+    says(box, "now", f"Timestep {moments[1]}")
+    third_digit = len(moments) + 2 + 2  # after two runs
+    number = re.match(r"image (\d+), probability 0", names[third_digit])[1]
+    chart.choose(third_digit)
+    says(box, "digit-caption", f"Image {number}: ")
+    chart.choose(names.index(RUN_ABOVE))
     assert find(box, "run on show").value.name == RUN_ABOVE
     assert not box.opened.children
 
@@ -804,66 +809,47 @@ def test_back_to_the_run_above_puts_all_dials_back(two_runs):
     assert [find(box, label).value for label in ["step size", "hidden units", "epochs",
             "batch size", "seed"]] == [0.1, 200, 5, 100, 0]
     assert find(box, "run on show").value.name == RUN_ABOVE
-    assert f"{RUN_ABOVE}: finished. Test accuracy " in find(box, "status").value
+    says(box, "status", f"{RUN_ABOVE}: finished. Test accuracy ")
     assert find(box, "runs").value.count("<tr>") == 3
 
 
 def test_curve_grows_while_it_trains_and_nothing_else_is_drawn(trainer, monkeypatch):
     monkeypatch.setattr(playground, "REDRAW", 0)
-    box, _ = trainer
     seen = {"run-curves": set(), "run-weights": set(), "runs": set()}
     for name, values in seen.items():
-        find(box, name).observe(
+        find(trainer, name).observe(
             lambda change, values=values: values.add(change["new"]), names="value")
 
     async def watched():
-        find(box, "batch size").value = 1
+        find(trainer, "batch size").value = 1
         while len(seen["run-curves"]) < 5:
             await asyncio.sleep(0)
         assert not seen["run-weights"] and not seen["runs"]
-        find(box, "Stop").click()
-        await ended(box)
+        find(trainer, "Stop").click()
+        await ended(trainer)
 
     asyncio.run(watched())
 
 
-def test_goals_are_ticked_by_finished_runs():
-    def run(step_size, hidden, wrong):
-        chances = np.repeat([0.0, 1], [wrong, 1000])
-        return playground.Run({"step_size": step_size, "hidden": hidden, "seed": 0},
-                              "", "", "", {}, [], chances)
-
-    def ticked(*runs):
-        return [line.split("<b>")[1].split(",")[0] if "☑" in line else None
-                for line in playground.goals(list(runs)).split("<br>")[1:]]
-
-    small, smaller = run(0.1, 10, 12), run(0.1, 5, 40)
-    fine, broken = run(2.0, 50, 50), run(3.0, 50, 500)
-    assert ticked(run(0.1, 200, 30)) == [None] * 3
-    assert ticked(run(0.1, 200, 29)) == ["29", None, None]
-    assert ticked(small, smaller) == ["12", "10", None]
-    assert ticked(run(0.1, 1, 35), fine) == [None, None, None]
-    assert ticked(run(0.1, 1, 12)) == ["12", "1", None]
-    assert ticked(fine, broken) == [None, None, "2"]
-    assert ticked(run(2.0, 20, 50), broken) == [None] * 3  # other hidden units
+def run_of(step_size, hidden, wrong):
+    """Return a finished run that has so many of its test digits wrong."""
+    return playground.Run({"step_size": step_size, "hidden": hidden, "seed": 0}, "", "",
+                          "finished", {}, [], np.repeat([0.0, 1], [wrong, 1000]))
 
 
-def test_interrupt_between_cells_stops_a_training(trainer):
-    box, networks = trainer
-
-    async def interrupted():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel does
-        find(box, "batch size").value = 1
-        await asyncio.sleep(0.05)
-        signal.raise_signal(signal.SIGINT)
-        await ended(box)
-
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        asyncio.run(interrupted())
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert "stopped at " in find(box, "status").value and len(networks) == 2
+@pytest.mark.parametrize("runs, reached", [
+    ([(0.1, 200, 30)], [None] * 3),
+    ([(0.1, 200, 29)], ["29", None, None]),
+    ([(0.1, 10, 12), (0.1, 5, 40)], ["12", "10", None]),
+    ([(0.1, 1, 35), (2.0, 50, 50)], [None] * 3),
+    ([(0.1, 1, 12)], ["12", "1", None]),
+    ([(2.0, 50, 50), (3.0, 50, 500)], [None, None, "2"]),
+    ([(2.0, 20, 50), (3.0, 50, 500)], [None] * 3),  # other hidden units
+])
+def test_goals_are_ticked_by_finished_runs(runs, reached):
+    lines = playground.goals([run_of(*one) for one in runs]).split("<br>")[1:]
+    assert [line.split("<b>")[1].split(",")[0] if "☑" in line else None
+            for line in lines] == reached
 
 
 # ---- finite differences --------------------------------------------------------------
