@@ -4,7 +4,5 @@
     python -m learn.check FILE          check a file, and name the mistakes in it
     python -m learn.edition FILE.zip    pack the check for Gradescope
 
-edition notes what the functions return, right and with each of the mistakes of
-mistakes.txt; check compares with these notes, and holds no solution; cases has what the
-functions are called with.
+cases  <-  calls  <-  notes  <-  edition, and calls  <-  check, which reads the notes
 """

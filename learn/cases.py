@@ -1,11 +1,10 @@
 """What each function is called with, and what replaces the functions that it calls.
 
 Functions are checked one at a time. What one calls is replaced by a toy that computes
-something else, so that no solution is here; the notes of learn.edition say what the
-right function makes of it. All inputs are the same under each version of NumPy.
+something else, so that no solution is here; the notes have what the right function
+makes of it. All inputs are the same under each version of NumPy.
 """
 
-import copy
 import functools
 import itertools
 
@@ -31,7 +30,8 @@ CALLS = {  # what is replaced
     "train": ["forward_pass", "logistic_loss", "backward_pass"],
 }
 HISTORY = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
-PARTS = ["x", "W", "b", "s", "out", "the derivative"]  # of what a cache may hold
+CACHED = ["x", "W", "b", "s", "out", "the derivative",
+          "the activation"]  # what a cache may hold
 
 
 # ---- Inputs --------------------------------------------------------------------------
@@ -67,14 +67,9 @@ def training(seed, N, batch_size=1, num_epochs=1, step_size=0.1):
         "batch_size": batch_size, "num_epochs": num_epochs, "step_size": step_size}]
 
 
-def of(name):
-    """Return {label: arguments} of a function; the last argument may be options."""
-    return copy.deepcopy(all_cases()[name])
-
-
 @functools.cache
-def all_cases():
-    """Return {function: {label: arguments}}."""
+def cases_of(name):
+    """Return {label: arguments} of a function; the last argument may be options."""
     normal, g = np.random.RandomState(0).normal, np.array([0.1, 0.5, 0.8, 0.97])
     s, close = normal(0, 2, (2, 3)), np.array([1e-15, 1 - 1e-15])
     return {
@@ -89,7 +84,7 @@ def all_cases():
                 (4, training(4, 4)), (1, training(1, 1))]},
         "sigmoid_activation": {
             "1, 0 and -1": [np.array([1.0, 0, -1])], "a matrix": [s],
-            "the integers -1000 and 1000": [np.array([-1000, 1000])],
+            "the integers -1000, 0 and 1000": [np.array([-1000, 0, 1000])],
             "large positive inputs": [np.array([25.0, 30, 800])],
             "large negative inputs": [np.array([-25.0, -30, -800])]},
         "logistic_loss": {
@@ -125,7 +120,7 @@ def all_cases():
                 ("batches that divide the examples", 12, 4, 4, 0.1),
                 ("a last batch that is shorter", 11, 4, 4, 0.1),
                 ("n = 1", 9, 1, 3, 0.1)])},
-    }
+    }[name]
 
 
 # ---- What replaces the functions that the checked one calls --------------------------
@@ -135,72 +130,70 @@ def ids(X):
     return np.rint(100 * X[:, 1]).astype(int).tolist()
 
 
-class Toy:
-    """A network and a loss that make no sense, and a record of how they are called."""
+def toys(args):
+    """Return {name: function}, and a function that sums up how these were called.
 
-    def __init__(self, args):
-        """Make the functions for one call, with these arguments."""
-        self.args, self.options = args, args[-1] if isinstance(args[-1], dict) else {}
-        self.called, self.passed, self.batches = False, [], []
-        self.labels: dict = {}
-        for X, y in [args[:2], args[2:4]] if self.options else []:
-            self.labels |= dict(zip(ids(X), y))
-        self.strange = 0  # how often outputs came with the labels of other examples
+    The functions make no sense as parts of a network, but depend on all that they get.
+    """
+    options = args[-1] if isinstance(args[-1], dict) else {}
+    labels = {k: label for X, y in [args[:2], args[2:4]][:2 * len(options)]
+              for k, label in zip(ids(X), y)}
+    passed: list = []  # outputs, and the numbers of their examples
+    batches: list = []
 
-    def layer_forward(self, x, W, b, activation_fn):
-        """Return an output that depends on all arguments."""
-        self.called = True
+    def layer_forward(x, W, b, activation_fn):
         of = [next((k for k, part in enumerate(parts) if part is given or (
-                    not callable(part) and np.array_equal(part, given))), -1)
-              for parts, given in zip(self.args[1:], (W, b, activation_fn))]
-        assert len({*of}) == 1 and -1 not in of, (
+                    not callable(part) and np.array_equal(part, given))), "none")
+              for parts, given in zip(args[1:], (W, b, activation_fn))]
+        assert len({*of}) == 1 and of[0] != "none", (
             "it calls layer_forward with W of layer {}, b of layer {} and activation "
-            "of layer {}".format(*("none" if k < 0 else k for k in of)))
+            "of layer {}".format(*of))
+        passed.append((x, []))
         mixed = np.cos(np.sum(x, axis=1, keepdims=True) + np.sum(W, axis=0)) + b
         return activation_fn(mixed)[0], ("cache",)
 
-    def forward_pass(self, X_batch, weight_matrices, biases, activations):
-        """Return outputs that depend on X and on all parameters."""
-        arrays, self.called = [*weight_matrices, *biases], True
+    def forward_pass(X_batch, weight_matrices, biases, activations):
+        arrays = [*weight_matrices, *biases]
         moved = sum(np.sin(np.ravel(a) + k) @ np.arange(1, np.size(a) + 1)
                     for k, a in enumerate(arrays))
         g = X_batch[:, 0] + moved / 200 * X_batch[:, 2]
-        self.passed.append((g.copy(), ids(X_batch)))
+        passed.append((g.copy(), ids(X_batch)))
         return g, [(ids(X_batch), arrays)]
 
-    def logistic_loss(self, g, y):
-        """Return squares, and multiples of their derivatives."""
-        self.strange += any(
+    def logistic_loss(g, y):
+        assert not options or not any(
             outputs.shape == np.shape(g) and np.allclose(outputs, g, 1e-5)
-            and [*map(self.labels.get, which)] != np.ravel(y).tolist()
-            for outputs, which in self.passed[-2:])
+            and [*map(labels.get, which)] != np.ravel(y).tolist()
+            for outputs, which in passed[-2:]), (
+            "images and labels do not go together: are they shuffled alike?")
         return (g - y) ** 2, 3 * (g - y)
 
-    def backward_pass(self, dL_dg, layer_caches):
-        """Return multiples of the average of dL_dg."""
+    def backward_pass(dL_dg, layer_caches):
         [(which, arrays)] = layer_caches
-        self.batches.append(which)
+        batches.append(which)
         grads = [np.mean(dL_dg) * np.arange(k, k + np.size(a)).reshape(np.shape(a))
                  for k, a in enumerate(arrays, 1)]
         return grads[:len(grads) // 2], grads[len(grads) // 2:]
 
-    def finite_difference_gradient(self, f, a, epsilon=1e-5):
-        """Fit a plane to values of f close to a, and return its slopes."""
+    def finite_difference_gradient(f, a, epsilon=1e-5):
         moves = np.random.RandomState(0).normal(0, 1e-5, (2 * np.size(a), np.size(a)))
         moves = np.concatenate([moves, -moves])
         values = [float(f(a + move.reshape(np.shape(a)))) for move in moves]
         return np.linalg.lstsq(moves, values, rcond=None)[0].reshape(np.shape(a))
 
-    def seen(self):
-        """Return a summary of the calls that train makes, by name."""
-        if not self.options:
-            return {}
-        N, order = len(self.args[0]), [*itertools.chain(*self.batches)]
+    def summary():
+        if not options:
+            return {"calls": {}, "alone": not passed}
+        N, order = len(args[0]), [*itertools.chain(*batches)]
         epochs = [order[k:k + N] for k in range(0, len(order), N)]
         orders = {*map(tuple, epochs)} - {(*range(N),)}
-        return {"the number of calls of backward_pass": len(self.batches),
-                "whether each example comes once in each epoch": all(
-                    sorted(epoch) == [*range(N)] for epoch in epochs),
-                "the number of epochs with an order of their own": len(
-                    orders) if self.options["batch_size"] < N else 0,
-                "the number of losses with the labels of other examples": self.strange}
+        return {"alone": not passed, "calls": {
+            "the number of calls of backward_pass": len(batches),
+            "whether each example comes once in each epoch": all(
+                sorted(epoch) == [*range(N)] for epoch in epochs),
+            "the number of epochs with an order of their own": len(
+                orders) * (options["batch_size"] < N)}}
+
+    return {one.__name__: one for one in (
+        layer_forward, forward_pass, logistic_loss, backward_pass,
+        finite_difference_gradient)}, summary

@@ -4,9 +4,6 @@
     python -m learn.edition FILE.zip     what Gradescope asks for
 """
 
-import ast
-import functools
-import json
 import re
 import shutil
 import sys
@@ -15,12 +12,11 @@ import zipfile
 from pathlib import Path
 
 import nbformat
-import numpy as np
 from nbformat import v4
 
-from learn import cases, check
+from learn import cases, notes
+from learn.notes import HERE, PROJECT, functions
 
-PROJECT, TEMPLATES = check.HERE.parent, check.HERE / "templates"
 SOLUTION, IGNORE = "otter_assign_solution_cell", "otter_ignore"  # tags, as in otter
 WRITE = "_Type your answer here, replacing this text._"
 WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
@@ -36,8 +32,6 @@ REVEALS = re.compile(  # what a docstring says of how it is done
     r" = g \(1 - g\)|The first form(.|\n)*overflow\. |(\n +dL_dg\[i\]|\n {17}=).*"
     r"|, 1 where s > 0 else 0| : \(x, W, dout_ds\).*|: x for(.|\n)*activation(?=\.)"
     r"|    With J(.|\n)*before\n\n")
-# The functions that hold the parts of (e)'s loop; the assignment asks for none of them.
-PARTS = {"train": ["train", "sgd", "mini_batches", "accuracy"]}
 
 
 def text(path):
@@ -47,80 +41,8 @@ def text(path):
 
 def template(name):
     """Return the content of a template; those in Python have another ending."""
-    path = TEMPLATES / (f"{name}.txt" if name.endswith(".py") else name)
+    path = HERE / "templates" / (f"{name}.txt" if name.endswith(".py") else name)
     return path.read_text(encoding="utf-8")
-
-
-@functools.cache
-def functions(source):
-    """Return {name: text} of a source's functions, with their decorators."""
-    lines, nodes = source.splitlines(True), ast.parse(source).body
-    return {node.name: "".join(lines[min(
-                [node.lineno, *(d.lineno for d in node.decorator_list)]
-                ) - 1:node.end_lineno])
-            for node in nodes if isinstance(node, ast.FunctionDef)}
-
-
-# ---- What functions return, right and with mistakes ----------------------------------
-
-def mistakes():
-    """Return (function, [(right, wrong), ...], sentence) of each in mistakes.txt."""
-    found, name = [], ""
-    lines = (check.HERE / "mistakes.txt").read_text(encoding="utf-8")
-    for line in lines.replace("\n      |", "  |").splitlines():
-        if line.startswith("    "):
-            changes, says = line[4:].replace("\\n", "\n").split("  |  ")
-            pairs = [pair.split("  =>  ") for pair in changes.split("  &  ")]
-            found.append((name, pairs, says))
-        elif not line.startswith("#"):
-            name = line
-    return found
-
-
-def planted(source, name, pairs):
-    """Return a function's text with a mistake in it; ValueError if it does not fit."""
-    wrong = functions(source)[name]
-    for old, new in pairs:
-        if wrong.count(old) != 1:
-            raise ValueError(f"{name}: {old!r} occurs {wrong.count(old)} times")
-        wrong = wrong.replace(old, new)
-    return wrong
-
-
-def layers_of(module, dL_dg, X, Ws, bs):
-    """Return x, W, b, s, out and slope of each layer: see cases.PARTS."""
-    relu, sigmoid = (module[name] for name in check.ACTIVATIONS)
-    g, caches = module["forward_pass"](X, Ws, bs, [relu] * (len(Ws) - 1) + [sigmoid])
-    outs = [*(x for x, *_ in caches[1:]), g[:, np.newaxis]]
-    return [[x, W, b, x @ W + b, out, slope]
-            for (x, W, slope), b, out in zip(caches, bs, outs)]
-
-
-def notes():
-    """Return what check compares with, as JSON."""
-    source, found = text("nn_helpers.py"), {}
-    module, _ = check.load(source)
-    layers = {label: layers_of(module, *args)
-              for label, args in cases.of("backward_pass").items()}
-
-    def run(name, kind):
-        return check.outcomes(module, name, kind) if name != "backward_pass" else dict(
-            check.backward(module, layers, lambda _, *args: module["forward_pass"](
-                *args)[1]))
-
-    for name in cases.FUNCTIONS:
-        found[name] = {
-            kind: {"right": run(name, kind), "mistakes": {}}
-            for kind in ["toys", "plain"][:2 if name in cases.CALLS else 1]}
-        for place, pairs, says in mistakes():
-            if place in PARTS.get(name, [name]):
-                right = module[place]
-                exec(planted(source, place, pairs), module)
-                for kind in found[name]:
-                    found[name][kind]["mistakes"][says] = run(name, kind)
-                module[place] = right
-    found["backward_pass"]["toys"]["layers"] = layers
-    return json.dumps(found, default=np.ndarray.tolist)
 
 
 # ---- Notebooks -----------------------------------------------------------------------
@@ -188,8 +110,9 @@ def only(source, names):
 def checking():
     """Return the files of the check, by name."""
     return {"learn/__init__.py": '"""The check: python -m learn.check."""\n',
-            "learn/cases.py": text("learn/cases.py"),
-            "learn/check.py": text("learn/check.py"), "learn/notes.json": notes()}
+            **{f"learn/{name}.py": text(f"learn/{name}.py")
+               for name in ("cases", "calls", "check")},
+            "learn/notes.json": notes.as_json()}
 
 
 def edition():

@@ -11,7 +11,7 @@ import sys
 from hypothesis import Phase, settings
 
 import nn_helpers
-from learn import cases, edition
+from learn import cases, notes
 
 # The first failure is enough: Hypothesis need not simplify it.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate],
@@ -21,8 +21,8 @@ settings.load_profile("planted")
 
 def pytest_runtestloop(session):
     """Plant all mistakes, in two processes, and fail if one survives."""
-    source = edition.text("nn_helpers.py")
-    jobs = list(enumerate(edition.mistakes()))
+    source = (notes.PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
+    jobs = notes.mistakes()
     pids = [fork(session, source, jobs[part::2]) for part in range(2)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
     assert codes == [0, 0], "a mistake survived the tests"
@@ -34,23 +34,22 @@ def fork(session, source, jobs):
     if pid := os.fork():
         return pid
     survived = 0
-    for _, (name, pairs, says) in jobs:
+    for name, part, pairs, says in jobs:
         if (child := os.fork()) == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            os._exit(not fails(session, source, name, pairs))
+            os._exit(not fails(session, source, name, part, pairs))
         if os.waitpid(child, 0)[1]:
             survived = 1
             print(f"survived: {name}: {says}", file=sys.stderr, flush=True)
     os._exit(survived)
 
 
-def fails(session, source, name, pairs):
+def fails(session, source, name, part, pairs):
     """Return whether a test fails with a mistake in the function of this name."""
-    right = getattr(nn_helpers, name)
-    exec(edition.planted(source, name, pairs), vars(nn_helpers))
-    wrong = getattr(nn_helpers, name)
-    part = next((k for k, parts in edition.PARTS.items() if name in parts), name)
-    question, words = cases.FUNCTIONS[part][0], name.strip("_").split("_")
+    right = getattr(nn_helpers, part)
+    exec(notes.planted(source, part, pairs), vars(nn_helpers))
+    wrong = getattr(nn_helpers, part)
+    question, words = cases.FUNCTIONS[name][0], part.split("_")
     items = [item for item in session.items  # training takes long
              if question == "e" or not item.get_closest_marker("e")]
     items.sort(key=lambda item: (not item.get_closest_marker(question),
