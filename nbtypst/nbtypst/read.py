@@ -27,10 +27,6 @@ _EMPTY: dict[str, NotebookNode] = {
 }  # fmt: skip
 
 
-def _refused(reason: object) -> ExportError:
-    return ExportError(f"not a Jupyter notebook: {one_line(reason)}")
-
-
 def read_notebook(path: Path) -> NotebookNode:
     """Return the notebook at `path`; raise ExportError, in one line, if it is none."""
     try:
@@ -52,7 +48,7 @@ def parsed(text: str | bytes) -> dict:
             with warnings.catch_warnings(action="ignore"):
                 content = nbformat.convert(nbformat.reader.reads(text), 4)
     except Exception as error:  # of many kinds
-        raise _refused(error) from None
+        raise ExportError(f"not a Jupyter notebook: {one_line(error)}") from None
     return content
 
 
@@ -66,38 +62,37 @@ def valid(content: dict) -> NotebookNode:
     try:
         _fill(notebook)
         with warnings.catch_warnings(action="ignore"):  # of cells that get an id
-            try:
-                nbformat.validate(notebook, relax_add_props=True)
-            except ValidationError:
-                _, notebook = normalize(notebook, strip_invalid_metadata=True)
-                nbformat.validate(notebook, relax_add_props=True)
+            _, notebook = normalize(notebook, strip_invalid_metadata=True)
+            nbformat.validate(notebook, relax_add_props=True)
+        for number, cell in enumerate(notebook.cells, 1):
+            if cell.cell_type not in _EMPTY:  # as a later format may have it
+                kind = f"is of an unknown kind, {cell.cell_type!r}"
+                raise ExportError(f"not a Jupyter notebook: cell {number} {kind}")
+            if "outputs" in cell:
+                cell.outputs = join_streams(cell.outputs)
     except ValidationError as error:
         place = re.search(r"On instance\['cells'\]\[(\d+)\]", str(error))
         where = f"cell {int(place[1]) + 1}: " if place else ""
-        raise _refused(where + str(error).partition("\n")[0]) from None
+        reason = where + str(error).partition("\n")[0]
     except (AssertionError, AttributeError, KeyError, TypeError) as error:
         reason = f"something in it is missing or of the wrong kind ({error})"
-        raise _refused(reason) from None
-    for number, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type not in _EMPTY:
-            raise _refused(f"cell {number} is of an unknown kind, {cell.cell_type!r}")
-        if "outputs" in cell:
-            cell.outputs = join_streams(cell.outputs)
-    return notebook
+    else:
+        return notebook
+    raise ExportError(f"not a Jupyter notebook: {one_line(reason)}")
 
 
 def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Return the outputs; streams in a row become one of stdout and one of stderr."""
     joined: list[NotebookNode] = []
     for kind, group in itertools.groupby(outputs, lambda output: output.output_type):
-        texts: dict[str, str] = {}
+        if kind != "stream":
+            joined += group
+            continue
+        texts: dict[str, list[str]] = {}
         for output in group:
-            if kind == "stream":
-                texts[output.name] = texts.get(output.name, "") + output.text
-            else:
-                joined.append(output)
-        names = sorted(texts, reverse=True)  # stdout, stderr
-        joined += (v4.new_output("stream", name=n, text=texts[n]) for n in names)
+            texts.setdefault(output.name, []).append(output.text)
+        for name in sorted(texts, reverse=True):  # stdout, stderr
+            joined.append(v4.new_output("stream", name=name, text="".join(texts[name])))
     return joined
 
 
@@ -107,12 +102,12 @@ def _fill(notebook: NotebookNode) -> None:
     if notebook.get("nbformat_minor") is None:
         notebook.nbformat_minor = 5
     for cell in notebook.cells:
-        _complete(cell, "cell_type")
+        _complete(cell)
     with contextlib.suppress(AttributeError, TypeError):  # a broken widget
         unfold(notebook)
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     for output in outputs:
-        _complete(output, "output_type")
+        _complete(output)
         # Not in the schema: tags must be text, and formats must have names.
         for name, value in [*output.get("metadata", {}).items()]:
             tags = name == "tags" and not all(isinstance(tag, str) for tag in value)
@@ -126,13 +121,14 @@ def _fill(notebook: NotebookNode) -> None:
         _make_text(bundle)
 
 
-def _complete(part: NotebookNode, kind: str) -> None:
+def _complete(part: NotebookNode) -> None:
     """Fill in, in place, what a cell or an output must have; nothing in it is null."""
     for name in [name for name, value in part.items() if value is None]:
         del part[name]
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part.get("id", "new"))):
         del part["id"]
-    for name, empty in _EMPTY.get(part.get(kind, ""), NotebookNode()).items():
+    kind = part.get("cell_type") or part.get("output_type", "")
+    for name, empty in _EMPTY.get(kind, NotebookNode()).items():
         if name != "id":
             part.setdefault(name, deepcopy(empty))
     if part.get("name") == "":

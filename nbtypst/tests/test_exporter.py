@@ -85,7 +85,7 @@ def test_what_nbconverts_settings_leave_out(section, settings, gone):
     (None, "upper"),
 ])  # fmt: skip
 def test_which_form_of_an_output_is_shown(priority, text):
-    data = {"text/plain": "simple", "text/markdown": "*marked*", "text/html": "<p>upper"}
+    data = {"text/plain": "simple", "text/markdown": "marked", "text/html": "<p>upper"}
     settings = {"display_data_priority": priority} if priority else {}
     shown = code("x", new_output("display_data", data=data))
     source = source_of(shown, config=Config(NbConvertBase=settings))

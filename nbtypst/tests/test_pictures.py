@@ -8,11 +8,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 from PIL import Image
 
 from nbtypst.pictures import detect_format, load_image
-from nbtypst_samples import Samples, code, display, figure, pdf_of
+from nbtypst_samples import Samples, code, display, figure, html, pdf_of
 
 pytestmark = pytest.mark.export
 samples = Samples()
@@ -101,18 +101,14 @@ def test_a_picture_is_the_same_whichever_formats_came_with_it():
         drawn.data = {kind: drawn.data[kind] for kind in formats}
         found, warnings = pdf_of(code("x", drawn))
         assert warnings == [] and found.alternatives == ["A line that falls."]
+        forms = found.reader.pages[0]["/Resources"].get("/XObject", {}).values()
+        assert {form.get_object()["/Subtype"] for form in forms} <= {"/Form"}  # vectors
         return found.pictures(), found.pages
 
     all_of_them = printed("image/png", "application/pdf", "image/svg+xml")
     assert printed("image/svg+xml") == all_of_them
     [mark] = [mark for mark in all_of_them[1][0] if not mark.text]
     assert mark.right - mark.left == pytest.approx(4 * 72, abs=1)  # not 300 points
-
-
-def test_figures_are_vectors():
-    printed, _ = pdf_of(code("x", figure()))
-    forms = printed.reader.pages[0]["/Resources"].get("/XObject", {}).values()
-    assert {form.get_object()["/Subtype"] for form in forms} <= {"/Form"}
 
 
 NONE = display("image/png", base64_of(b"not a picture"), alt="A figure.")
@@ -191,41 +187,35 @@ def test_a_repository_and_the_folders_named_are_the_notebooks_own(folder, tmp_pa
     assert not found("../../secret.png", folder.parent)
     (folder.parent / ".git").mkdir()
     assert found("../common.png") and not found("../../secret.png")
-    cell = code("x", display("text/html", '<img src="../../secret.png" alt="a">'))
-    cell.metadata["folder"] = str(folder)
-    assert "outside" in pdf_of(cell)[1][0]
-    assert pdf_of(cell, picture_folders=[str(tmp_path)])[1] == []
 
 
-def test_images_in_markdown_come_from_everywhere(folder):
-    from nbformat.v4 import new_markdown_cell
-
-    data = base64_of(picture())
-    cell = new_markdown_cell(
-        f"![one](attachment:x%20y.png) ![two](data:image/png;base64,{data}) "
-        '<img src="mine.png" alt="three" width="96"> '
-        "![x](http://nowhere.example/y.png) ![](z)",
-        attachments={"x y.png": {"image/png": data}},
-        metadata={"folder": str(folder)},
-    )
-    printed, warnings = pdf_of(cell)
-    assert printed.alternatives == ["one", "two", "three"]
-    assert warnings[:2] == [
-        "cell 1: the image http://nowhere.example/y.png: it is on the web: save it "
-        "next to the notebook", "cell 1: the image z: there is no such file",
-    ]  # fmt: skip
-    assert "Picture:x,http://nowhere.example/y.png" in printed.text(1)
-    assert "Picture:z" in printed.text(1)
-
-
-def test_latex_reads_no_files(folder, tmp_path):
+def test_pictures_of_a_notebook_come_from_where_they_may(folder, tmp_path):
     (tmp_path / "secret.tex").write_text("top secret")
     names = [tmp_path / "secret.tex", tmp_path / "secret"]
     lines = [rf"\input{{{n}}} \include{{{n}}} \lstinputlisting{{{n}}}" for n in names]
     shown = rf"\includegraphics{{{tmp_path / 'secret.png'}}}"
-    cells = [code("x", display("text/latex", text)) for text in (*lines, shown)]
+    data = base64_of(picture())
+    cells = [
+        new_markdown_cell(
+            f"![one](attachment:x%20y.png) ![two](data:image/png;base64,{data}) "
+            '<img src="mine.png" alt="three" width="96"> '
+            "![x](http://nowhere.example/y.png) ![](z)",
+            attachments={"x y.png": {"image/png": data}},
+        ),
+        *(code("", display("text/latex", text)) for text in (*lines, shown)),
+        html('<img src="../../secret.png" alt="four">'),
+    ]
     for cell in cells:
         cell.metadata["folder"] = str(folder)
     printed, warnings = pdf_of(*cells)
-    assert "topsecret" not in printed.text(1)
-    assert "secret.png: it is outside of the notebook's folder" in warnings[-1]
+    assert printed.alternatives == ["one", "two", "three"]
+    outside = "it is outside of the notebook's folder: copy it there"
+    assert warnings[:2] + warnings[-2:] == [
+        "cell 1: the image http://nowhere.example/y.png: it is on the web: save it "
+        "next to the notebook", "cell 1: the image z: there is no such file",
+        f"cell 4: the image {tmp_path / 'secret.png'}: {outside}",
+        f"cell 5: the image ../../secret.png: {outside}",
+    ]  # fmt: skip
+    assert "Picture:x,http://nowhere.example/y.png" in printed.text(1)
+    assert "Picture:z" in printed.text(1) and "topsecret" not in printed.text(1)
+    assert pdf_of(cells[-1], picture_folders=[str(tmp_path)])[1] == []

@@ -63,14 +63,29 @@ def with_every_part() -> bytes:
     return notebook_bytes(made)
 
 
-def test_any_wrong_part_is_shown_or_refused_in_one_line(monkeypatch):
+# May be missing or null, as some programs write notebooks and JupyterLab opens them.
+OPTIONAL = {"metadata", "source", "outputs", "execution_count", "name", "text", "data"}
+
+
+def test_any_wrong_part_is_empty_or_shown_or_refused_in_one_line(monkeypatch):
     monkeypatch.setattr("nbtypst.typeset.convert", lambda pieces, labels: None)
     exporter, whole = TypstExporter(), with_every_part()
     ends = set()
     for place, key in parts_of(json.loads(whole)):
-        for value in (None, 5, "", ["a"], {"a": 1}):
+        for value in ("missing", None, 5, "", ["a"], {"a": 1}):
             content = json.loads(whole)
-            functools.reduce(operator.getitem, place, content)[key] = value
+            part = functools.reduce(operator.getitem, place, content)
+            part[key] = value
+            if value == "missing":
+                del part[key]
+            absent = value in ("missing", None)
+            if absent and key in OPTIONAL and "authors" not in place:
+                completed = valid(parsed(json.dumps(content)))
+                nbformat.validate(completed)
+                outputs = completed.cells[2].outputs
+                assert len(completed.cells) == 3
+                assert len(outputs) == 4 * (key != "outputs")
+                assert key != "name" or outputs[0] == stdout("shown")
             try:
                 exporter.from_file(io.StringIO(json.dumps(content)))
                 ends.add("shown")
@@ -80,37 +95,18 @@ def test_any_wrong_part_is_shown_or_refused_in_one_line(monkeypatch):
     assert ends == {"shown", "refused"}
 
 
-def test_what_a_notebook_lacks_is_empty():
-    """As some programs write notebooks and JupyterLab opens them: missing, or null."""
-    must = ["metadata", "source", "outputs", "execution_count", "name", "text", "data"]
-    whole = with_every_part()
-    for place, key in parts_of(json.loads(whole)):
-        for absent in ("missing", None) * (key in must and "authors" not in place):
-            content = json.loads(whole)
-            part = functools.reduce(operator.getitem, place, content)
-            part[key] = absent
-            if absent:
-                del part[key]
-            completed = valid(parsed(json.dumps(content)))
-            nbformat.validate(completed)
-            assert len(completed.cells) == 3
-            outputs = completed.cells[2].outputs
-            assert len(outputs) == 4 * (key != "outputs")
-            if key == "name":
-                assert outputs[0] == stdout("shown")
-
-
-def test_what_does_not_belong_to_a_notebook_does_no_harm(tmp_path):
+def test_what_does_not_belong_to_a_notebook_does_no_harm(tmp_path, recwarn):
     content = json.loads(with_every_part())
     content["cells"][2]["prompt"] = 3
     content["cells"][0]["id"] = "the first one"
+    del content["cells"][1]["id"]
     content["metadata"]["kernelspec"] = {"name": "python3"}
     path = tmp_path / "a.ipynb"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(content).encode())  # with its mark
     found = read_notebook(path)
     assert found.cells[0].source == "# Words" and "kernelspec" not in found.metadata
     source, _ = TypstExporter().from_notebook_node(found)
-    assert "Words" in source
+    assert "Words" in source and not recwarn.list
 
 
 def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
@@ -127,14 +123,6 @@ def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
     assert "A \ufffd" in source
 
 
-def test_a_cell_without_an_id_is_read_without_a_warning(tmp_path, recwarn):
-    path = tmp_path / "a.ipynb"
-    content = re.sub(b'"id": "[^"]+",', b"", notebook_bytes(notebook("words")))
-    assert b'"id"' not in content
-    path.write_bytes(content)
-    assert read_notebook(path).cells[0].source == "words" and not recwarn.list
-
-
 # ---- Outputs that widgets show inside of them ------------------------------------
 
 
@@ -143,8 +131,10 @@ def view(name: str) -> NotebookNode:
 
 
 def with_models(*outputs: NotebookNode, **models: dict) -> NotebookNode:
+    """A notebook with widgets by their states, and the `kind` of some."""
     made = notebook("# Words", code("1", *outputs))
-    kept = {name: {"state": state} for name, state in models.items()}
+    kept = {name: {"model_name": f"{state.pop('kind', '')}Model", "state": state}
+            for name, state in models.items()}  # fmt: skip
     made.metadata.widgets = {STATE: {"state": kept}}
     return made
 
@@ -158,8 +148,8 @@ def test_outputs_in_a_widget_follow_it_once_and_in_order():
         inner={"outputs": [stdout("two")]}, other={"outputs": [stdout("three")]},
     )  # fmt: skip
     unfold(made)
-    found = [output.get("text", "view") for output in made.cells[1].outputs]
-    assert found == [
+    shown = [output.get("text", "view") for output in made.cells[1].outputs]
+    assert shown == [
         "view", "one", "view", "two", "between", "view", "view", "three", "view"
     ]  # fmt: skip
     assert "widgets" not in made.metadata
@@ -170,12 +160,10 @@ def test_texts_and_labels_are_shown_as_what_they_say():
     alive.metadata["role"] = "screen"
     made = with_models(
         alive, view("a"), view("b"), view("box"), box={"children": ["IPY_MODEL_c"]},
-        a={"value": "<b>Result: 42</b>"}, b={"value": "Label <says> 43"},
-        c={"value": "$x = 44$"},
+        a={"kind": "HTML", "value": "<b>Result: 42</b>"},
+        b={"kind": "Label", "value": "Label <says> 43"},
+        c={"kind": "HTMLMath", "value": "$x = 44$"},
     )  # fmt: skip
-    models = made.metadata.widgets[STATE]["state"]
-    for name, kind in {"a": "HTML", "b": "Label", "c": "HTMLMath"}.items():
-        models[name]["model_name"] = f"{kind}Model"
     unfold(made)
     printed, warnings = pdf_of(*made.cells)
     text = printed.text(1)
@@ -183,11 +171,13 @@ def test_texts_and_labels_are_shown_as_what_they_say():
     assert "𝑥=44" in text and text.count("interactivewidget") == 1
 
 
-def test_colabs_widget_state_is_read_and_a_broken_one_ignored():
-    made = with_models(view("out"), out={"outputs": [stdout("shown")]})
-    made.metadata.widgets[STATE] = made.metadata.widgets[STATE]["state"]
-    assert "shown" in pdf_of(*valid(made).cells)[0].text(1)
-    for broken in ("", [], {"out": 3}, {"out": {"state": {"outputs": [3]}}}):
-        made = with_models(view("out"), stdout("shown"))
-        made.metadata.widgets[STATE] = {"state": broken}
-        assert valid(made).cells[1].outputs[-1].text == "shown"
+@pytest.mark.parametrize("state", [
+    {"out": {"state": {"outputs": [stdout("shown")]}}},  # as in Google Colab
+    *({"state": broken}
+      for broken in ("", [], {"out": 3}, {"out": {"state": {"outputs": [3]}}})),
+])  # fmt: skip
+def test_colabs_widget_state_is_read_and_a_broken_one_ignored(state):
+    more = [stdout("shown")] * ("state" in state)
+    made = notebook("# Words", code("1", view("out"), *more))
+    made.metadata.widgets = {STATE: state}
+    assert valid(made).cells[1].outputs[-1].text == "shown"
