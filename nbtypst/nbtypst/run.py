@@ -79,8 +79,9 @@ def execute_notebooks(
     ExportError : at the first failure, after ending all kernels
     """
     runs = [_Run(Path(path), timeout, on_done, kept) for path in paths]
-    waiting = [run for run in runs if fresh or not run.is_taken_from_kept()][::-1]
+    waiting = runs[::-1]
     if kept:
+        waiting = [run for run in waiting if fresh or not run.is_taken_from(kept)]
         waiting.sort(key=lambda run: -kept.seconds(run.path))
     stopped = threading.Event()
     with tempfile.TemporaryDirectory(prefix="kernels-") as scratch, \
@@ -166,11 +167,9 @@ class _Run:
         if (language := kernel.get("language", "python")) != "python":
             raise ExportError(f"{self.path}: written for {language}, not for Python")
 
-    def is_taken_from_kept(self) -> bool:
+    def is_taken_from(self, kept: KeptRuns) -> bool:
         """Take the outputs of a kept run, if one is still right."""
-        when = ""
-        if self.kept:
-            when, self.changed = self.kept.find(self.path, self.notebook)
+        when, self.changed = kept.find(self.path, self.notebook)
         if when:
             self.on_done(self.path, f"kept from {when}")
         return bool(when)
@@ -193,13 +192,9 @@ class _Run:
             resources={"metadata": {"path": str(self.path.parent.resolve())}},
         )  # fmt: skip
         try:
-            await _start_kernel(client, own, environment)
-            await client.async_execute(cleanup_kc=False)
+            await _execute(client, own, environment)
         except Exception as error:
             raise ExportError(self._explain(error)) from None
-        finally:
-            if client.km and (client.kc or client.km.has_kernel):
-                await client._async_cleanup_kernel()
         clean(self.notebook)
         how = f"{time.time() - start:.1f} s"
         if self.kept and (why := self.kept.keep(self.path, self.notebook, log, start)):
@@ -227,25 +222,31 @@ class _Run:
         return one_line(f"{where}, cell {self.cell}: {what}", 2_000)
 
 
-async def _start_kernel(
-    client: NotebookClient, file: Path, environment: dict[str, str]
+async def _execute(
+    client: NotebookClient, file: Path, environment: dict[str, str], retries: int = 2
 ) -> None:
-    """Start a kernel, up to three times if it dies: its port may have been taken."""
+    """Execute a notebook in a new kernel; if that dies at once, in another one.
+
+    It may have died because its port was taken after it had been chosen.
+    """
     # Other users could reach a TCP port; a socket's path has 100 characters.
     sockets = os.name == "posix" and len(str(file.parent)) < 80
-    for is_last in (False, False, True):
-        client.km = AsyncKernelManager(
-            client_factory=_KernelClient, connection_file=str(file),
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # of this Python
-            transport="ipc" if sockets else "tcp", transport_encryption="auto",
-        )  # fmt: skip
+    client.km = AsyncKernelManager(
+        client_factory=_KernelClient, connection_file=str(file),
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # of this Python
+        transport="ipc" if sockets else "tcp", transport_encryption="auto",
+    )  # fmt: skip
+    try:
         await client.async_start_new_kernel(env=environment)
-        try:
-            await client.async_start_new_kernel_client()
-            return
-        except RuntimeError as error:
-            if is_last or "Kernel died" not in str(error):
-                raise
+        await client.async_start_new_kernel_client()
+        await client.async_execute(cleanup_kc=False)
+    except RuntimeError as error:
+        if not retries or "died before" not in str(error):
+            raise
+        await _execute(client, file, environment, retries - 1)
+    finally:
+        if client.km and (client.kc or client.km.has_kernel):
+            await client._async_cleanup_kernel()
 
 
 def _run_all(

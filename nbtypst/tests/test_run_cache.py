@@ -36,7 +36,8 @@ OTHERS = {
     "allowed": ("import subprocess; subprocess.run(['true'])", (KEEP,), ""),
     "network": ("import socket\ntry: socket.create_connection(('127.0.0.1', 9))\n"
                 "except OSError: pass", (), "it uses socket.connect"),
-    "private": ("import socket, tempfile\ntempfile.TemporaryFile().close()\n"
+    "private": ("import os, socket, tempfile\n"
+                "tempfile.TemporaryFile().close(); open(os.devnull).close()\n"
                 "def socketpair():  # as Windows has it\n"
                 "    with socket.create_server(('127.0.0.1', 0)) as server:\n"
                 "        socket.socket().connect(server.getsockname())\n"
