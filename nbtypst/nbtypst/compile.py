@@ -182,7 +182,7 @@ class _Document:
             return False
 
         counts = range(1, len(self.parts))  # the last part is not a cell
-        found = bisect_left(counts, True, key=fails)
-        if not 0 < found < len(counts):
+        number = bisect_left(counts, True, key=fails)
+        if not 0 < number < len(counts):
             raise error
-        return found
+        return number

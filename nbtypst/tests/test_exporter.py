@@ -6,6 +6,7 @@ import sys
 
 import nbformat
 import pytest
+import typst
 from nbconvert.nbconvertapp import NbConvertApp
 from nbconvert.writers import StdoutWriter
 from nbformat.v4 import new_output, new_raw_cell
@@ -21,27 +22,32 @@ from pdf_pages import Printed
 pytestmark = pytest.mark.export
 
 
-def test_the_command_writes_pdfs_or_typst_that_compiles_and_names_what_is_wrong(
-    tmp_path,
-):
-    import typst
+@pytest.fixture
+def app():
+    """The command, as if this were its process."""
+    yield NbConvertApp.instance()
+    NbConvertApp.clear_instance()
 
-    save(tmp_path / "a.ipynb", "# The question\n\n![x](gone.png)", code("x", figure()))
+
+def test_the_command_writes_typst_that_compiles_to_the_same_pdf(app, tmp_path, caplog):
+    path = save(tmp_path / "a.ipynb", "# One\n\n![x](gone.png)", code("x", figure()))
     (tmp_path / "b.ipynb").write_text("broken")
-    for kind, names, status in [("typst-pdf", "a", 0), ("typst", "ab", 1)]:
-        command = [sys.executable, "-m", "nbconvert", "--to", kind]
-        done = subprocess.run([*command, *(f"{name}.ipynb" for name in names)],
-                              cwd=tmp_path, capture_output=True, text=True)  # fmt: skip
-        lines = done.stderr.splitlines()
-        assert (done.returncode, done.stdout) == (status, ""), done.stderr
-        [line] = [line for line in lines if "WARNING" in line]
-        assert line.endswith("a, cell 1: the image gone.png: there is no such file")
-        assert (tmp_path / "a_files").exists() == (kind == "typst")
-    assert "ERROR | not a Jupyter notebook: " in lines[-1]
-    printed = Printed((tmp_path / "a.pdf").read_bytes())
-    assert printed.text(1).startswith("Thequestion") and printed.faults() == []
-    pdf = typst.compile(tmp_path / "a.typ", ignore_system_fonts=True)
-    assert Printed(pdf).text(1) == printed.text(1) and Printed(pdf).tagged("/Figure")
+    app.initialize(["--to", "typst-pdf", str(path)])
+    app.log.propagate = True
+    app.start()
+    warning = "a, cell 1: the image gone.png: there is no such file"
+    assert [r.message for r in caplog.records if r.levelname == "WARNING"] == [warning]
+    printed = Printed(path.with_suffix(".pdf").read_bytes())
+    assert printed.text(1).startswith("One") and printed.faults() == []
+    assert not (tmp_path / "a_files").exists()
+    command = [sys.executable, "-m", "nbconvert", "--to", "typst", "a.ipynb", "b.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    [line] = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert line.endswith(warning)
+    assert "ERROR | not a Jupyter notebook: " in done.stderr.splitlines()[-1]
+    again = Printed(typst.compile(tmp_path / "a.typ", ignore_system_fonts=True))
+    assert again.text(1) == printed.text(1) and again.tagged("/Figure")
 
 
 def source_of(*cells, **options) -> str:
@@ -128,13 +134,6 @@ def test_an_error_is_an_exception_where_no_command_runs(monkeypatch):
     assert not TypstPDFCommand().enabled
     with pytest.raises(AttributeError, match="no attribute 'Exporter'"):
         nbtypst.Exporter  # noqa: B018
-
-
-@pytest.fixture
-def app():
-    """The command, as if this were its process."""
-    yield NbConvertApp.instance()
-    NbConvertApp.clear_instance()
 
 
 def test_the_command_ends_with_one_line_and_writes_bytes(app, capsysbinary):

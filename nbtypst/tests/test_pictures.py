@@ -99,11 +99,11 @@ def test_a_picture_is_the_same_whichever_formats_came_with_it():
         drawn = figure()
         drawn.metadata["image/png"].update({"width": 400, "height": 150})
         drawn.data = {kind: drawn.data[kind] for kind in formats}
-        found, warnings = pdf_of(code("x", drawn))
-        assert warnings == [] and found.alternatives == ["A line that falls."]
-        forms = found.reader.pages[0]["/Resources"].get("/XObject", {}).values()
+        pdf, warnings = pdf_of(code("x", drawn))
+        assert warnings == [] and pdf.alternatives == ["A line that falls."]
+        forms = pdf.reader.pages[0]["/Resources"].get("/XObject", {}).values()
         assert {form.get_object()["/Subtype"] for form in forms} <= {"/Form"}  # vectors
-        return found.pictures(), found.pages
+        return pdf.pictures(), pdf.pages
 
     all_of_them = printed("image/png", "application/pdf", "image/svg+xml")
     assert printed("image/svg+xml") == all_of_them
@@ -176,17 +176,17 @@ def test_no_picture_from_outside_is_taken(folder, tmp_path):
 def test_a_repository_and_the_folders_named_are_the_notebooks_own(folder, tmp_path):
     (folder.parent / "common.png").write_bytes(picture())
 
-    def found(name: str, *roots: Path) -> bool:
+    def taken(name: str, *roots: Path) -> bool:
         try:
             return bool(load_image(name, folder, {}, roots))
         except ValueError:
             return False
 
-    assert not found("../common.png") and not found("../common.png", folder / "other")
-    assert found("../common.png", folder.parent)
-    assert not found("../../secret.png", folder.parent)
+    assert not taken("../common.png") and not taken("../common.png", folder / "other")
+    assert taken("../common.png", folder.parent)
+    assert not taken("../../secret.png", folder.parent)
     (folder.parent / ".git").mkdir()
-    assert found("../common.png") and not found("../../secret.png")
+    assert taken("../common.png") and not taken("../../secret.png")
 
 
 def test_pictures_of_a_notebook_come_from_where_they_may(folder, tmp_path):

@@ -103,9 +103,9 @@ def test_what_does_not_belong_to_a_notebook_does_no_harm(tmp_path, recwarn):
     content["metadata"]["kernelspec"] = {"name": "python3"}
     path = tmp_path / "a.ipynb"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(content).encode())  # with its mark
-    found = read_notebook(path)
-    assert found.cells[0].source == "# Words" and "kernelspec" not in found.metadata
-    source, _ = TypstExporter().from_notebook_node(found)
+    read = read_notebook(path)
+    assert read.cells[0].source == "# Words" and "kernelspec" not in read.metadata
+    source, _ = TypstExporter().from_notebook_node(read)
     assert "Words" in source and not recwarn.list
 
 

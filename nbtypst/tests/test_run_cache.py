@@ -219,14 +219,13 @@ stops = [at_byte(size, action) for size in (1, 64, 99, 30_000)
          for action in (signal.SIG_DFL, signal.SIG_IGN)]
 for number in itertools.count(1):
     ends.append(keep(number, stops.pop() if stops else at_event(number - 8)))
-    found = run_of("")
-    when, changed = kept.find(path, found)
-    assert when and not changed and found in (run_of(last), run_of(number))
-    last = number if found == run_of(number) else last
+    when, changed = kept.find(path, run := run_of(""))
+    assert when and not changed and run in (run_of(last), run_of(number))
+    last = number if run == run_of(number) else last
     if not ends[-1] and number > 8:
         break
 keep("two", os.fork)  # at once
-assert kept.find(path, found := run_of(""))[0] and found == run_of("two")
+assert kept.find(path, run := run_of(""))[0] and run == run_of("two")
 print(*ends)
 """
 
