@@ -12,13 +12,14 @@
 --   anchors  what links can go to, and `links` those that do; but a link to one of the
 --            request's `labels` shows the number of what has it
 --
--- A formula has `source` (how it was written), `unset` (the Typst that shows that) and, if it
--- can be set, `typst`, with TeX for single symbols between two of the request's `mark`. Its
--- result has a `problem` if it is shown as its source. In a text, a number between two marks is
--- takes the place of the formula with that number (from 0).
+-- A formula has `source` (how it was written) and, if it can be set, `typst`, with TeX for
+-- single symbols between two of the request's `mark`. Its result has a `problem` if it is shown
+-- as its source. In a text, a number between two marks takes the place of the formula with that
+-- number (from 0).
 --
--- With `to_html`, the result of a piece of Markdown is its `html`, if there is any in it, and
--- the `problems` of that.
+-- That is if the request's `to` is "typst". If it is "html", the result of a piece of Markdown is
+-- its `html`, if there is any in it, and the `problems` of that. If it is "page", that of any
+-- piece is its `html`; a formula has `tex` and `display` and becomes `html` in MathML.
 
 local request = pandoc.json.decode(io.read("a"))
 local key = request.mark .. "(%d+)" .. request.mark
@@ -26,25 +27,33 @@ local formulas = pandoc.List(request.formulas)
 local labels = pandoc.List(request.labels)
 local no_files = {} -- Pandoc's readers may open no files, whatever a notebook asks for
 
-local writer = { wrap_text = "none" }
+local writer = { wrap_text = "none", html_math_method = "mathml", highlight_method = "none" }
 -- Without "smart", quotes and dashes are written as what they are by now, and Typst need
 -- not guess: in (a)'s it would take the apostrophe for an opening quote.
 local format = { format = "typst", extensions = { smart = false } }
 
 local function raw(typst) return pandoc.RawInline("typst", typst) end
 
-local function literal(text) return (pandoc.json.encode(text):gsub("\\/", "/")) end
+local escapes = { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n", ["\t"] = "\\t" }
+local function literal(text) return '"' .. text:gsub('[\\"\n\t]', escapes) .. '"' end
+
+local function unset(source) return "#unset(" .. literal(source) .. ")" end
 
 -- ---- Formulas --------------------------------------------------------------------------
+
+-- A formula as Pandoc writes it, and its message if there is something it does not know.
+local function written(math, form)
+  local document = pandoc.Pandoc { pandoc.Plain { math } }
+  local messages, text = pandoc.log.silence(pandoc.write, document, form, writer)
+  return text, messages[1] and messages[1].message
+end
 
 local symbols = {} -- the Typst of each symbol in TeX, and Pandoc's message if it has none
 
 local function symbol(tex)
   if not symbols[tex] then
-    local document = pandoc.Pandoc { pandoc.Plain { pandoc.Math("InlineMath", tex) } }
-    local messages, typst = pandoc.log.silence(pandoc.write, document, format, writer)
-    typst = typst:match("^%s*%$%s*(.-)%s*%$%s*$")
-    symbols[tex] = { typst = typst, problem = messages[1] and messages[1].message }
+    local typst, problem = written(pandoc.Math("InlineMath", tex), format)
+    symbols[tex] = { typst = typst:match("^%s*%$%s*(.-)%s*%$%s*$"), problem = problem }
   end
   return symbols[tex]
 end
@@ -52,12 +61,18 @@ end
 -- Fills in the formula's Typst. One with a symbol that Pandoc does not know is shown as its
 -- source, with a message that ends in what it stumbled over.
 local function convert_formula(formula)
+  if request.to == "page" then
+    local kind = formula.display and "DisplayMath" or "InlineMath"
+    local html, problem = written(pandoc.Math(kind, formula.tex or ""), "html")
+    return { html = html, problem = problem }
+  end
   local problem
   local typst = (formula.typst or ""):gsub(request.mark .. "(.-)" .. request.mark, function(tex)
     problem = problem or symbol(tex).problem
     return symbol(tex).typst
   end)
-  formula.typst = not problem and formula.typst and typst or formula.unset
+  local source = formula.source:gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s+", " ")
+  formula.typst = not problem and formula.typst and typst or unset(source)
   return { problem = problem }
 end
 
@@ -74,7 +89,9 @@ end
 
 -- In code and addresses, there are dollars instead of formulas.
 local function as_written(text)
-  return (text:gsub(key, function(number) return formulas[number + 1].source end))
+  return (text:gsub(key, function(number)
+    return formulas[number + 1] and formulas[number + 1].source
+  end))
 end
 
 -- ---- Text ------------------------------------------------------------------------------
@@ -263,8 +280,7 @@ local function convert(piece)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
     local source = as_written(element.text)
     result.problems:insert(element.format .. " code is shown as its source: " .. source)
-    local shown = "#unset(" .. literal(source) .. ")"
-    return element.t == "RawBlock" and pandoc.RawBlock("typst", shown) or raw(shown)
+    return element.t == "RawBlock" and pandoc.RawBlock("typst", unset(source)) or raw(unset(source))
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
   document.blocks = with_page_breaks(document.blocks)
@@ -297,11 +313,10 @@ local function convert(piece)
       return link
     end,
     Math = function(math) -- of MathML or of a table in LaTeX; the others are not Math by now
-      local messages, typst = pandoc.log.silence(
-        pandoc.write, pandoc.Pandoc { pandoc.Plain { math } }, format, writer)
-      if messages[1] then
+      local typst, problem = written(math, format)
+      if problem then
         result.problems:insert("a formula is shown as its source: " .. math.text)
-        return raw("#unset(" .. literal("$" .. math.text .. "$") .. ")")
+        return raw(unset("$" .. math.text .. "$"))
       end
       local alt = "#set math.equation(alt: " .. literal((math.text:gsub("%s+", " "))) .. ");"
       return raw("#[" .. alt .. typst:gsub("%s+$", "") .. "]")
@@ -347,7 +362,13 @@ local function convert(piece)
   return result
 end
 
--- ---- Markdown to HTML ------------------------------------------------------------------
+-- ---- To HTML ---------------------------------------------------------------------------
+
+local function to_page(piece)
+  if piece.format == "html" then return { html = piece.text, problems = pandoc.List() } end
+  local document = pandoc.read(piece.text, piece.format, nil, no_files)
+  return { html = pandoc.write(document, "html", writer), problems = pandoc.List() }
+end
 
 local function to_html(piece)
   local has_html, problems = false, pandoc.List()
@@ -374,18 +395,21 @@ end
 
 -- A piece that cannot be converted, as it was written.
 local function as_it_is(piece, reason)
-  local result = new_result()
+  local result, source = new_result(), as_written(piece.text)
   result.typst = "#code(..codes.at(0))"
-  result.codes:insert({ text = as_written(piece.text), language = "text" })
+  result.codes:insert({ text = source, language = "text" })
   result.problems:insert("shown as its source, for Pandoc fails: " .. tostring(reason))
+  local block = pandoc.Pandoc { pandoc.CodeBlock(source) }
+  result.html = request.to == "page" and pandoc.write(block, "html")
   return result
 end
 
+local converted = { typst = convert, html = to_html, page = to_page }
 local results = { formulas = formulas:map(convert_formula) }
 results.pieces = pandoc.List(request.pieces):map(function(piece, number)
   io.stderr:write("piece ", number - 1, "\n") -- names the piece if Pandoc never finishes
   if piece.endless then return as_it_is(piece, "it never finishes") end
-  local well, result = pcall(request.to_html and to_html or convert, piece)
+  local well, result = pcall(converted[request.to], piece)
   return well and result or as_it_is(piece, result)
 end)
 io.write(pandoc.json.encode(results))

@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,7 +19,9 @@ from nbtypst.errors import ExportError, one_line
 from nbtypst.html import normalize
 from nbtypst.literals import typst_string
 from nbtypst.tex.find import CODE, FENCED, Formula, split
-from nbtypst.tex.rewrite import Refused, Scope, rewrite
+from nbtypst.tex.macros import KNOWN_MACROS, Macros, Scope
+from nbtypst.tex.rewrite import Rewritten
+from nbtypst.tex.tree import Refused
 
 # What JupyterLab understands, except for formulas, which are found earlier.
 MARKDOWN = (
@@ -78,71 +81,84 @@ class Piece:
     warnings: list[str] = field(default_factory=list)  # of what is not as meant
 
 
+class Texts:
+    """The texts of some pieces, with a number between two marks for each formula."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            piece.text = re.sub(r"\r\n?", "\n", piece.text)
+        self.pieces = pieces
+        self.mark = _unused(piece.text for piece in pieces)
+        self.origins: list[tuple[Piece, Formula]] = []  # of each number
+        self.requests = [self._request(piece) for piece in pieces]
+
+    def _request(self, piece: Piece) -> dict:
+        words = ""
+        for part in _parts(piece):
+            if isinstance(part, Formula):
+                words += f"{self.mark}{len(self.origins)}{self.mark}"
+                self.origins.append((piece, part))
+            else:
+                words += part
+        if piece.mimetype == "text/markdown":
+            words = _as_jupyter_reads_it(words)
+        # Without the last line break, Pandoc misses the last row of a table.
+        request = {"text": words + "\n", "format": READERS[piece.mimetype]}
+        settings = "heading_shift", "keep_with_next"
+        return request | {name: getattr(piece, name) for name in settings}
+
+    def formulas(self, write: Callable[[Formula, Scope, str], dict],
+                 macros: Macros = KNOWN_MACROS) -> list[dict]:  # fmt: skip
+        """Return each formula as it is written for Pandoc.
+
+        Those of one notebook share macros and numbers. What cannot be written is to be
+        shown as its source.
+        """
+        scopes: defaultdict[str, Scope] = defaultdict(lambda: Scope(macros))
+        scope_of = [scopes[p.where.rpartition(", cell ")[0]] for p, _ in self.origins]
+        for number, (_, formula) in enumerate(self.origins):
+            scope_of[number].number(formula.tex, f"eq-{number}")
+        requests = [{"source": formula.source} for _, formula in self.origins]
+        for number, (piece, formula) in enumerate(self.origins):
+            try:
+                requests[number] |= write(formula, scope_of[number], f"eq-{number}")
+            except Exception as error:  # in any case, the rest can be typeset
+                own = isinstance(error, Refused)
+                reason = str(error) if own else type(error).__name__
+                _show_source(piece, formula, reason)
+        return requests
+
+    def run(self, to: str, formulas: list[dict], **common) -> dict:
+        """Return the results of markup.lua, which uses the requests as they are now."""
+        common |= {"to": to, "mark": self.mark, "formulas": formulas}
+        done = run_pandoc(common, self.requests)
+        for (piece, formula), result in zip(self.origins, done["formulas"]):
+            if problem := result.get("problem"):
+                line = re.search("^(unexpected|a construct).*", problem, re.MULTILINE)
+                reason = line[0] if line else "Pandoc does not understand it"
+                _show_source(piece, formula, reason)
+        for piece, result in zip(self.pieces, done["pieces"]):
+            piece.warnings += map(one_line, result["problems"])
+        return done
+
+
 def convert(pieces: Sequence[Piece], labels: Sequence[str] = ()) -> None:
     """Fill in the Typst of each piece, and what belongs to it.
 
     A link to one of the labels, [words](#label), becomes the number of its figure.
     What would be lost is shown as its source, with a warning.
     """
-    requests, origins, mark = with_marks(pieces)
-    _read_html(pieces, requests)
-    formulas = _formulas(origins, mark)
-    common: dict = {"mark": mark, "labels": labels, "formulas": formulas}
-    done = run_pandoc(common, requests)
-    for (piece, formula), result in zip(origins, done["formulas"]):
-        if problem := result.get("problem"):
-            show_source(piece, formula, reason_of(problem))
+    texts = Texts(pieces)
+    _read_html(texts)
+    formulas = texts.formulas(partial(_as_typst, texts.mark))
+    done = texts.run("typst", formulas, labels=labels)
     places = {anchor for result in done["pieces"] for anchor in result["anchors"]}
     for piece, result in zip(pieces, done["pieces"]):
-        piece.warnings += map(one_line, result["problems"])
         for name in ("typst", "titles", "images", "codes", "missing_alt"):
             setattr(piece, name, result[name])
         # Without any labels, links may be meant for something else.
         gone = [link for link in result["links"] if unquote(link) not in places]
         piece.warnings += [f"nothing has the label {link!r}" for link in gone if labels]
-
-
-def with_marks(
-    pieces: Sequence[Piece],
-) -> tuple[list[dict], list[tuple[Piece, Formula]], str]:
-    """Return the request for each piece, all formulas by number, and the mark.
-
-    In the texts, a number between two marks replaces the formula with that number.
-    """
-    for piece in pieces:
-        piece.text = re.sub(r"\r\n?", "\n", piece.text)
-    mark = _unused(piece.text for piece in pieces)
-    origins: list[tuple[Piece, Formula]] = []
-    requests = [_request(piece, mark, origins) for piece in pieces]
-    return requests, origins, mark
-
-
-def _request(piece: Piece, mark: str, origins: list[tuple[Piece, Formula]]) -> dict:
-    """Return the request for a piece; its formulas are appended to `origins`."""
-    words = ""
-    for part in _parts(piece):
-        if isinstance(part, Formula):
-            words += f"{mark}{len(origins)}{mark}"
-            origins.append((piece, part))
-        else:
-            words += part
-    if piece.mimetype == "text/markdown":
-        words = _as_jupyter_reads_it(words)
-    # Without the last line break, Pandoc misses the last row of a table.
-    request = {"text": words + "\n", "format": READERS[piece.mimetype]}
-    settings = "heading_shift", "keep_with_next"
-    return request | {name: getattr(piece, name) for name in settings}
-
-
-def _formulas(origins: list[tuple[Piece, Formula]], mark: str) -> list[dict]:
-    """Return each formula's request; those of one notebook share macros and numbers."""
-    scopes: defaultdict[str, Scope] = defaultdict(Scope)
-    for number, (piece, formula) in enumerate(origins):
-        scopes[_notebook(piece)].number(formula.tex, f"eq-{number}")
-    return [
-        _formula(piece, formula, mark, f"eq-{number}", scopes[_notebook(piece)])
-        for number, (piece, formula) in enumerate(origins)
-    ]
 
 
 def _parts(piece: Piece) -> list[str | Formula]:
@@ -177,10 +193,6 @@ def _replaced(pattern: re.Pattern, text: str, new: Callable[[str], str]) -> str:
     return pattern.sub(lambda m: new(m["found"]) if m["found"] else m[0], text)
 
 
-def _notebook(piece: Piece) -> str:
-    return piece.where.rpartition(", cell ")[0]
-
-
 def _unused(texts: Iterable[str]) -> str:
     """Return a private-use character that is in no text, not even as an escape.
 
@@ -192,66 +204,48 @@ def _unused(texts: Iterable[str]) -> str:
     return next(char for char in map(chr, range(0xE000, 0x10FFFE)) if char not in used)
 
 
-def _formula(
-    piece: Piece, formula: Formula, mark: str, anchor: str, scope: Scope
-) -> dict:
-    """Return the request to markup.lua for a formula."""
-    source = typst_string(" ".join(formula.source.split()))
-    known = {"source": formula.source, "unset": f"#unset({source})"}
-    try:
-        done = rewrite(formula.tex, formula.display, mark, scope)
-    except Exception as error:  # in any case, the rest can be typeset
-        reason = str(error) if isinstance(error, Refused) else type(error).__name__
-        show_source(piece, formula, reason)
-        return known
-    alt = typst_string(" ".join(formula.tex.split()))  # its description, to be read out
+def _as_typst(mark: str, formula: Formula, scope: Scope, place: str) -> dict:
+    """Return a formula in Typst, with its description, its number and its place."""
+    done = Rewritten(formula.tex, formula.display, mark, scope)
+    alt = typst_string(" ".join(formula.tex.split()))  # to be read out
     number = f", numbering: n => {typst_string(done.tag)}" if done.tag else ""
-    labelled = formula.display and anchor in [a for _, a in scope.labels.values()]
+    labelled = formula.display and place in [own for _, own in scope.labels.values()]
     gap = " " * formula.display
-    typst = f"${gap}{done.typst}{gap}$" + f" <{anchor}>" * labelled
-    return known | {
-        "typst": f"#[#set math.equation(alt: {alt}{number});{gap}{typst}]"
-    }
+    typst = f"${gap}{done.typst}{gap}$" + f" <{place}>" * labelled
+    return {"typst": f"#[#set math.equation(alt: {alt}{number});{gap}{typst}]"}
 
 
-def reason_of(problem: str) -> str:
-    """Return the line of Pandoc's message that says what is wrong with a formula."""
-    line = re.search("^(unexpected|a construct).*", problem, re.MULTILINE)
-    return line[0] if line else "Pandoc does not understand it"
-
-
-def show_source(piece: Piece, formula: Formula, reason: str) -> None:
-    """Warn that a formula is shown as its source."""
+def _show_source(piece: Piece, formula: Formula, reason: str) -> None:
     tex = one_line(formula.tex, 120)
     piece.warnings.append(f"the formula ${tex}$ is shown as its source: {reason}")
 
 
-def _read_html(pieces: Sequence[Piece], requests: list[dict]) -> None:
+def _read_html(texts: Texts) -> None:
     """Rewrite the HTML of the requests as a browser reads it; warn of what is lost."""
-    mixed = [(piece, request) for piece, request in zip(pieces, requests)
+    both = [*zip(texts.pieces, texts.requests)]
+    mixed = [(piece, request) for piece, request in both
              if request["format"] == MARKDOWN and "<" in request["text"]]  # fmt: skip
-    common = {"mark": "", "to_html": True}
-    texts = [request for _, request in mixed]
-    done = run_pandoc(common, texts)["pieces"] if mixed else []
+    common = {"mark": texts.mark, "to": "html"}
+    done = run_pandoc(common, [text for _, text in mixed])["pieces"] if mixed else []
     for (piece, request), result in zip(mixed, done):
         if result.get("html"):
             request |= {"format": "html", "text": result["html"]}
             piece.warnings += map(one_line, result["problems"])
-    for piece, request in zip(pieces, requests):
+    for piece, request in both:
         if request["format"] == "html":
             request["text"], problems = normalize.read(request["text"])
             piece.warnings += map(one_line, problems)
 
 
 def run_pandoc(common: dict, pieces: list[dict]) -> dict:
-    """Return the results of markup.lua, or of another script, for some pieces.
+    """Return the results of markup.lua for some pieces.
 
     A piece with which Pandoc never finishes, such as a footnote in itself, is shown as
     its source.
     """
     content = json.dumps(common | {"pieces": pieces}).encode()
     seconds = TIMEOUT_S + len(content) / BYTES_PER_S
-    path = Path(__file__).with_name(common.get("script", "markup.lua"))
+    path = Path(__file__).with_name("markup.lua")
     os.environ.pop("PYPANDOC_PANDOC", None)  # Typst needs the one of this version
     try:  # with a temporary folder that is there
         done = subprocess.run(

@@ -7,11 +7,10 @@ from itertools import pairwise
 
 from bs4 import BeautifulSoup
 
-from nbtypst.markup import Piece, reason_of, run_pandoc, show_source, with_marks
+from nbtypst.markup import Piece, Texts
 from nbtypst.tex.find import Formula
-from nbtypst.tex.macros import KNOWN_MACROS, Macros
-from nbtypst.tex.rewrite import Scope
-from nbtypst.tex.tree import Refused, infix, with_scripts
+from nbtypst.tex.macros import KNOWN_MACROS, Macros, Scope
+from nbtypst.tex.tree import infix, with_scripts
 
 # What Pandoc does not know in MathML, but for \boxed, which it does.
 _SIZES = "tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge"
@@ -22,8 +21,8 @@ _MACROS.replaced(
     r"\def\vphantom#1{} \def\hphantom{\phantom} \def\bmod{\mathbin{\mathrm{mod}}}"
     + "".join(rf"\def\{size}{{}}" for size in _SIZES.split())
 )
-_NUMBER = re.compile(r"\\(tag\*?|label)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_REFERENCE = re.compile(r"\\(eqref|ref)\s*\{([^{}]*)\}")
+_NUMBER = re.compile(r"(\\tag\*?|\\label)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_REFERENCE = re.compile(r"(\\eqref|\\ref)\s*\{([^{}]*)\}")
 _NAME = re.compile(  # of a function, with an invisible sign after it
     "(</m(?:n|i|su[bp])>)?(<mrow><mi[^>]*>[a-z]{2,}</mi><mo>&#8289;</mo></mrow>)"
     "(?=(<m[a-z]+)?)"
@@ -45,32 +44,15 @@ class Page:
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         """Convert all pieces; what Pandoc has against them is in their warnings."""
-        requests, self.origins, mark = with_marks(pieces)
-        self.character = mark
-        self.mark = re.compile(f"{mark}([0-9]+){mark}")
-        scope = Scope()
-        scope.macros = Macros(_MACROS)
-        for number, (_, formula) in enumerate(self.origins):
-            scope.number(formula.tex, f"eq-{number}")
-        written = [_as_pandoc_takes_it(*origin, scope) for origin in self.origins]
-        formulas = [
-            {"tex": tex, "display": formula.display}
-            for (_, formula), (tex, _) in zip(self.origins, written)
+        texts = Texts(pieces)
+        self.character, self.origins = texts.mark, texts.origins
+        self.mark = re.compile(f"{texts.mark}([0-9]+){texts.mark}")
+        written = texts.formulas(_as_pandoc_takes_it, _MACROS)
+        done = texts.run("page", written)
+        self.parts = [
+            self._without_formulas_in_code(result["html"]) for result in done["pieces"]
         ]
-        texts = [request for request in requests if request["format"] != "html"]
-        done = run_pandoc({"script": "offline.lua", "formulas": formulas}, texts)
-        for piece, request in zip(pieces, requests):
-            if request["format"] != "html":
-                result = done["pieces"].pop(0)
-                request["text"] = result["html"]
-                piece.warnings += result["problems"]
-        self.parts = [self._without_formulas_in_code(r["text"]) for r in requests]
-        self.formulas = [
-            _as_html(*origin, *sent, result, f"eq-{number}", scope)
-            for number, (origin, sent, result) in enumerate(
-                zip(self.origins, written, done["formulas"])
-            )
-        ]
+        self.formulas = [*map(_as_html, written, done["formulas"])]
 
     def html(self, part: object) -> str:
         """A part, or a text in it, with its formulas as MathML."""
@@ -99,20 +81,23 @@ class Page:
         return part
 
 
-def _as_pandoc_takes_it(
-    piece: Piece, formula: Formula, scope: Scope
-) -> tuple[str, str]:
-    """The TeX of a formula without what Pandoc does not know, and its number if any."""
-    try:
-        tex = _tex(scope.macros.replaced(formula.tex))
-    except Refused as reason:
-        show_source(piece, formula, str(reason))
-        return "", ""
-    tex = _REFERENCE.sub(lambda m: rf"\text{{{_number(m, scope)}}}", tex)
-    numbers = {_number(match, scope) for match in _NUMBER.finditer(tex)}
+def _as_pandoc_takes_it(formula: Formula, scope: Scope, place: str) -> dict:
+    """Return the TeX of a formula without what Pandoc does not know, and its number.
+
+    In place of a reference alone, there is a link.
+    """
+    def shown(match: re.Match) -> str:
+        return scope.shown(match[1], match[2])
+
+    if alone := _REFERENCE.fullmatch(formula.tex):
+        words = html.escape(shown(alone))
+        return {"html": f'<a href="#{scope.place(alone[2])}">{words}</a>'}
+    tex = _tex(scope.macros.replaced(formula.tex))
+    tex = _REFERENCE.sub(lambda match: rf"\text{{{shown(match)}}}", tex)
+    numbers = {shown(match) for match in _NUMBER.finditer(tex)}
     if len(numbers) > 1:  # of its lines
-        shown = _NUMBER.sub(lambda m: rf"\qquad\text{{{_number(m, scope)}}}", tex)
-        tex = re.sub(r"(\\qquad\\text\{[^{}]*\})\s*\1", r"\1", shown)
+        tex = _NUMBER.sub(lambda match: rf"\qquad\text{{{shown(match)}}}", tex)
+        tex = re.sub(r"(\\qquad\\text\{[^{}]*\})\s*\1", r"\1", tex)
         numbers.clear()
     tex = re.sub(r"\\(begin|end)\{subequations\}", "", _NUMBER.sub("", tex))
     tex = re.sub(r"(\\\\\s*|(?<!\\)\s+)$", "", tex).replace("{dcases}", "{cases}")
@@ -120,7 +105,12 @@ def _as_pandoc_takes_it(
     bare = _GROUP.sub("", tex)
     if formula.display and re.search(r"\\\\|(?<!\\)&", bare):
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return tex, "".join(numbers)
+    number = html.escape("".join(numbers))
+    words = html.escape(" ".join(formula.tex.split()))
+    return {
+        "tex": tex, "display": formula.display, "words": words, "place": place,
+        "number": f" <span>{number}</span>" * bool(number),
+    }  # fmt: skip
 
 
 def _tex(tree: list) -> str:
@@ -133,35 +123,17 @@ def _tex(tree: list) -> str:
     )
 
 
-def _number(match: re.Match, scope: Scope) -> str:
-    """What a \\label, \\tag or \\ref shows."""
-    kind, words = match[1], re.sub(r"\\text|[{}$\\]", "", match[2])
-    if kind.startswith("tag"):
-        return words if kind == "tag*" else f"({words})"
-    number, _ = scope.labels.get(match[2], ("(?)", ""))
-    return number.strip("()") if kind == "ref" else number
-
-
-def _as_html(
-    piece: Piece, formula: Formula, tex: str, number: str, result: dict, anchor: str,
-    scope: Scope,
-) -> str:
-    """A formula as MathML, with its number next to it, or as its source."""
-    alone = _REFERENCE.fullmatch(formula.tex)
-    if alone and alone[2] in scope.labels:
-        place = scope.labels[alone[2]][1]
-        return f'<a href="#{place}">{html.escape(_number(alone, scope))}</a>'
-    if problem := result.get("problem"):
-        show_source(piece, formula, reason_of(problem))
-    if problem or not tex:
-        return f"<code>{html.escape(formula.source)}</code>"
-    words = html.escape(" ".join(formula.tex.split()))
-    math = result["html"].replace("<math ", f'<math alttext="{words}" ', 1)
-    math = _NAME.sub(_apart, math)
-    if not formula.display:
+def _as_html(formula: dict, result: dict) -> str:
+    """Return a formula as MathML, with its number next to it, or as its source."""
+    if result.get("problem") or not formula.get("tex"):
+        source = f"<code>{html.escape(formula['source'])}</code>"
+        return formula.get("html", source)
+    alt = f'<math alttext="{formula["words"]}" '
+    math = _NAME.sub(_apart, result["html"].replace("<math ", alt, 1))
+    if not formula["display"]:
         return math
-    number = f" <span>{html.escape(number)}</span>" * bool(number)
-    return f'<span class="formula" id="{anchor}">{math}{number}</span>'
+    shown = math + formula["number"]
+    return f'<span class="formula" id="{formula["place"]}">{shown}</span>'
 
 
 def _apart(name: re.Match) -> str:

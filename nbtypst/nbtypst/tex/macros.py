@@ -1,5 +1,7 @@
 """Macros of TeX: defined in formulas, and replaced in their trees."""
 
+import re
+
 from nbtypst.tex.tree import MAX_DEPTH, MAX_PARTS, Refused, argument, option, parse
 
 _DEFINITIONS = ("\\newcommand", "\\renewcommand", "\\providecommand", "\\def",
@@ -83,6 +85,39 @@ def _filled(body: list, given: dict[str, list]) -> list:
         known = isinstance(node, str)
         done += given.get(node, [node]) if known else [_filled(node, given)]
     return done
+
+
+class Scope:
+    """What the formulas of a notebook share: macros and numbers."""
+
+    def __init__(self, macros: Macros) -> None:
+        """Begin with the macros that every formula has."""
+        self.macros = Macros(macros)
+        self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
+        self.numbered = 0
+
+    def number(self, tex: str, place: str) -> None:
+        """Give a number to each line of a formula that has a label."""
+        for line in re.split(r"\\\\|\\cr\b", tex):
+            tag = re.search(r"\\tag\*?\s*\{([^}]*)\}", line)
+            for label in re.findall(r"\\label\s*\{([^}]*)\}", line):
+                self.numbered += not tag
+                number = tag[1] if tag else str(self.numbered)
+                self.labels.setdefault(label, (f"({number})", place))
+
+    def shown(self, command: str, words: str) -> str:
+        """Return what a \\tag, \\label, \\ref or \\eqref shows."""
+        if command.startswith("\\tag"):
+            words = re.sub(r"\\text|[{}$\\]", "", words)
+            return words if command == "\\tag*" else f"({words})"
+        number, _ = self.labels.get(words.strip("{}"), ("", ""))
+        if not number and command != "\\label":
+            raise Refused(f"no formula has the label {words.strip('{}')}")
+        return number.strip("()") if command == "\\ref" else number
+
+    def place(self, label: str) -> str:
+        """Return where the formula with a label is."""
+        return self.labels[label.strip("{}")][1]
 
 
 KNOWN_MACROS = Macros()  # those that every formula has

@@ -12,31 +12,11 @@ from collections.abc import Callable
 from nbtypst.literals import typst_array, typst_colour, typst_string
 from nbtypst.tex import symbols, tree
 from nbtypst.tex.chemistry import chemistry
-from nbtypst.tex.macros import KNOWN_MACROS, Macros
+from nbtypst.tex.macros import Scope
 from nbtypst.tex.tree import Refused, argument, as_tex, between, next_node, option
 
-
-class Scope:
-    """What the formulas of a notebook share: macros and numbers."""
-
-    def __init__(self) -> None:
-        """Begin with the macros that everybody has."""
-        self.macros = Macros(KNOWN_MACROS)
-        self.labels: dict[str, tuple[str, str]] = {}  # the number, and where in Typst
-        self.numbered = 0
-
-    def number(self, tex: str, place: str) -> None:
-        """Give a number to each line of a formula that has a label."""
-        for line in re.split(r"\\\\|\\cr\b", tex):
-            tag = re.search(r"\\tag\*?\s*\{([^}]*)\}", line)
-            for label in re.findall(r"\\label\s*\{([^}]*)\}", line):
-                self.numbered += not tag
-                number = tag[1] if tag else str(self.numbered)
-                self.labels.setdefault(label, (f"({number})", place))
-
-
 _TIGHT = "\0"  # no space here, though Typst would put one next to words
-_Handler = Callable[["_Writer", str, list], str]
+_Handler = Callable[["Rewritten", str, list], str]
 _HANDLERS: dict[str, _Handler] = {}  # the methods that write a command, by its token
 
 
@@ -50,7 +30,7 @@ def _writes(*tokens: str) -> Callable[[_Handler], _Handler]:
     return registered
 
 
-def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
+class Rewritten:
     """A formula as `typst`, and its `tag` if it has a number.
 
     Parameters
@@ -64,11 +44,6 @@ def rewrite(tex: str, display: bool, mark: str, scope: Scope) -> "_Writer":
     ------
     Refused : if the formula has something that cannot be typeset
     """
-    return _Writer(tex, display, mark, scope)
-
-
-class _Writer:
-    """Writes the tree of a formula as Typst."""
 
     def __init__(self, tex: str, display: bool, mark: str, scope: Scope) -> None:
         self.mark, self.scope = mark, scope
@@ -155,6 +130,7 @@ class _Writer:
         return f"^({above})" if base else above
 
     def group(self, group: list, following: list) -> str:
+        """A group in braces; before a script it is one letter."""
         if group == [","]:  # without the space that follows a comma: 1{,}000
             return 'class("normal", comma)'
         inside = self.row(group)
@@ -174,14 +150,24 @@ class _Writer:
         if token in _HANDLERS:
             return _HANDLERS[token](self, token, nodes)
         if token in symbols.TYPST:
-            template = symbols.TYPST[token]
-            if "⋯" in template:
-                return _call(template.replace("⋯", "…"), self.rest(nodes))
-            operands = [self.operand(nodes) for _ in range(template.count("…"))]
-            return _call(template, *operands) if operands else template
+            return self.filled(token, nodes)
         if unicodedata.category(token[0]) in ("Lo", "So"):  # Chinese, emoji, ...
             return f"{_TIGHT}#math.upright({typst_string(token)});{_TIGHT}"
         return token if re.fullmatch("[A-Za-z0-9.]", token) else self.symbol(token)
+
+    def filled(self, token: str, nodes: list) -> str:
+        """A command's template in Typst, with what it takes from `nodes`."""
+        operands = []
+        if f"{token}[" in symbols.TYPST and (own := option(nodes)) is not None:
+            token, operands = f"{token}[", [self.row(own)]
+        template = symbols.TYPST[token]
+        if "⋯" in template:
+            return _call(template.replace("⋯", "…"), self.rest(nodes))
+        if "⁞" in template:
+            return template.replace("⁞", _delimiter(nodes))
+        while len(operands) < template.count("…"):
+            operands.append(self.operand(nodes))
+        return _call(template, *operands) if operands else template
 
     def rest(self, nodes: list) -> str:
         """The rest of the group."""
@@ -197,18 +183,10 @@ class _Writer:
 
     # -- commands, with the arguments that they take from `nodes`
 
-    @_writes(*symbols.SIZES)
-    def sized(self, token: str, nodes: list) -> str:
-        em, side = symbols.SIZES[token]
-        stretched = f"stretch({_delimiter(nodes)}, size: #{em}em)"
-        return f'class("{side}", {stretched})'
-
     @_writes("\\tag", "\\tag*", "\\label")
-    def numbered(self, token: str, nodes: list) -> str:
+    def _numbered(self, token: str, nodes: list) -> str:
         """A formula's number; that of one of its lines is set in the line."""
-        words = re.sub(r"\\text|[{}$\\]", "", as_tex(argument(nodes)))
-        known = self.scope.labels.get(words, ("", ""))[0]
-        number = {"\\tag": f"({words})", "\\tag*": words}.get(token, known)
+        number = self.scope.shown(token, as_tex(argument(nodes)))
         if not self.tags_in_lines:
             self.tag = self.tag or number
         elif number and number != self.shown:
@@ -217,36 +195,33 @@ class _Writer:
         return ""
 
     @_writes("\\cdots", "\\dotsb")
-    def dots(self, token: str, nodes: list) -> str:
+    def _dots(self, token: str, nodes: list) -> str:
         """Dots with some room to letters and digits, as in TeX."""
         sides = as_tex(self.before)[-1:], as_tex(next_node(nodes) or "")[:1]
         room = ("#h(1em / 6) " * (side not in ("", *"+-=<>,&")) for side in sides)
         return " dots.h.c ".join(room).strip()
 
     @_writes("\\eqref", "\\ref")
-    def reference(self, token: str, nodes: list) -> str:
-        label = "".join(map(as_tex, argument(nodes)))
-        if label not in self.scope.labels:
-            raise Refused(f"no formula has the label {label}")
-        number, place = self.scope.labels[label]
-        words = number if token == "\\eqref" else number.strip("()")
-        return f"#link(<{place}>, {typst_string(words)})"
+    def _reference(self, token: str, nodes: list) -> str:
+        label = as_tex(argument(nodes))
+        number = typst_string(self.scope.shown(token, label))
+        return f"#link(<{self.scope.place(label)}>, {number})"
 
     @_writes("\\href")
-    def link(self, token: str, nodes: list) -> str:
+    def _link(self, token: str, nodes: list) -> str:
         address = "".join(map(as_tex, argument(nodes))).replace("\\", "")
         words = self.operand(nodes)
         call = f"#link({typst_string(address)})[$…$]"
         return _call(call, words) if address else words
 
     @_writes("\\intertext")
-    def between_lines(self, token: str, nodes: list) -> str:
+    def _between_lines(self, token: str, nodes: list) -> str:
         """Words between two lines of a formula; they take no part in its columns."""
-        words = self.text("\\text", nodes)
+        words = self._text("\\text", nodes)
         return _call("#box(width: 0pt, [$…$])", words) + " \\\n"
 
     @_writes("\\textcolor", "\\color")
-    def coloured(self, token: str, nodes: list) -> str:
+    def _coloured(self, token: str, nodes: list) -> str:
         """Some colour, to the end of the group; a browser ignores unknown ones, too."""
         option(nodes)  # the colour model, if the colour is in numbers
         fill = typst_colour("".join(argument(nodes)).strip())
@@ -255,7 +230,7 @@ class _Writer:
 
     @_writes("\\hspace", "\\hspace*", "\\mspace")
     @_writes("\\hskip", "\\kern", "\\mkern", "\\mskip")
-    def space(self, token: str, nodes: list) -> str:
+    def _space(self, token: str, nodes: list) -> str:
         """A length in braces or without, as in \\hskip 1em."""
         braced = isinstance(next_node(nodes), list)
         following = argument(nodes) if braced else nodes
@@ -270,20 +245,20 @@ class _Writer:
         return f"#h({length[1]}{float(length[2]) * factor:g}{unit})"
 
     @_writes("\\\\")
-    def no_line_break(self, token: str, nodes: list) -> str:
+    def _no_line_break(self, token: str, nodes: list) -> str:
         """A \\\\ within delimiters, which breaks no line on the screen either."""
         nodes[:] = tree.past_option(nodes)
         return ""
 
     @_writes(*symbols.WORDS)
-    def word(self, token: str, nodes: list) -> str:
+    def _word(self, token: str, nodes: list) -> str:
         """Letters that make a word, or other things in this font."""
         if re.fullmatch(r"\{[A-Za-z]{2,}\}", as_tex(next_node(nodes) or "")):
-            return self.text(token, nodes)
+            return self._text(token, nodes)
         return _call(symbols.TYPST[token], self.operand(nodes))
 
     @_writes(*symbols.TEXT)
-    def text(self, token: str, nodes: list) -> str:
+    def _text(self, token: str, nodes: list) -> str:
         """Words in a formula, with the formulas between dollars in them."""
         function = symbols.TEXT.get(token) or symbols.WORDS[token]
         typst, words = "", ""
@@ -302,11 +277,11 @@ class _Writer:
             if node == "$":
                 typst += self.row(between(waiting, "", "$"))
             elif node:
-                typst += self.text(*((token, [node]) if group else (node, waiting)))
+                typst += self._text(*((token, [node]) if group else (node, waiting)))
         return typst
 
     @_writes("\\operatorname", "\\operatorname*")
-    def operator(self, token: str, nodes: list) -> str:
+    def _operator(self, token: str, nodes: list) -> str:
         """A function's name in upright letters."""
         name = re.sub(r"\\[,; ]|~", " ", as_tex(argument(nodes)))
         name = re.sub(r"[{}]|\\(text..|text|mbox|mathrm)\b", "", name)
@@ -315,28 +290,13 @@ class _Writer:
         limits = ", limits: #true" if token.endswith("*") else ""
         return f'op("{name}"{limits})'
 
-    @_writes(*symbols.ARROWS)
-    def arrow(self, token: str, nodes: list) -> str:
-        """An arrow as long as what is above and below it."""
-        arrow = f"stretch({symbols.ARROWS[token]}, size: #(100% + 1em))"
-        if (below := option(nodes)) is None:
-            return _call(f"attach({arrow}, t: …)", self.operand(nodes))
-        attached = f"attach({arrow}, b: …, t: …)"
-        return _call(attached, self.row(below), self.operand(nodes))
-
     @_writes("\\ce")
-    def chemistry(self, token: str, nodes: list) -> str:
+    def _chemistry(self, token: str, nodes: list) -> str:
         """A chemical formula, in the notation of LaTeX's package mhchem."""
         return self.row(tree.parse(chemistry("".join(map(as_tex, argument(nodes))))))
 
-    @_writes("\\sqrt")
-    def root(self, token: str, nodes: list) -> str:
-        if (degree := option(nodes)) is None:
-            return _call("sqrt(…)", self.operand(nodes))
-        return _call("root(…, …)", self.row(degree), self.operand(nodes))
-
     @_writes(*symbols.FOR_PANDOC)
-    def passed_on(self, token: str, nodes: list) -> str:
+    def _passed_on(self, token: str, nodes: list) -> str:
         """A command that Pandoc itself understands, with its arguments."""
         for _ in range(symbols.FOR_PANDOC[token]):
             token += " " + as_tex(next_node(nodes) or "")
@@ -346,7 +306,7 @@ class _Writer:
     # -- delimiters and tables
 
     @_writes("\\left")
-    def fence(self, token: str, nodes: list) -> str:
+    def _fence(self, token: str, nodes: list) -> str:
         """\\left ... \\right: delimiters as high as what they hold."""
         opening = _delimiter(nodes)
         first, *others = tree.split(between(nodes, "\\left", "\\right"), "\\middle")
@@ -357,28 +317,20 @@ class _Writer:
         return _call(f"lr({opening} … {closing})", typst)
 
     @_writes("\\begin")
-    def within(self, token: str, nodes: list) -> str:
+    def _within(self, token: str, nodes: list) -> str:
         """An environment that is not the whole formula."""
         return self.grid(*_environment(nodes))
 
     @_writes("\\matrix", "\\pmatrix", "\\cases", "\\substack")
-    def grid_in_braces(self, token: str, nodes: list) -> str:
+    def _grid_in_braces(self, token: str, nodes: list) -> str:
         return self.grid(token[1:], argument(nodes))
 
     def grid(self, name: str, inside: list) -> str:
         """The rows and cells of an environment."""
-        if name in symbols.MATRICES:
-            return self.matrix(name, inside)
-        if name in symbols.LINES or name == "substack":
-            gap = 0.15 if name == "substack" else 0.65
-            style, rows = f"delim: #none, row-gap: #{gap}em", tree.split(inside, "\\\\")
-            return self.table(name, style, tree.without_gaps(rows), joint=" & ")
         if name in symbols.WHOLE:
             return self.row(inside)
-        raise Refused(f"the environment {name}")
-
-    def matrix(self, name: str, inside: list) -> str:
-        """A matrix, or cases."""
+        if name not in symbols.GRIDS:
+            raise Refused(f"the environment {name}")
         columns = _columns(argument(inside)) if name == "array" else ""
         rows: list[list] = []
         across: list[int] = []  # above which rows there are lines
@@ -386,20 +338,23 @@ class _Writer:
             while next_node(line) == "\\hline":
                 argument(line)
                 across.append(len(rows))
-            if next_node(line) is not None:
-                rows.append(line)
+            if next_node(line) is not None or name in symbols.LINES:
+                rows.append([self.row(cell) for cell in tree.split(line, "&")])
+        style, size = symbols.GRIDS[name]
+        cells = [[cell and _call(size, cell) for cell in row] for row in rows]
         if across or len(set(columns)) > 1:
-            return self.array(columns, rows, across)
-        columns = "l" if "cases" in name else columns
-        align = symbols.ALIGNMENTS.get(columns[:1], "center")
-        small = name == "smallmatrix"
-        gaps = "column-gap: #0.3em, row-gap: #0.2em" if small else "column-gap: #1em"
-        style = f"delim: {symbols.MATRICES[name]}, align: #{align}, {gaps}"
-        return self.table(name, style, rows)
+            return self.array(columns, cells, across)
+        if name in symbols.LINES:
+            joint, style = " & ", f"delim: #none, {style}"
+        else:
+            side = "l" if "cases" in name else columns[:1]
+            align = symbols.ALIGNMENTS.get(side, "center")
+            joint = ", "
+            style = f"delim: {symbols.MATRICES[name]}, align: #{align}, {style}"
+        return _call(f"mat({style}, …)", "; ".join(map(joint.join, cells)))
 
-    def array(self, columns: str, rows: list[list], across: list[int]) -> str:
+    def array(self, columns: str, cells: list[list[str]], across: list[int]) -> str:
         """A matrix with lines, or with columns that are not aligned alike."""
-        cells = self.cells("array", rows)
         letters = columns.replace("|", "")
         width = max([len(letters), *map(len, cells)])
         down = itertools.accumulate(map(len, columns.split("|")[:-1]))
@@ -412,17 +367,6 @@ class _Writer:
         inside = f"{_TIGHT}$], [${_TIGHT}".join(full)
         call = f"mat(delim: #none, #grid({', '.join([style, *lines])}, [$"
         return f"{call}{_TIGHT}{inside}{_TIGHT}$]))"
-
-    def table(self, name: str, style: str, rows: list[list], joint: str = ", ") -> str:
-        """Rows of cells as one of Typst's matrices."""
-        cells = self.cells(name, rows)
-        return _call(f"mat({style}, …)", "; ".join(map(joint.join, cells)))
-
-    def cells(self, name: str, rows: list[list]) -> list[list[str]]:
-        """The cells of each row, in the size that they have in an environment."""
-        rows = [[self.row(cell) for cell in tree.split(row, "&")] for row in rows]
-        size = symbols.SIZES_OF_CELLS[name]
-        return [[cell and _call(size, cell) for cell in cells] for cells in rows]
 
 
 def _call(template: str, *arguments: str) -> str:
