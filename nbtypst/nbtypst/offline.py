@@ -2,24 +2,21 @@
 
 import base64
 import html
+import math
 import re
-from pathlib import Path
-from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 from nbconvert.filters import Highlight2HTML, ansi2html
-from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from traitlets import Unicode
+from traitlets import Unicode, default
 from traitlets.config import Config
 
 from nbtypst.exporter import TypstExporter
 from nbtypst.markup import READERS, Piece
 from nbtypst.mathml import Page
-from nbtypst.pictures import decode_image, detect_format, load_image
-from nbtypst.plaintext import printable, truncate
-from nbtypst.typeset import IMAGES, NO_ALT, OBJECT, alt_of
-from nbtypst.widgets import WIDGET
+from nbtypst.pictures import detect_format
+from nbtypst.plaintext import printable
+from nbtypst.typeset import NO_ALT, Block, Typeset
 
 SHOWN = (  # of an output, the first that it has
     "text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png",
@@ -27,124 +24,86 @@ SHOWN = (  # of an output, the first that it has
 )  # fmt: skip
 FOLDED = {f"{verb}{join}{what}" for verb in ("remove", "hide") for join in "_-"
           for what in ("cell", "input")}  # fmt: skip
-_KINDS = {".svg": "svg+xml", ".jpg": "jpeg"}  # where it is not the ending
+_KINDS = {".svg": "image/svg+xml", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
 _EMBEDDED = ["script", "link", "iframe", "video", "audio", "source", "embed", "object"]
 NO_WORDS = "A picture without a description"
 
 
-class Offline(Preprocessor):
-    """Give each cell, and each of its outputs, the `html` that the template shows."""
+class Offline(Typeset):
+    """Give each block its `html`; the resources `contents` and a `title`.
 
-    def preprocess(
-        self, nb: NotebookNode, resources: dict
-    ) -> tuple[NotebookNode, dict]:
-        """The notebook with HTML; the resources with `contents`, `title` and warnings.
+    An entry of the contents has a `level`, an `id`, its `words`, its `html`, and
+    whether it is `marked`, as the exporter's `also_in_contents` has it.
+    """
 
-        An entry of the contents has a `level`, an `id`, its `words`, its `html`, and
-        whether it is `marked`, as the exporter's `also_in_contents` has it.
-        """
-        self.exporter: Any = self.parent
-        self.texts: list[tuple[NotebookNode, NotebookNode, Piece]] = []
-        self.warnings: list[str] = resources.setdefault("warnings", [])
+    on_paper, max_markup = False, math.inf
+
+    @staticmethod
+    def as_printed(text: str) -> str:
+        """Keep the colours if nothing is overwritten."""
+        return printable(text) if re.search(r"[\r\b]", text) else text.rstrip("\n")
+
+    def write(self, nb: NotebookNode) -> None:
+        """Convert all pieces, and write down the other blocks."""
         self.contents: list[dict] = []
         self.open: list[int] = []  # the levels, as written, of the headings around
-        metadata = resources["metadata"]
-        self.folder = Path(metadata.get("path", ""))
-        for index, cell in enumerate(nb.cells, 1):
-            cell.where, cell.index = f"{metadata['name']}, cell {index}", index
-            self._prepare(cell)
-        self.page = Page([piece for *_, piece in self.texts])
-        for (cell, shown, piece), part in zip(self.texts, self.page.parts):
+        language = nb.metadata.get("language_info", {})
+        self.coloured = Highlight2HTML(
+            pygments_lexer=language.get("pygments_lexer", language.get("name")))
+        pieces = [block.piece for _, block in self.texts if block.piece]
+        self.page = Page(pieces)
+        for (cell, block), piece, part in zip(self.texts, pieces, self.page.parts):
             self._finish(cell, piece, part)
-            shown.html = self.page.html(part)
-            self.warnings += [f"{cell.where}: {words}" for words in piece.warnings]
-        first = next((e for e in self.contents if e["level"] == 1), None)
-        given = nb.metadata.get("title") or metadata["name"].replace("_", " ")
+            block.html = self.page.html(part)
+            for warning in piece.warnings:
+                self.warn(cell, warning)
+        for cell in nb.cells:
+            for block in cell.blocks:
+                block.html = block.html or self._html(cell, block)
+        name = self.resources["metadata"]["name"].replace("_", " ")
+        titles = [e["words"] for e in self.contents if e["level"] == 1]
         for entry in self.contents:
             entry["html"] = self.page.html(html.escape(entry["words"]))
             entry["words"] = self.page.source(entry["words"])
-        language = nb.metadata.get("language_info", {})
-        resources |= {
-            "contents": self.contents,
-            "title": first["words"] if first else given,
-            "has_title": bool(first),
-            "lexer": language.get("pygments_lexer", language.get("name")),
-        }
-        return nb, resources
+        self.resources |= {"contents": self.contents, "has_title": bool(titles),
+            "title": [*titles, nb.metadata.get("title") or name][0]}
 
-    def _warn(self, cell: NotebookNode, what: str) -> None:
-        self.warnings.append(f"{cell.where}: {what}")
+    def widget(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
+        """Return the HTML of a widget under a heading, or a sentence."""
+        if "text/html" not in output.data:
+            return super().widget(cell, output, plain)
+        name = plain.removeprefix("Here ").rstrip(".")
+        heading = f"<h6>{html.escape(name[:1].upper() + name[1:])}</h6>"
+        return self.markup(cell, heading + output.data["text/html"], "text/html")
 
-    def _text(self, cell: NotebookNode, shown: NotebookNode, *given) -> None:
-        """Have some markup converted, to be shown by a cell or one of its outputs."""
-        self.texts.append((cell, shown, Piece(*given)))
+    def html(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
+        """Return the HTML of an output with its scripts."""
+        return self.markup(cell, output.data["text/html"], "text/html", plain, 2)
 
-    def _prepare(self, cell: NotebookNode) -> None:
-        if cell.cell_type == "code":
+    def picture(self, cell: NotebookNode, content: bytes, png: str = "") -> str:
+        """Return a picture as an address that holds all of it."""
+        content, ending, _ = detect_format(content)
+        kind = _KINDS.get(ending, f"image/{ending[1:]}")
+        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+    def _html(self, cell: NotebookNode, block: Block) -> str:
+        """A block that is not markup."""
+        if block.kind == "code":
+            code = self.coloured(block.text, metadata=cell.metadata)
             hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
-            cell.folded = hidden or bool(FOLDED & {*cell.metadata.get("tags", ())})
-            shown: list[NotebookNode] = []
-            for output in cell.outputs:
-                role = output.get("metadata", {}).get("role")
-                if role == "caption" and shown:
-                    shown[-1].caption = output
-                else:
-                    shown.append(output)
-                self._output(cell, output, role)
-            cell.outputs = shown
-            return
-        kind = "text/markdown"
-        if cell.cell_type == "raw":
-            metadata = cell.metadata
-            kind = metadata.get("raw_mimetype") or metadata.get("format") or ""
-            if kind not in ("", *READERS):
-                self._warn(cell, f"a raw cell for {kind} is left out")
-                cell.html = ""
-                return
-        if kind:
-            self._text(cell, cell, cell.source, kind, cell.where)
-        else:
-            cell.html = f"<pre>{html.escape(cell.source)}</pre>"
-
-    def _output(self, cell: NotebookNode, output: NotebookNode, role: str) -> None:
-        """Give an output its HTML, or have it converted."""
-        if output.output_type == "error":
-            text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
-            output.html = f'<pre class="error">{_printed(text)}</pre>'
-            return
-        if output.output_type == "stream":
-            output.html = f'<pre class="{output.name}">{_printed(output.text)}</pre>'
-            return
-        data = output.data
-        plain = data.get("text/plain", "")
-        kind = next((kind for kind in SHOWN if kind in data), "")
-        needs = [other for other in data if not other.startswith("text/")]
-        if kind in IMAGES:
-            output.html = self._picture(cell, output, kind)
-        elif kind == "text/html" and role == "widget":
-            name = plain.removeprefix("Here ").rstrip(".")
-            heading = f"<h6>{html.escape(name[:1].upper() + name[1:])}</h6>"
-            self._text(cell, output, heading + data[kind], kind, cell.where)
-        elif kind in READERS:  # a heading in an output begins no section
-            self._text(cell, output, data[kind], kind, cell.where, 2)
-        elif (role == "widget" or needs) and (not plain or OBJECT.fullmatch(plain)):
-            what = "a widget" if WIDGET in data or role else needs[0]
-            self._warn(cell, f"{what} is not shown: give the output a picture as well")
-            output.html = f"<p><em>Not shown here: {what}.</em></p>"
-        else:
-            output.html = f"<pre>{_printed(plain)}</pre>"
-
-    def _picture(self, cell: NotebookNode, output: NotebookNode, kind: str) -> str:
-        content = base64.b64encode(decode_image(output.data[kind])).decode()
-        if (alt := alt_of(output, cell)) is None:
-            self._warn(cell, NO_ALT)
-        size = "".join(
-            f' {side}="{html.escape(str(length))}"'
-            for side, length in output.metadata.get(kind, {}).items()
-            if side in ("width", "height")
-        )
-        source = f"data:{kind};base64,{content}"
-        return f'<img src="{source}" alt="{html.escape(alt or NO_WORDS)}"{size}>'
+            if not (hidden or FOLDED & {*cell.metadata.get("tags", ())}):
+                return code
+            name = cell.where.rpartition(", ")[2]
+            return f"<details><summary>Code of {name}</summary>{code}</details>"
+        if block.kind == "widget":
+            return f"<p><em>{html.escape(block.text)}</em></p>"
+        if block.kind != "figure":
+            return f'<pre class="{block.kind}">{ansi2html(block.text)}</pre>'
+        if not block.picture:
+            return str(_elsewhere(block.text, block.alt or ""))
+        size = "".join(f' {side}="{size:g}"' for side, size in block.size.items())
+        alt = html.escape(block.alt or NO_WORDS)
+        return f'<img src="{block.picture}" alt="{alt}"{size}>'
 
     def _finish(self, cell: NotebookNode, piece: Piece, part: BeautifulSoup) -> None:
         """Have nothing in some HTML that is elsewhere, and all that is needed here."""
@@ -153,7 +112,7 @@ class Offline(Preprocessor):
         for tag in part.find_all(_EMBEDDED):
             address = str(tag.get("src") or tag.get("href") or tag.get("data") or "")
             if address and not address.startswith("data:"):
-                self._warn(cell, f"what is elsewhere is not shown: {address}")
+                self.warn(cell, f"what is elsewhere is not shown: {address}")
                 tag.replace_with(_elsewhere(address))
         for heading in part.find_all(re.compile("^h[1-6]$")):
             self._order(piece, heading)
@@ -185,20 +144,14 @@ class Offline(Preprocessor):
         source = str(picture.get("src", ""))
         del picture["srcset"]
         if not source.startswith("data:"):
-            roots = [Path(root).resolve() for root in self.exporter.picture_folders]
-            attachments = cell.get("attachments", {})
             try:
-                content = load_image(source, self.folder, attachments, roots)
-                content, ending, _ = detect_format(content)
+                picture["src"] = self.picture(cell, self.load(cell, source))
             except ValueError as error:
-                self._warn(cell, f"the image {source}: {error}")
+                self.warn(cell, f"the image {source}: {error}")
                 picture.replace_with(_elsewhere(source, str(picture.get("alt", ""))))
                 return
-            kind = _KINDS.get(ending, ending[1:])
-            data = base64.b64encode(content).decode()
-            picture["src"] = f"data:image/{kind};base64,{data}"
         if not picture.has_attr("alt"):
-            self._warn(cell, NO_ALT)
+            self.warn(cell, NO_ALT)
             picture["alt"] = NO_WORDS
 
     def _order(self, piece: Piece, heading: Tag) -> None:
@@ -227,12 +180,6 @@ class Offline(Preprocessor):
         self.contents.append(entry)
 
 
-def _printed(text: str) -> str:
-    """Output as a terminal shows it, with its colours if nothing is overwritten."""
-    text = printable(text) if "\r" in text or "\b" in text else text.rstrip("\n")
-    return ansi2html(truncate(text)[0])
-
-
 def _elsewhere(address: str, words: str = "") -> Tag:
     """Return a placeholder for what is not part of the page."""
     line = Tag(name="span", attrs={"class": "elsewhere"})
@@ -251,6 +198,10 @@ class OfflineHTMLExporter(TypstExporter):
         "by it, is in the page's contents, next to the headings."
     ).tag(config=True)
 
+    @default("raw_mimetypes")
+    def _raw_mimetypes(self) -> list[str]:
+        return [*READERS, ""]
+
     @property
     def default_config(self) -> Config:
         """The package's, for a page on which all cells are shown."""
@@ -261,6 +212,7 @@ class OfflineHTMLExporter(TypstExporter):
                 "template_name": "html_offline",
             },
             "TagRemovePreprocessor": {"enabled": False},
+            "NbConvertBase": {"display_data_priority": [*SHOWN]},
         })  # fmt: skip
         config = super().default_config
         config.merge(ours)

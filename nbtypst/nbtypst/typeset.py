@@ -1,10 +1,10 @@
-"""Cells to blocks of Typst: what the template writes for each cell, in order."""
+"""A notebook's cells as blocks, and these as Typst."""
 
 import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +21,47 @@ from nbtypst.widgets import WIDGET
 
 MERMAID = "text/vnd.mermaid"
 TYPST = "text/x-typst"
-RAW = (TYPST, *READERS)  # what a raw cell may hold
 IMAGES = ("image/svg+xml", "application/pdf", "image/png", "image/jpeg", "image/gif",
           "image/webp", "image/bmp")  # fmt: skip
+RAW = (TYPST, *READERS)  # what a raw cell may hold
 # Of an output, the first of these that it has is shown.
 SHOWN = ("text/latex", *IMAGES, "text/html", "text/markdown", "text/plain")
-NO_ALT = "a picture has no description for those who cannot see it: give it alt"
-# Python's default words for an object, which say nothing about it.
-OBJECT = re.compile(r"[\w.]+\(.*[)…]|<.*>|\[an .*\]", re.DOTALL)
 _HELPER = r"(<IPython\.core\.display\.\w+ object>)?"  # which need not show anything
 _UNSEEN = re.compile(  # of HTML
     r"<(style|script)\b.*?</\1>|<link\b[^>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
 )
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 _FRAME = re.compile(r'frames\[0\] ?= ?"data:image/[^",]*,([^"]+)"')  # of an animation
+_UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
+NO_ALT = "a picture has no description for those who cannot see it: give it alt"
+# Python's default words for an object, which say nothing about it.
+OBJECT = re.compile(r"[\w.]+\(.*[)…]|<.*>|\[an .*\]", re.DOTALL)
+WORDLESS = "[an output without words]"
 # LaTeX that is a formula; for other LaTeX, another form of the output is better.
 _FORMULA = re.compile(
     r"\s*(\$|\\[\[(]|\\begin\{(equation|align|gather|multline|eqnarray|array|cases"
     r"|[a-zA-Z]*matrix))"
 )
-_UNFOLDS = r"\bclass=['\"][\w-]+-text-repr-fallback\b"
-MAX_MARKUP = 2_000_000  # characters; Pandoc takes 10 s for so many
 
 
 @dataclass
 class Block:
-    """A unit that the template writes.
+    """A unit that is shown.
 
     kind -- text (a piece of markup), typst (raw), figure (a picture), or code,
     output, stderr, error, widget (plain text)
     """
 
     kind: str
-    text: str = ""  # plain; for a piece, shown if its markup gives nothing
+    text: str = ""  # plain; for a piece or a picture, what is shown in its place
     piece: Piece | None = None
-    picture: str = ""  # the first arguments of Typst's function
+    picture: str = ""  # where it is, as the document has it; empty if it is lacking
+    size: dict[str, float] = field(default_factory=dict)  # width, height, in pixels
     alt: str | None = None
-    caption: Piece | None = None
+    caption: "Block | None" = None
     label: str | None = None
     keep_with_next: bool = False
+    html: str = ""
 
     @property
     def written(self) -> str:
@@ -68,19 +70,23 @@ class Block:
 
 
 class Typeset(Preprocessor):
-    """Give each cell its `blocks`, and `where` it comes from."""
+    """Give each cell its `blocks`, their Typst, and `where` it comes from."""
+
+    on_paper = True  # without what is for the screen alone
+    max_markup: float = 2_000_000  # characters; Pandoc takes 10 s for so many
+    as_printed = staticmethod(printable)  # from what a program prints
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple:
         """Return the notebook with `blocks`; the resources with pictures and `titles`.
 
         What cannot be shown leaves a placeholder, and a line in `warnings`.
         """
-        self.pieces: list[tuple[NotebookNode, Piece]] = []
+        self.texts: list[tuple[NotebookNode, Block]] = []  # those with a piece
         self.labels: dict[str, str] = {}  # and where they are
         self.resources = resources
-        self.exporter: Any = self.parent
         resources["outputs"] = resources.get("outputs") or {}  # the files, by name
         resources["rasters"] = {}  # the PNGs of some SVGs among them
+        self.exporter: Any = self.parent
         self.warnings: list[str] = resources.setdefault("warnings", [])
         for index, cell in enumerate(nb.cells, 1):
             here = f"{resources['metadata']['name']}, cell {index}"
@@ -88,35 +94,57 @@ class Typeset(Preprocessor):
         self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
         for cell in nb.cells:
             cell.blocks = list(self._blocks(cell))
-        _keep_together(nb.cells)
-        convert([piece for _, piece in self.pieces], list(self.labels))
-        resources["titles"] = [t for _, piece in self.pieces for t in piece.titles]
-        for cell, piece in self.pieces:
-            for warning in piece.warnings:
-                self._warn(cell, warning)
-            piece.typst = self._definitions(cell, piece) + piece.typst.strip()
-        for cell in nb.cells:
-            cell.blocks = [self._without_void(cell, block) for block in cell.blocks]
+        self.write(nb)
         return nb, resources
 
-    def _warn(self, cell: NotebookNode, what: str) -> None:
+    def write(self, nb: NotebookNode) -> None:
+        """Convert all pieces, and name what is lost."""
+        _keep_together(nb.cells)
+        pieces = [(cell, block.piece) for cell, block in self.texts if block.piece]
+        convert([piece for _, piece in pieces], list(self.labels))
+        self.resources["titles"] = [t for _, piece in pieces for t in piece.titles]
+        for cell, piece in pieces:
+            for warning in piece.warnings:
+                self.warn(cell, warning)
+            texts = [self.truncated(cell, code["text"]) for code in piece.codes]
+            arrays = {  # used in the piece's Typst
+                "codes": [f"({typst_code(text, code['language'])})"
+                          for text, code in zip(texts, piece.codes)],
+                "images": [self._image(cell, source, number not in piece.missing_alt)
+                           for number, source in enumerate(piece.images)],
+            }  # fmt: skip
+            lets = [f"#let {name} = {typst_array(items)}\n"
+                    for name, items in arrays.items() if items]  # fmt: skip
+            piece.typst = "".join(lets) + piece.typst.strip()
+        for cell in nb.cells:
+            cell.blocks = [self._without_void(cell, block) for block in cell.blocks]
+
+    def warn(self, cell: NotebookNode, what: str) -> None:
+        """Name something that is not shown as it was meant."""
         self.warnings.append(f"{cell.where}: {what}")
 
-    def _printed(self, cell: NotebookNode, kind: str, text: str) -> Block:
-        return Block(kind, self._truncated(cell, printable(text)))
-
-    def _truncated(self, cell: NotebookNode, text: str) -> str:
+    def truncated(self, cell: NotebookNode, text: str) -> str:
+        """Return the text within the limits of plaintext.py."""
         text, cut = truncate(text)
         if cut:
-            self._warn(cell, f"{cut} left out: print less")
+            self.warn(cell, f"{cut} left out: print less")
         return text
+
+    def load(self, cell: NotebookNode, source: str) -> bytes:
+        """Return a picture that a text in a cell refers to, or raise ValueError."""
+        folder = cell.metadata.get("folder", self.resources["metadata"].get("path", ""))
+        roots = [Path(root).resolve() for root in self.exporter.picture_folders]
+        return load_image(source, Path(folder), cell.get("attachments", {}), roots)
+
+    def _printed(self, cell: NotebookNode, kind: str, text: str) -> Block:
+        return Block(kind, self.truncated(cell, self.as_printed(text)))
 
     def _blocks(self, cell: NotebookNode) -> Iterator[Block]:
         kind, asked = cell.cell_type, self.exporter
         if getattr(asked, f"exclude_{'code_cell' if kind == 'code' else kind}"):
             return
         if kind == "markdown":
-            yield self._markup(cell, cell.source, "text/markdown")
+            yield self.markup(cell, cell.source, "text/markdown")
         elif kind == "raw":
             yield from self._raw(cell)
         else:
@@ -124,31 +152,33 @@ class Typeset(Preprocessor):
             removed = cell.metadata.get("transient", {}).get("remove_source")
             hidden = removed or asked.exclude_input or hides.get("source_hidden")
             if cell.source.strip() and not hidden:
-                yield Block("code", self._truncated(cell, cell.source.rstrip()))
+                yield Block("code", self.truncated(cell, cell.source.rstrip()))
             if not (asked.exclude_output or hides.get("outputs_hidden")):
                 yield from self._outputs(cell)
 
-    def _markup(
+    def markup(
         self, cell: NotebookNode, text: str, mimetype: str, plain="", heading_shift=0
     ) -> Block:
-        if len(text) > MAX_MARKUP:
-            self._warn(cell, f"{len(text):,} characters of {mimetype}: too many to set")
+        """Return a block for some markup; `plain` is shown if that gives nothing."""
+        if len(text) > self.max_markup:
+            self.warn(cell, f"{len(text):,} characters of {mimetype}: too many to set")
             return Block("output", truncate(text)[0])
         piece = Piece(text, mimetype, cell.where, heading_shift)
-        self.pieces.append((cell, piece))
-        return Block("text", plain, piece)
+        block = Block("text", plain, piece)
+        self.texts.append((cell, block))
+        return block
 
     def _raw(self, cell: NotebookNode) -> Iterator[Block]:
-        """Yield what is for Typst, can become Typst, or is for no format at all."""
+        """Yield what is for this document, or is for no format at all."""
         kind = cell.metadata.get("raw_mimetype") or cell.metadata.get("format") or ""
         if not cell.source.strip():
             return
         if kind not in self.exporter.raw_mimetypes:
-            self._warn(cell, f"a raw cell for {kind} is left out")
+            self.warn(cell, f"a raw cell for {kind} is left out")
         elif kind == TYPST:
             yield Block("typst", cell.source)
         elif kind in READERS:
-            yield self._markup(cell, cell.source, kind)
+            yield self.markup(cell, cell.source, kind)
         else:
             yield self._printed(cell, "output", cell.source)
 
@@ -156,14 +186,14 @@ class Typeset(Preprocessor):
         before = label = None
         for output in cell.outputs:
             about = output.get("metadata", {})
-            if about.get("role") == "screen":
+            if about.get("role") == "screen" and self.on_paper:
                 continue
             block = self._output(cell, output)
             if before and about.get("role") == "caption" and block.piece:
                 # A caption all in italics, meant for the screen, is set upright.
                 italics = r"\A\s*([*_])([^*_]+)\1\s*\Z"
                 block.piece.text = re.sub(italics, r"\2", block.piece.text)
-                before.caption, before.label = block.piece, self._label(cell, label)
+                before.caption, before.label = block, self._label(cell, label)
                 before = None
                 continue
             label = about.get("label")
@@ -174,7 +204,7 @@ class Typeset(Preprocessor):
     def _label(self, cell: NotebookNode, label: str | None) -> str | None:
         """Return the label of a figure or table; warn if another one has the same."""
         if label in self.labels:
-            self._warn(cell, f"the label {label!r} is that of {self.labels[label]}")
+            self.warn(cell, f"the label {label!r} is that of {self.labels[label]}")
         elif label:
             self.labels[label] = cell.where
             return label
@@ -187,127 +217,119 @@ class Typeset(Preprocessor):
         if output.output_type == "error":
             text = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
             return self._printed(cell, "error", text)
-        data = output.data
-        plain = self._truncated(cell, printable(data.get("text/plain", "")))
-        mimetype = self._mimetype(data)
+        data, mimetype = output.data, self._mimetype(output.data)
+        plain = self._printed(cell, "", data.get("text/plain", "")).text
         if output.metadata.get("role") == "widget":
-            return Block("widget", _sentence(plain))
+            return self.widget(cell, output, plain)
         if mimetype in IMAGES:
-            return self._figure(cell, output, data[mimetype], mimetype)
-        if mimetype == "text/html" and WIDGET not in data:
-            return self._html(cell, output, plain)
-        if mimetype in READERS and WIDGET not in data:
+            return self._figure(cell, output, mimetype, data[mimetype], plain)
+        if mimetype == "text/html":
+            return self.html(cell, output, plain)
+        if mimetype in READERS:
             # A heading in an output does not begin a section.
-            return self._markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
+            return self.markup(cell, data[mimetype], mimetype, plain, heading_shift=2)
         if MERMAID in data and mimetype in (None, "text/plain"):  # as in a fence
             fence = f"~~~~~~mermaid\n{data[MERMAID]}\n~~~~~~"
-            return self._markup(cell, fence, "text/markdown")
+            return self.markup(cell, fence, "text/markdown")
         return self._as_words(cell, data, plain)
 
-    def _as_words(self, cell: NotebookNode, data: NotebookNode, plain: str) -> Block:
-        """Return the plain text of an output that paper cannot show."""
-        kinds = [kind for kind in data if not kind.startswith("text/")]
-        if kinds and (not plain or OBJECT.fullmatch(plain)):
-            if kinds == ["application/javascript"]:  # which shows nothing by itself
-                return Block("output")
-            what = "a widget" if WIDGET in data else kinds[0]
-            self._warn(cell, f"{what} is not shown: give the output a picture as well")
-            return Block("widget", _sentence(plain))
-        if WIDGET in data:
-            return Block("widget", _sentence(plain))
-        return Block("output", plain or "[an output without words]")
-
-    def _needs_browser(self, cell: NotebookNode, plain: str) -> Block:
-        self._warn(cell, f"{one_line(plain, 60)} needs a browser: not shown")
+    def widget(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
+        """Return a block for an output with the role of a widget."""
         return Block("widget", _sentence(plain))
 
-    def _mimetype(self, data: NotebookNode) -> str | None:
-        """Return the format in which an output is shown: JupyterLab's first choice."""
-        found = [m for m in self.display_data_priority if m in data and m in SHOWN]
-        if "text/latex" in found[:1] and not _FORMULA.match(data["text/latex"]):
-            found = [m for m in found[1:] if m != "text/plain"] or found
-        return next(iter(found), None)
-
-    def _html(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
+    def html(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
+        """Return a block for an output in HTML."""
         text = output.data["text/html"]
         if frame := _FRAME.search(text.replace("\\\n", "")):
-            self._warn(cell, "of an animation, only the first frame is shown")
-            return self._figure(cell, output, frame[1], "image/png")
+            self.warn(cell, "of an animation, only the first frame is shown")
+            return self._figure(cell, output, "image/png", frame[1], plain)
         if not _UNSEEN.sub("", text).strip():
             if _SCRIPT.search(text) and not re.fullmatch(_HELPER, plain):
-                return self._needs_browser(cell, plain)
+                return self._not_shown(cell, one_line(plain, 60), plain)
             return Block("output")
         text = _SCRIPT.sub("", text)  # it can have millions of characters
         unfolds = re.search(_UNFOLDS, text)
         if unfolds and plain and not re.fullmatch("<.*>", plain, re.DOTALL):
             # The HTML of scikit-learn and xarray holds the same words.
             return Block("output", plain)
-        plain = plain or "[an output without words]"
-        return self._markup(cell, text, "text/html", plain, heading_shift=2)
+        return self.markup(cell, text, "text/html", plain or WORDLESS, heading_shift=2)
+
+    def _as_words(self, cell: NotebookNode, data: NotebookNode, plain: str) -> Block:
+        """Return the plain text of an output that cannot be shown otherwise."""
+        kinds = [kind for kind in data if not kind.startswith("text/")]
+        if kinds and (not plain or OBJECT.fullmatch(plain)):
+            if kinds == ["application/javascript"]:  # which shows nothing by itself
+                return Block("output")
+            return self._not_shown(
+                cell, "a widget" if WIDGET in data else kinds[0], plain)
+        if WIDGET in data:
+            return Block("widget", _sentence(plain))
+        return Block("output", plain or WORDLESS)
+
+    def _not_shown(self, cell: NotebookNode, what: str, plain: str) -> Block:
+        self.warn(cell, f"{what} is not shown: give the output a picture as well")
+        return Block("widget", _sentence(plain))
+
+    def _mimetype(self, data: NotebookNode) -> str | None:
+        """Return the format in which an output is shown: the first that is known."""
+        shown = IMAGES if WIDGET in data else SHOWN
+        known = [m for m in self.display_data_priority if m in data and m in shown]
+        if "text/latex" in known[:1] and not _FORMULA.match(data["text/latex"]):
+            known = [m for m in known[1:] if m != "text/plain"] or known
+        return next(iter(known), None)
 
     def _figure(
-        self, cell: NotebookNode, output: NotebookNode, content: str, mimetype: str
+        self, cell: NotebookNode, output: NotebookNode, mimetype: str, content: str,
+        plain: str,
     ) -> Block:
-        size = output.metadata.get(mimetype, {})
+        block = Block("figure", alt=alt_of(output, cell))
+        png = output.data.get("image/png", "")
         try:
-            name, picture = self._picture(cell, decode_image(content))
-            if name.endswith(".svg") and "image/png" in output.data:
-                self.resources["rasters"][name] = decode_image(output.data["image/png"])
+            block.picture = self.picture(cell, decode_image(content), png)
         except ValueError as error:
-            self._warn(cell, f"a picture cannot be shown: {error}")
-            plain = printable(output.data.get("text/plain", ""))
-            picture = f"(path: none, address: {typst_string(truncate(plain)[0])})"
+            self.warn(cell, f"a picture cannot be shown: {error}")
+            block.text = plain
         for side in ("width", "height"):
-            if re.fullmatch(r"\d+(\.\d+)?", str(size.get(side))):
-                picture += f", {side}: {float(size[side]) * 0.75:g}pt"
-        if (alt := alt_of(output, cell)) is None:
-            self._warn(cell, NO_ALT)
-        return Block("figure", picture=picture, alt=alt)
+            length = str(output.metadata.get(mimetype, {}).get(side))
+            if re.fullmatch(r"\d+(\.\d+)?", length):
+                block.size[side] = float(length)
+        if block.alt is None:
+            self.warn(cell, NO_ALT)
+        return block
 
-    def _picture(self, cell: NotebookNode, content: bytes) -> tuple[str, str]:
-        """Return the file of a picture, and what Typst's function takes."""
+    def picture(self, cell: NotebookNode, content: bytes, png: str = "") -> str:
+        """Return what Typst's function takes for a picture, and write its file."""
         content, ending, pixels = detect_format(content)
         if b"<foreignObject" in content:
-            self._warn(cell, "an SVG picture with HTML in it, which is not shown")
+            self.warn(cell, "an SVG picture with HTML in it, which is not shown")
         folder = Path(self.resources.get("output_files_dir") or "")
         file = folder / f"image_{len(self.resources['outputs'])}{ending}"
         self.resources["outputs"][str(file)] = content
         name = Path(folder.name, file.name).as_posix()  # next to the Typst source
+        if png and ending == ".svg":
+            self.resources["rasters"][name] = decode_image(png)
         width = f"{pixels * 0.75:g}pt" if pixels else "auto"
-        return name, f"(path: {typst_string(name)}, width: {width})"
+        return f"(path: {typst_string(name)}, width: {width})"
+
+    def _image(self, cell: NotebookNode, source: str, has_alt: bool) -> str:
+        """Return a picture in a text as the argument of Typst's function."""
+        try:
+            picture = self.picture(cell, self.load(cell, source))
+        except ValueError as error:
+            address = source if len(source) < 300 else source[:300] + " …"
+            self.warn(cell, f"the image {address}: {error}")
+            return typst_string(address)
+        if not has_alt:
+            self.warn(cell, NO_ALT)
+        return picture
 
     def _without_void(self, cell: NotebookNode, block: Block) -> Block:
         """Return the block, or its plain text if its markup gave nothing."""
         if block.piece is None or block.piece.typst or not block.text:
             return block
         if OBJECT.fullmatch(block.text):
-            return self._needs_browser(cell, block.text)
+            return self._not_shown(cell, one_line(block.text, 60), block.text)
         return Block("output", block.text)
-
-    def _definitions(self, cell: NotebookNode, piece: Piece) -> str:
-        """Return the arrays that the Typst of a piece uses; its images become files."""
-        codes = [typst_code(self._truncated(cell, code["text"]), code["language"])
-                 for code in piece.codes]  # fmt: skip
-        images = [self._image(cell, source, has_alt=number not in piece.missing_alt)
-                  for number, source in enumerate(piece.images)]  # fmt: skip
-        arrays = {"codes": [f"({code})" for code in codes], "images": images}
-        return "".join(f"#let {name} = {typst_array(items)}\n"
-                       for name, items in arrays.items() if items)  # fmt: skip
-
-    def _image(self, cell: NotebookNode, source: str, *, has_alt: bool) -> str:
-        """Return a picture in a text as the argument of Typst's function."""
-        folder = cell.metadata.get("folder", self.resources["metadata"].get("path", ""))
-        roots = [Path(root).resolve() for root in self.exporter.picture_folders]
-        try:
-            found = load_image(source, Path(folder), cell.get("attachments", {}), roots)
-            _, picture = self._picture(cell, found)
-        except ValueError as error:
-            address = source if len(source) < 300 else source[:300] + " …"
-            self._warn(cell, f"the image {address}: {error}")
-            return f"(path: none, address: {typst_string(address)})"
-        if not has_alt:
-            self._warn(cell, NO_ALT)
-        return picture
 
 
 def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
@@ -326,7 +348,7 @@ def _stale(cells: Iterable[NotebookNode]) -> Iterator[str]:
 def _sentence(plain: str) -> str:
     """Return the sentence that replaces a widget, with its own words if any."""
     if not plain or OBJECT.fullmatch(plain):
-        plain = "an interactive widget, for which paper has no room."
+        plain = "an interactive widget, which is not shown here."
     elif re.match(r"\s*\d+%\|", plain):  # a progress bar before its first step
         plain = "a progress bar."
     here = plain.startswith("Here ")

@@ -47,7 +47,7 @@ def error(*traceback: str, value: str = "boom") -> NotebookNode:
 
 PLAIN = ["IntSlider(value=0)", "VBox(children=(\n))", "",
          "interactive(value=0, x=(VBox,…"]  # fmt: skip
-UNKNOWN = "Inthenotebook:aninteractivewidget,forwhichpaperhasnoroom."
+UNKNOWN = "Inthenotebook:aninteractivewidget,whichisnotshownhere."
 UNFOLDS = "<div class='sk-text-repr-fallback'><pre>Ridge()</pre></div>{}"
 LINK = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
 PLOTLY = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
@@ -74,14 +74,16 @@ PRINTED: dict[str, list] = {  # cells, their words without white space, warnings
              bundle(text_html="<style>p {}</style>", text_plain="<HTML object>")),
         f"a{UNKNOWN * 2}b",
         ["cell 1: application/vnd.plotly.v1+json is not shown: give the output a "
-         "picture as well", "cell 1: <Chart at 0x1> needs a browser: not shown"]],
+         "picture as well", "cell 1: <Chart at 0x1> is not shown: give the output a "
+         "picture as well"]],
     "what draws in a browser alone, or nothing by itself": [
         code("a", bundle(text_html="<div id='p'></div><script>draw()</script>",
                          text_plain="Figure({...})"),
              bundle(application_javascript="load()", text_plain="<a.Javascript at 0>"),
              bundle(text_html="<script>load()</script>",
                     text_plain="<IPython.core.display.HTML object>")),
-        f"a{UNKNOWN}", ["cell 1: Figure({...}) needs a browser: not shown"]],
+        f"a{UNKNOWN}",
+        ["cell 1: Figure({...}) is not shown: give the output a picture as well"]],
     "what unfolds in a browser, as of scikit-learn": [
         code("x", bundle(text_html=UNFOLDS.format("<div hidden><a>About"),
                          text_plain="Ridge()"),
