@@ -2,6 +2,7 @@
 
 import base64
 import html
+import itertools
 import math
 import re
 
@@ -18,13 +19,10 @@ from nbtypst.pictures import detect_format
 from nbtypst.plaintext import printable
 from nbtypst.typeset import NO_ALT, Block, Typeset
 
-SHOWN = (  # of an output, the first that it has
+SHOWN = [  # of an output, the first that it has
     "text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png",
     "image/jpeg", "image/gif", "image/webp", "text/plain",
-)  # fmt: skip
-FOLDED = {f"{verb}{join}{what}" for verb in ("remove", "hide") for join in "_-"
-          for what in ("cell", "input")}  # fmt: skip
-_KINDS = {".svg": "image/svg+xml", ".jpg": "image/jpeg", ".pdf": "application/pdf"}
+]  # fmt: skip
 _EMBEDDED = ["script", "link", "iframe", "video", "audio", "source", "embed", "object"]
 NO_WORDS = "A picture without a description"
 
@@ -48,25 +46,25 @@ class Offline(Typeset):
         self.contents: list[dict] = []
         self.open: list[int] = []  # the levels, as written, of the headings around
         language = nb.metadata.get("language_info", {})
-        self.coloured = Highlight2HTML(
-            pygments_lexer=language.get("pygments_lexer", language.get("name")))
-        pieces = [block.piece for _, block in self.texts if block.piece]
-        self.page = Page(pieces)
-        for (cell, block), piece, part in zip(self.texts, pieces, self.page.parts):
+        lexer = language.get("pygments_lexer", language.get("name"))
+        self.coloured = Highlight2HTML(pygments_lexer=lexer)
+        self.page = Page([piece for *_, piece in self.texts])
+        for (cell, block, piece), part in zip(self.texts, self.page.parts):
             self._finish(cell, piece, part)
             block.html = self.page.html(part)
             for warning in piece.warnings:
                 self.warn(cell, warning)
         for cell in nb.cells:
             for block in cell.blocks:
-                block.html = block.html or self._html(cell, block)
-        name = self.resources["metadata"]["name"].replace("_", " ")
-        titles = [e["words"] for e in self.contents if e["level"] == 1]
+                block.html = block.html if block.piece else self._html(cell, block)
         for entry in self.contents:
             entry["html"] = self.page.html(html.escape(entry["words"]))
             entry["words"] = self.page.source(entry["words"])
-        self.resources |= {"contents": self.contents, "has_title": bool(titles),
-            "title": [*titles, nb.metadata.get("title") or name][0]}
+        titles = [entry["words"] for entry in self.contents if entry["level"] == 1]
+        name = self.resources["metadata"]["name"].replace("_", " ")
+        title = [*titles, nb.metadata.get("title") or name][0]
+        headings = {"contents": self.contents, "has_title": bool(titles)}
+        self.resources |= {"title": title, **headings}
 
     def widget(self, cell: NotebookNode, output: NotebookNode, plain: str) -> Block:
         """Return the HTML of a widget under a heading, or a sentence."""
@@ -83,15 +81,16 @@ class Offline(Typeset):
     def picture(self, cell: NotebookNode, content: bytes, png: str = "") -> str:
         """Return a picture as an address that holds all of it."""
         content, ending, _ = detect_format(content)
-        kind = _KINDS.get(ending, f"image/{ending[1:]}")
-        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        kind = {".svg": "svg+xml", ".jpg": "jpeg"}.get(ending, ending[1:])
+        return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
     def _html(self, cell: NotebookNode, block: Block) -> str:
         """A block that is not markup."""
         if block.kind == "code":
             code = self.coloured(block.text, metadata=cell.metadata)
-            hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
-            if not (hidden or FOLDED & {*cell.metadata.get("tags", ())}):
+            tags = " ".join(cell.metadata.get("tags", ()))
+            folds = re.search(r"\b(remove|hide)[_-](cell|input)\b", tags)
+            if not (folds or cell.metadata.get("jupyter", {}).get("source_hidden")):
                 return code
             name = cell.where.rpartition(", ")[2]
             return f"<details><summary>Code of {name}</summary>{code}</details>"
@@ -101,7 +100,7 @@ class Offline(Typeset):
             return f'<pre class="{block.kind}">{ansi2html(block.text)}</pre>'
         if not block.picture:
             return str(_elsewhere(block.text, block.alt or ""))
-        size = "".join(f' {side}="{size:g}"' for side, size in block.size.items())
+        size = "".join(f' {side}="{px:g}"' for side, px in block.size.items())
         alt = html.escape(block.alt or NO_WORDS)
         return f'<img src="{block.picture}" alt="{alt}"{size}>'
 
@@ -170,13 +169,10 @@ class Offline(Typeset):
     def _list(self, tag: Tag, words: str, level: int, *, marked: bool = False) -> None:
         """Put a place of the page into its contents."""
         name = str(tag.get("id") or self.page.source(words).replace(" ", "-"))
+        names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
         used = {entry["id"] for entry in self.contents}
-        number = 2
-        unique = name
-        while unique in used:
-            unique, number = f"{name}-{number}", number + 1
-        tag["id"] = unique
-        entry = {"level": level, "id": unique, "words": words, "marked": marked}
+        tag["id"] = next(name for name in names if name not in used)
+        entry = {"level": level, "id": tag["id"], "words": words, "marked": marked}
         self.contents.append(entry)
 
 
@@ -205,15 +201,14 @@ class OfflineHTMLExporter(TypstExporter):
     @property
     def default_config(self) -> Config:
         """The package's, for a page on which all cells are shown."""
-        ours = Config({
+        config = super().default_config
+        config.merge(Config({
             "OfflineHTMLExporter": {
                 "file_extension": ".html",
                 "template_extension": ".html.j2",
                 "template_name": "html_offline",
             },
             "TagRemovePreprocessor": {"enabled": False},
-            "NbConvertBase": {"display_data_priority": [*SHOWN]},
-        })  # fmt: skip
-        config = super().default_config
-        config.merge(ours)
+            "NbConvertBase": {"display_data_priority": SHOWN},
+        }))  # fmt: skip
         return config

@@ -81,7 +81,7 @@ class Typeset(Preprocessor):
 
         What cannot be shown leaves a placeholder, and a line in `warnings`.
         """
-        self.texts: list[tuple[NotebookNode, Block]] = []  # those with a piece
+        self.texts: list[tuple[NotebookNode, Block, Piece]] = []
         self.labels: dict[str, str] = {}  # and where they are
         self.resources = resources
         resources["outputs"] = resources.get("outputs") or {}  # the files, by name
@@ -100,10 +100,9 @@ class Typeset(Preprocessor):
     def write(self, nb: NotebookNode) -> None:
         """Convert all pieces, and name what is lost."""
         _keep_together(nb.cells)
-        pieces = [(cell, block.piece) for cell, block in self.texts if block.piece]
-        convert([piece for _, piece in pieces], list(self.labels))
-        self.resources["titles"] = [t for _, piece in pieces for t in piece.titles]
-        for cell, piece in pieces:
+        convert([piece for *_, piece in self.texts], list(self.labels))
+        self.resources["titles"] = [t for *_, piece in self.texts for t in piece.titles]
+        for cell, _, piece in self.texts:
             for warning in piece.warnings:
                 self.warn(cell, warning)
             texts = [self.truncated(cell, code["text"]) for code in piece.codes]
@@ -165,7 +164,7 @@ class Typeset(Preprocessor):
             return Block("output", truncate(text)[0])
         piece = Piece(text, mimetype, cell.where, heading_shift)
         block = Block("text", plain, piece)
-        self.texts.append((cell, block))
+        self.texts.append((cell, block, piece))
         return block
 
     def _raw(self, cell: NotebookNode) -> Iterator[Block]:
