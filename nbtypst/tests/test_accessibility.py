@@ -5,27 +5,30 @@ import re
 import pytest
 
 from nbtypst.compile import compile_document, run_typst
-from nbtypst_samples import code, display, figure, html, markdown, pdf_of, raw
+from nbtypst_samples import Samples, code, display, figure, html, markdown, pdf_of, raw
 from pdf_pages import Printed
 
 pytestmark = pytest.mark.export
-DATA = "data:image/png;base64," + figure().data["image/png"].replace("\n", "")
+samples = Samples()
+PNG = figure().data["image/png"]
+DATA = "data:image/png;base64," + PNG.replace("\n", "")
 PDF_ALONE = figure("A line.")
 del PDF_ALONE.data["image/svg+xml"]
+DECORATION = f"<img src='{DATA}' alt=''> words, <img src='{DATA}' role='{{}}'>"
 
 
-@pytest.mark.parametrize("cell, words", [
-    (code("x", figure(None)), "a picture has no description"),
-    (f"![]({DATA})", "a picture has no description"),
-    (code("x", PDF_ALONE), "embedding PDFs is currently not supported"),
-    (raw("=== B"), "PDF/UA-1 error: skipped from heading"),
-    (raw("$x$"), None),
-])  # fmt: skip
-def test_a_notebook_that_breaks_pdf_ua_is_named_and_claims_nothing(cell, words):
-    printed, warnings = pdf_of("# A", cell)
-    if words:  # else Typst names no place
-        assert warnings[0].startswith(f"cell 2: {words}")
+def test_what_breaks_pdf_ua_is_named_and_nothing_is_claimed():
+    printed, warnings = pdf_of(
+        "# A", code("x", figure(None)), f"![]({DATA})", code("x", PDF_ALONE),
+        raw("=== B"), f"![]({DATA}) <b>words</b>", DECORATION.format("img"),
+    )  # fmt: skip
+    no_alt = "a picture has no description"
+    assert [line[: len(no_alt) + 8] for line in warnings[:4]] == [
+        f"cell {k}: {no_alt}" for k in (2, 3, 6, 7)]  # fmt: skip
+    assert any(line.startswith("cell 5: PDF/UA-1 error: skipped") for line in warnings)
     assert not printed.is_pdf_ua and printed.elements
+    _, [warning] = pdf_of("# A", code("x", PDF_ALONE))
+    assert warning.startswith("cell 2: embedding PDFs is currently not supported")
 
 
 @pytest.mark.parametrize("fault", ["$x$", '#pdf.attach("n", bytes("b"))', "= A\n=== B"])
@@ -37,61 +40,67 @@ def test_typst_itself_refuses_pdf_ua(fault):
     assert not Printed(compile_document(source, {}).pdf).is_pdf_ua
 
 
-@pytest.mark.parametrize("cells, levels", [
+LEVELS = [  # of headings as written, and in the tags
     (["# A\n\n#### B\n\nwords\n\n#### C", "## D", "### E", "# F"], "122231"),
-    (["## A\n\nwords", "# B\n\nwords\n\n### C\n\n## D"], "1122"),
     (["# A", html("<h1>B</h1><h4>C</h4>"), "## D"], "1232"),
     (["# A", "<h3>B</h3>\n\nwords\n\n<div>\n\n###### C\n\n</div>", "### D"], "1232"),
     (["# [A](https://a.org) of\n\n" + 60 * "words\n\n"], "1"),  # again atop a page
     (["# <center>A<br>and `b`</center>", "<h2 align='center'><p>C</p></h2>"], "12"),
     (["# A\n\n##\n\n<h2>B<h2>\n\n## ![word](" + DATA + ")"], "12"),
-])  # fmt: skip
-def test_heading_levels_in_the_tags_are_never_skipped(cells, levels):
-    printed, warnings = pdf_of(*cells)
-    assert warnings == [] and printed.is_pdf_ua
-    found = printed.tagged(*(f"/H{level}" for level in range(1, 7)))
-    assert "".join(element["/S"][2:] for element in found) == levels
+]  # fmt: skip
+LEVELLED = [samples.add(*cells) for cells, _ in LEVELS]
+HEADINGS = [f"/H{level}" for level in range(1, 7)]
 
 
-def test_a_heading_is_as_large_as_it_was_written_to_be():
-    printed, _ = pdf_of("# A\n\n### three\n\nwords\n\n## two\n\nwords\n\n##### five")
-    sizes = {m.text: round((m.top - m.bottom) / 0.7, 1) for m in printed.pages[0]}
+@pytest.mark.parametrize("number", range(len(LEVELS)))
+def test_heading_levels_in_the_tags_are_never_skipped(number):
+    shown = LEVELLED[number]
+    assert shown.warnings == [] and samples.document[0].is_pdf_ua
+    levels = "".join(element["/S"][2:] for element in shown.tagged(*HEADINGS))
+    assert levels == LEVELS[number][1]
+
+
+def test_the_first_heading_is_on_level_1():
+    printed, _ = pdf_of("## A\n\nwords", "# B\n\nwords\n\n### C\n\n## D")
+    levels = "".join(element["/S"][2:] for element in printed.tagged(*HEADINGS))
+    assert levels == "1122" and printed.is_pdf_ua
+
+
+@samples.of("# A\n\n### three\n\nwords\n\n## two\n\nwords\n\n##### five")
+def test_a_heading_is_as_large_as_it_was_written_to_be(shown):
+    sizes = {m.text: round((m.top - m.bottom) / 0.7, 1) for m in shown.marks}
     written = ("A", "two", "three", "five", "words")
     assert [sizes[words] for words in written] == [18, 12.5, 10.5, 10, 10]
 
 
-def test_descriptions_are_taken_from_wherever_people_put_them():
-    data = figure().data["image/png"]
-    outputs = [
-        display("image/png", data, **{"image/png": {"alt": "of the kind"}}),
-        display("image/png", data, alt="of the output"),
-    ]
-    of_the_cell = code("x", display("image/png", data))
-    of_the_cell.metadata["alt"] = "of the cell"
-    by_comment = code('#| fig-alt: "by a comment"\nx', display("image/png", data))
-    printed, warnings = pdf_of(code("x", *outputs), of_the_cell, by_comment)
-    assert warnings == [] and printed.is_pdf_ua
-    assert printed.alternatives == [
-        "of the kind", "of the output", "of the cell", "by a comment",
-    ]  # fmt: skip
+OF_THE_CELL = code("x", display("image/png", PNG))
+OF_THE_CELL.metadata["alt"] = "of the cell"
 
 
-def test_the_reading_order_is_that_of_the_notebook():
-    printed, _ = pdf_of(
-        "# The title", "first words",
-        code("second = 2\nif second:\n    third", figure("the picture"),
-             markdown("*the caption*", role="caption")),
-        "fourth $x^2$ words",
-    )  # fmt: skip
-    kinds = printed.tagged("/H1", "/P", "/Code", "/Figure", "/Formula")
+@samples.of(
+    code("x", display("image/png", PNG, **{"image/png": {"alt": "of the kind"}}),
+         display("image/png", PNG, alt="of the output")),
+    OF_THE_CELL, code('#| fig-alt: "by a comment"\nx', display("image/png", PNG)),
+)  # fmt: skip
+def test_descriptions_are_taken_from_wherever_people_put_them(shown):
+    assert shown.warnings == [] and shown.alternatives == [
+        "of the kind", "of the output", "of the cell", "by a comment"]  # fmt: skip
+
+
+@samples.of(
+    "# The title", "first words",
+    code("second = 2\nif second:\n    third", figure("the picture"),
+         markdown("*the caption*", role="caption")),
+    "fourth $x^2$ words",
+)  # fmt: skip
+def test_the_reading_order_is_that_of_the_notebook(shown):
+    kinds = shown.tagged("/H1", "/P", "/Code", "/Figure", "/Formula")
     order = re.sub(r"(/Code)+", "/Code", "".join(element["/S"] for element in kinds))
     assert order.index("/H1") < order.index("/Code") < order.index("/Figure")
     assert order.index("/Code") < order.rindex("/Formula")
 
 
-def test_an_empty_description_in_html_says_that_a_picture_is_decoration():
-    drawn = f"<img src='{DATA}' alt=''> words, <img src='{DATA}' role='{{}}'>"
-    printed, warnings = pdf_of("# A", drawn.format("presentation"))
-    assert warnings == [] and printed.is_pdf_ua and not printed.tagged("/Figure")
-    _, warnings = pdf_of("# A", f"![]({DATA}) <b>words</b>", drawn.format("img"))
-    assert [line.partition(":")[0] for line in warnings] == ["cell 2", "cell 3"]
+@samples.of("# A", DECORATION.format("presentation"))
+def test_an_empty_description_in_html_says_that_a_picture_is_decoration(shown):
+    assert shown.warnings == [] and not shown.tagged("/Figure")
+    assert samples.document[0].is_pdf_ua
