@@ -136,6 +136,16 @@ def test_pictures_are_in_the_page_with_their_descriptions(tmp_path):
                     f"2: the image {WEB}"[:23], "4: a picture has no des"]
 
 
+def test_what_is_damaged_or_without_html_leaves_words():
+    page = Exported(code(
+        "x", display("image/png", "aGk=", alt="A dot."),
+        display("text/plain", "A slider.", role="widget"),
+        display("text/html", '<iframe src="data:,x"></iframe>')))
+    assert page.texts(".elsewhere") == ["Not part of this page: A dot.,"]
+    assert page.texts("em") == ["In the notebook: A slider."] and page.main.iframe
+    assert "it is not a picture, or a damaged one" in " ".join(page.warnings)
+
+
 def test_an_attachment_is_a_picture_of_the_page():
     made_of = notebook("![dot](attachment:dot.png)")
     png = figure().data["image/png"]
@@ -212,7 +222,8 @@ def test_raw_cells_are_shown_if_a_page_can():
 
 def test_headings_are_in_order_and_in_the_contents():
     page = Exported(
-        "# The *title*\n\n### Part $x$", "### Part $x$\n\n# \n\n> **Yes (1).** So.",
+        "# The *title*\n\n### Part $x$",
+        "### Part $x$\n\n# \n\n> **Yes (1).** So.\n\n**No.** So.",
         code("x", markdown("# In an output")), also_in_contents=r"Yes \(.*\)")
     assert page.page.title.get_text() == "The title"
     assert page.texts("h1") == ["The title"] and page.texts("h3, h4") == []
