@@ -43,26 +43,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _notebooks() -> list[Path]:
     """Return all notebooks, without copies and the hidden ones of some programs."""
-    paths = [p for p in sorted(NOTEBOOKS.glob("*.ipynb")) if p.name[0] not in ".~"]
-    chosen = []
-    for path in paths:
+    paths = sorted(NOTEBOOKS.glob("[!.~]*.ipynb"))
+    for path in [*paths]:
         stem = re.sub(r"(-Copy| copy|_copy| \()[ \d)]*$", "", path.stem)
         if (original := path.with_stem(stem)) != path and original in paths:
             say(f"Leaving out {path.name}: it looks like a copy of {original.name}")
-        else:
-            chosen.append(path)
-    return chosen
+            paths.remove(path)
+    return paths
 
 
 def _parser() -> argparse.ArgumentParser:
     what = "Run the notebooks and typeset them as one PDF."
-    parser = argparse.ArgumentParser(prog="python -m export", description=what)
-    add, pdf, cover = parser.add_argument, HERE / "write-up.pdf", HERE / "cover.toml"
+    parser = argparse.ArgumentParser("python -m export", description=what)
+    add = parser.add_argument
     add("notebooks", nargs="*", type=Path, metavar="NOTEBOOK",
         help="which notebooks, in order (default: all of notebooks/)")
-    add("-o", "--output", type=Path, default=pdf, metavar="FILE",
+    add("-o", "--output", type=Path, default=HERE / "write-up.pdf", metavar="FILE",
         help="where the PDF goes (default: export/write-up.pdf)")
-    add("--cover", type=Path, default=cover, metavar="FILE",
+    add("--cover", type=Path, default=HERE / "cover.toml", metavar="FILE",
         help="what the first page says (default: export/cover.toml)")
     add("--site", type=Path, metavar="FOLDER",
         help="also write pages for a browser there, with the PDF next to them")

@@ -20,27 +20,25 @@ def write(files: Mapping[Path, bytes]) -> None:
     full disk changes none. The file that a link leads to is written. Raises ExportError
     if a file cannot be written, InUse if it cannot be replaced.
     """
-    written: list[tuple[Path, Path]] = []
+    complete: list[tuple[Path, Path]] = []
     try:
         for path, content in files.items():
             target = path.resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
             with temporary.open("xb") as file:
-                written.append((temporary, target))
+                complete.append((temporary, target))
                 if target.exists():
                     temporary.chmod(target.stat().st_mode)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        while written:
-            temporary, path = written[0]
+        for temporary, path in complete:
             temporary.replace(path)
-            written.pop(0)
     except OSError as error:
         raise _explained(path, error) from None
     finally:
-        for temporary, _ in written:
+        for temporary, _ in complete:  # those that are not in place
             with contextlib.suppress(OSError):
                 temporary.chmod(0o600)  # Windows deletes nothing that is read-only
                 temporary.unlink()
@@ -50,8 +48,7 @@ def try_to_write(path: Path) -> None:
     """Raise ExportError if no file could be written at `path`; nothing is changed."""
     target = path.resolve()
     if target.exists() and not target.is_file():
-        kind = "a folder" if target.is_dir() else "not an ordinary file"
-        raise ExportError(f"cannot write {path}: it is {kind}")
+        raise ExportError(f"cannot write {path}: it is not an ordinary file")
     try:
         tempfile.TemporaryFile(dir=target.parent).close()
         if target.exists():

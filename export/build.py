@@ -8,8 +8,8 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from export.atomic_write import InUse, try_to_write, write
-from export.check import Section, faults, read_back
 from export.cover import read_cover
+from export.question_pages import faults, page_table, read_back
 from export.site import make_site
 from export.sources import PROJECT
 from export.terminal import say
@@ -38,18 +38,18 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     source, resources = make_write_up(paths, notebooks, cover, output.stem)
     files = resources["outputs"]
     if options.keep_typst:
-        write({output.parent / name: data for name, data in files.items()})
-        write({output.with_suffix(".typ"): source.encode()})
+        write({output.with_suffix(".typ"): source.encode(),
+               **{output.parent / name: content for name, content in files.items()}})
     compiled = compile_document(source, files, resources["rasters"])
     sections, pages = read_back(compiled.pdf)
-    warnings = [*grouped([*resources["warnings"], *compiled.warnings]),
-                *faults(sections, resources["sections"])]
-    site, said = make_site(paths, notebooks, cover, resources["sources"], output.name,
-                           to=options.site)
-    warnings += [line for line in grouped(said) if line not in warnings]
+    site, site_warnings = make_site(paths, notebooks, cover, resources["sources"],
+                                    output.name, to=options.site)
+    warnings = dict.fromkeys([
+        *grouped([*resources["warnings"], *compiled.warnings]),
+        *faults(sections, resources["sections"]), *grouped(site_warnings)])
     if warnings and options.strict:
         more = f" (and {len(warnings) - 8} more)" if len(warnings) > 8 else ""
-        raise ExportError("; ".join(warnings[:8]) + more)
+        raise ExportError("; ".join([*warnings][:8]) + more)
     for warning in warnings:
         say(f"warning: {warning}", error=True)
     try:
@@ -57,7 +57,7 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
     except InUse:
         written = output.with_stem(output.stem + "-new")
         write({written: compiled.pdf})
-    say(_page_table(sections))
+    say(page_table(sections))
     say(f"{written}: {pages} pages in {time.perf_counter() - start:.1f} s")
     if site:
         write({**site, options.site / output.name: compiled.pdf})
@@ -89,12 +89,3 @@ def _run(paths: Sequence[Path], options: argparse.Namespace) -> list[NotebookNod
             say(f"{path} was saved while it ran, and is left so: run this again")
     write(files)
     return notebooks
-
-
-def _page_table(sections: list[Section]) -> str:
-    """Return the pages of each question, as Gradescope asks for them."""
-    rows = [("Question", "Pages")]
-    for title, first, last, _ in sections:
-        rows.append((title, f"{first}-{last}" if last > first else f"{first}"))
-    width = max(len(title) for title, _ in rows)
-    return "\n".join(f"  {title:<{width}}  {pages:>7}" for title, pages in rows)

@@ -10,8 +10,8 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from export.cover import Cover
 from export.sources import PROJECT, Source
+from export.write_up import SETTINGS, title_of
 from nbtypst.errors import ExportError
-from nbtypst.exporter import TEMPLATES
 from nbtypst.offline import OfflineHTMLExporter
 
 README = PROJECT / "README.md"  # its opening, table and pictures are on the first page
@@ -43,15 +43,12 @@ def make_site(
     names = [*(path.stem for path in paths), CODE]
     if len({*names, INDEX}) <= len(names):
         raise ExportError(f"two pages are called alike: {', '.join(names)}, {INDEX}")
-    titles = [*map(_title, paths, notebooks), "All Python code"]
+    titles = [title_of(it) or path.stem.replace("_", " ")
+              for path, it in zip(paths, notebooks)] + ["All Python code"]
     links = [*zip(titles, (f"{name}.html" for name in names))]
     start = (cover.title or "Notebooks", f"{INDEX}.html")
     exporter = OfflineHTMLExporter(
-        template_name="site", picture_folders=[str(PROJECT)],
-        extra_template_basedirs=[str(Path(__file__).with_name("templates")),
-                                 str(TEMPLATES)],
-        also_in_contents=r"Answer \(.*\)",
-    )
+        template_name="site", also_in_contents=r"Answer \(.*\)", **SETTINGS)
     other = "|".join(map(re.escape, names))
     in_other = rf'href="(?:[^":?#]*/)?({other})\.ipynb(?=[#"])'
     pages: dict[Path, bytes] = {}
@@ -70,20 +67,12 @@ def make_site(
                 answers.append(f"[{words}]({name}.html#{quote(entry['id'])})")
 
     code = _code(titles[-1], sources)
-    both = zip(names, [*paths, PROJECT / CODE], [*notebooks, code])
-    for k, (name, place, notebook) in enumerate(both):
-        before = [("prev", *links[k - 1])] if k else []
-        after = [("next", *links[k + 1])] if name != CODE else []
-        add(name, place, notebook, [*before, ("", *start), *after])
+    for k, one in enumerate(zip(names, [*paths, PROJECT / CODE], [*notebooks, code])):
+        before, after = links[max(k - 1, 0) : k], links[k + 1 : k + 2]
+        add(*one, [*(("prev", *link) for link in before), ("", *start),
+                   *(("next", *link) for link in after)])
     add(INDEX, README, _index(start[0], links, answers, pdf), [])
     return pages, warnings
-
-
-def _title(path: Path, notebook: NotebookNode) -> str:
-    """The words of the heading with which a notebook begins, or its name."""
-    opening = notebook.cells[0].source if notebook.cells else ""
-    heading = re.match(r"# +(.+)", opening)
-    return re.sub(r"[*_`$]", "", heading[1]) if heading else path.stem.replace("_", " ")
 
 
 def _code(title: str, sources: Sequence[Source]) -> NotebookNode:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from export.cover import Cover
 from export.sources import PROJECT, all_sources
@@ -16,6 +16,12 @@ from nbtypst.literals import typst_code
 from nbtypst.read import whole
 
 APPENDIX = "Appendix: Python code"
+# Of each exporter: its templates are nbtypst's, extended by those of this folder.
+SETTINGS = {
+    "picture_folders": [str(PROJECT)],
+    "extra_template_basedirs": [str(Path(__file__).with_name("templates")),
+                                str(TEMPLATES)],
+}
 
 
 def make_write_up(
@@ -28,13 +34,9 @@ def make_write_up(
     """
     name, sources = whole(name), all_sources(paths, notebooks)
     places = {it.name: f"{name}_files/code/{it.name}" for it in sources}
-    ours = str(Path(__file__).with_name("templates"))
     with ThreadPoolExecutor(1) as colouring:  # half a second, next to the rest
         colouring.map(typst_code, [code for it in sources for _, code in it.listings])
-        exporter = TypstExporter(
-            template_name="write_up", picture_folders=[str(PROJECT)],
-            extra_template_basedirs=[ours, str(TEMPLATES)],
-        )
+        exporter = TypstExporter(template_name="write_up", **SETTINGS)
         source, resources = exporter.converted(
             _merged(paths, notebooks),
             {"cover": cover, "appendix": APPENDIX, "sources": sources,
@@ -53,24 +55,23 @@ def _merged(paths: Sequence[Path], notebooks: Sequence[NotebookNode]) -> Noteboo
     """
     cells = []
     for path, notebook in zip(paths, notebooks):
-        shown = (cell for cell in notebook.cells
-                 if not REMOVED & {*cell.metadata.get("tags", ())})
-        first = next(shown, new_markdown_cell())
-        if first.cell_type != "markdown" or not _title(first.source):
+        if not title_of(notebook):
             title = "# " + whole(path.stem.replace("_", " "))
             cells.append(new_markdown_cell(title, metadata={"where": str(path)}))
         for index, cell in enumerate(notebook.cells, 1):
             here = {"where": f"{path}, cell {index}", "folder": str(path.parent)}
-            marked = NotebookNode(cell.metadata | here)
-            cells.append(NotebookNode(cell, metadata=marked))
+            cells.append(NotebookNode(cell, metadata=cell.metadata | here))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"
-    return NotebookNode(cells=cells, metadata={}, nbformat=4, nbformat_minor=5)
+    return new_notebook(cells=cells)
 
 
-def _title(source: str) -> str:
-    """Return the words of the level 1 heading with which Markdown begins, if any."""
+def title_of(notebook: NotebookNode) -> str:
+    """Return the words of the level 1 heading with which a notebook begins, if any."""
+    shown = (cell for cell in notebook.cells
+             if not REMOVED & {*cell.metadata.get("tags", ())})
+    first = next(shown, new_markdown_cell())
     heading = r"\s*(?:#[ \t]+(.+)|<h1\b[^>]*>((?s:.*?))</h1>|(.+)\n=+[ \t]*(?:\n|$))"
-    found = re.match(heading, source)
+    found = re.match(heading, first.source) if first.cell_type == "markdown" else None
     words = "".join(found.groups("")) if found else ""
-    return re.sub(r"!\[.*?\]\(.*?\)|<.*?>|[#\s]", "", words)
+    return re.sub(r"!\[.*?\]\(.*?\)|<.*?>|[*_`$#]", "", words).strip()

@@ -486,7 +486,7 @@ def test_a_full_or_busy_disk_is_reported_and_changes_nothing(
 
 @pytest.mark.parametrize("place, end", [
     ("a.ipynb/w.pdf", ""), ("no/where/w.pdf", ""), ("/proc/w.pdf", ""),
-    (".", "it is a folder"),
+    (".", "it is not an ordinary file"),
     pytest.param("place", "it is not an ordinary file", marks=POSIX),
     ("w.pdf", "Permission denied; if it is open, close it"),
 ])
