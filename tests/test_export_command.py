@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib
 import os
 import shutil
 import signal
@@ -9,11 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from unittest.mock import Mock
 
 import nbformat
 import psutil
 import pytest
+import typst
 
 import export.__main__
 from export.__main__ import main
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.export
 ROOT = Path(export.__file__).resolve().parents[1]
 NAMES = ("a.ipynb", "b.ipynb")
 OLD = b"%PDF the old one"
+OURS = ("export", "nbtypst")
 ON_POSIX = os.name == "posix"
 POSIX = pytest.mark.skipif(not ON_POSIX, reason="Windows lacks this, or lets few do it")
 # What ends the command, the last one silently. (Ctrl-Break needs a console.)
@@ -93,10 +95,11 @@ def test_notebooks_run_and_their_files_stay_unchanged(folder, capsys, monkeypatc
     assert "w.pdf: 7 pages in " in lines[7] and len(lines) == 8
     # Of page.py's three formats the PDF takes one; the others take more time.
     assert "drawnaresvg42" in text_of(folder / "w.pdf")
-    assert "#show: document" in (folder / "w.typ").read_text()
     after = contents(folder)
     changed = {name for name in after if after[name] != before.get(name)}
     assert changed == {"w.pdf", "w.typ"}
+    assert {path.name for path in (folder / "w_files").rglob("*.*")} == {*NAMES}
+    assert typst.compile(str(folder / "w.typ")).startswith(b"%PDF-")
 
 
 steps: list[tuple[str, str, int]] = []  # files that are opened, with flags, or renamed
@@ -111,13 +114,33 @@ def _watch(event: str, arguments: tuple) -> None:
 sys.addaudithook(_watch)
 
 
-def test_refresh_keeps_the_new_outputs_and_writes_no_file_in_place(folder):
-    save(folder / "a.ipynb", "# A", code(ASK))
-    (folder / "a.ipynb").chmod(0o600)
-    mode = (folder / "a.ipynb").stat().st_mode
+def test_refresh_keeps_new_outputs_and_overwrites_nothing_saved_meanwhile(
+        folder, capsys):
+    """The last notebook saves and removes others, as somebody in JupyterLab would."""
+    first, second, third, last = (folder / f"{letter}.ipynb" for letter in "abcd")
+    save(first, "# A", code(ASK))
+    first.chmod(0o600)
+    mode = first.stat().st_mode
+    save(third, "# C")
+    save(last, "# D", code(
+        f"from pathlib import Path; Path({str(second)!r}).write_text('edited')\n"
+        f"Path({str(third)!r}).unlink()"), code("print(6 * 7)"))
+    names = [path.name for path in (first, second, third, last)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules[__name__], "watching", True)
-        assert main(command(folder, "--refresh")) == 0
+        assert main(command(folder, "--refresh", notebooks=names)) == 0
+    printed = capsys.readouterr().out
+    for path in (second, third):
+        assert f"{path} was saved while it ran, and is left so: run this" in printed
+    assert second.read_text() == "edited" and not third.exists()
+    for path, number in ((first, 1), (last, 2)):
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+        assert notebook.cells[number].outputs[0].text.endswith("42\n")
+        assert notebook.cells[number].execution_count == number
+    assert "drawnareall42" in text_of(folder / "w.pdf")
+    assert first.stat().st_mode == mode
+    # What is written is new, and then renamed.
     seen = [(event, Path(path).name, flags) for event, path, flags in steps
             if path.startswith(f"{folder}{os.sep}")]
     renamed = {name for event, name, _ in seen if event == "os.rename"}
@@ -126,50 +149,22 @@ def test_refresh_keeps_the_new_outputs_and_writes_no_file_in_place(folder):
                and not name.startswith("tmp")}  # a trial, which has no name on Linux
     assert len(renamed) == 3 and all(name.startswith(".") for name in renamed)
     assert written == renamed
-    for name in NAMES:
-        notebook = nbformat.read(folder / name, 4)
-        nbformat.validate(notebook)
-        assert notebook.cells[1].outputs[0].text.endswith("42\n")
-        assert notebook.cells[1].execution_count == 1
-    assert "drawnareall42" in text_of(folder / "w.pdf")
-    assert (folder / "a.ipynb").stat().st_mode == mode
-    once = (folder / "a.ipynb").read_bytes()
-    assert once.endswith(b"}\n")
+    once = first.read_bytes()
     assert main(command(folder, "--refresh", notebooks=NAMES[:1])) == 0
-    assert (folder / "a.ipynb").read_bytes() == once
-
-
-def test_a_notebook_saved_during_the_run_is_not_overwritten(folder, capsys):
-    """The last notebook saves and removes others, as somebody in JupyterLab would."""
-    first, second = folder / "a.ipynb", folder / "b.ipynb"
-    edits = (f"from pathlib import Path; Path({str(first)!r}).write_text('edited')\n"
-             f"Path({str(second)!r}).unlink()")
-    save(folder / "c.ipynb", "# C", code(edits), code("print(6 * 7)"))
-    names = (*NAMES, "c.ipynb")
-    assert main(command(folder, "--refresh", notebooks=names)) == 0
-    assert first.read_text() == "edited" and not second.exists()
-    assert "42" in (folder / "c.ipynb").read_text()
-    said = capsys.readouterr().out
-    for path in (first, second):
-        assert f"{path} was saved while it ran, and is left so: run this again" in said
-
-
-def test_an_unsigned_write_up_is_reported(folder, capsys):
-    (folder / "cover.toml").write_text('title = "T"\nworked_with = ["B"]\n')
-    assert main(command(folder, "--no-execute")) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    blanks = f"fill in name, date in {folder / 'cover.toml'}."
-    assert last == f"The write-up is unsigned: {blanks}"
+    assert once == first.read_bytes() and once.endswith(b"}\n")
 
 
 def test_a_placeholder_is_a_warning_and_an_error_when_strict(folder, capsys):
+    """In a write-up that is not yet signed, which its last line says."""
+    (folder / "cover.toml").write_text('title = "T"\nworked_with = ["B"]\n')
     path = save(folder / "a.ipynb", "# A", *(f"![](gone{k}.png)" for k in range(9)))
-    options = command(folder, "--no-execute", notebooks=("a.ipynb",))
+    options = command(folder, "--no-execute", notebooks=NAMES[:1])
     assert main(options) == 0
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 9
+    printed, errors = capsys.readouterr()
     line = f"{path}, cell 2: the image gone0.png: there is no such file"
-    assert lines[0] == f"warning: {line}"
+    assert errors.startswith(f"warning: {line}\n") and len(errors.splitlines()) == 9
+    blanks = f"fill in name, date in {folder / 'cover.toml'}."
+    assert printed.splitlines()[-1] == f"The write-up is unsigned: {blanks}"
     (folder / "w.pdf").write_bytes(OLD)
     error = refused(capsys, *options, "--strict")
     assert error.startswith(f"error: {line}; ") and error.endswith(" (and 1 more)")
@@ -178,9 +173,8 @@ def test_a_placeholder_is_a_warning_and_an_error_when_strict(folder, capsys):
 
 def test_hidden_notebooks_are_left_out_and_copies_by_name(
         tmp_path, monkeypatch, capsys):
-    for name in ("a", "a-Copy1", "a (2)", "b copy", "b_copy", ".~a", "c (1)"):
-        save(tmp_path / f"{name}.ipynb", "# A")
-    (tmp_path / "._a.ipynb").write_bytes(b"not a notebook")
+    for name in ("a", "a-Copy1", "a (2)", "b copy", "b_copy", ".~a", "c (1)", "._a"):
+        (tmp_path / f"{name}.ipynb").touch()
     seen = []
     monkeypatch.setattr(export.__main__, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr("export.build.build", lambda paths, options: seen.extend(paths))
@@ -225,21 +219,20 @@ def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
 
 # ---- What goes wrong -------------------------------------------------------------
 
-@pytest.mark.parametrize("source, words", [
-    ("1\nraise RuntimeError('so it is')", "cell 2: RuntimeError: so it is (line 2: "),
-    ("while True: pass", "cell 2: still running after 1 s, given up"),
-    (None, "not a Jupyter notebook"),
+@pytest.mark.parametrize("names, source, words", [
+    (NAMES, "1\nraise RuntimeError('so it is')",
+     "cell 2: RuntimeError: so it is (line 2: "),
+    (NAMES[1:], "while True: pass", "cell 2: still running after 1 s, given up"),
+    (NAMES, None, "not a Jupyter notebook"),
 ], ids=["raises", "hangs", "half-saved"])
-def test_a_bad_notebook_leaves_all_as_it_was(folder, capsys, source, words):
-    if source:
-        save(folder / "b.ipynb", "# B", code(source))
-    else:
-        whole = (folder / "b.ipynb").read_bytes()
-        (folder / "b.ipynb").write_bytes(whole[: len(whole) // 2])
+def test_a_bad_notebook_leaves_all_as_it_was(folder, capsys, names, source, words):
+    bad = save(folder / "b.ipynb", "# B", code(source or ""))
+    if not source:
+        bad.write_bytes(bad.read_bytes()[:99])
     before = contents(folder)
-    seconds = "1" if source and "while" in source else "600"
-    line = refused(capsys, *command(folder, "--refresh", "--timeout", seconds))
-    assert line.startswith(f"error: {folder / 'b.ipynb'}") and words in line
+    limit = ["--timeout", "1"] if "given up" in words else []
+    line = refused(capsys, *command(folder, "--refresh", *limit, notebooks=names))
+    assert line.startswith(f"error: {bad}") and words in line
     assert contents(folder) == before
 
 
@@ -247,7 +240,7 @@ def test_mistakes_are_one_line(folder, capsys, monkeypatch):
     arguments = command(folder, "--no-execute")
     assert "none.ipynb: No such file" in refused(capsys, "none.ipynb", *arguments[2:])
     for seconds in ("0", "-5", "inf", "nan"):
-        line = refused(capsys, *command(folder, f"--timeout={seconds}"))
+        line = refused(capsys, *arguments, f"--timeout={seconds}")
         assert line.startswith("error: --timeout must be above 0 s, not ")
     for name in ("a.ipynb", "./b.ipynb", "cover.toml"):
         before = (folder / name).read_bytes()
@@ -255,20 +248,19 @@ def test_mistakes_are_one_line(folder, capsys, monkeypatch):
         assert "it is read from" in line and (folder / name).read_bytes() == before
     (folder / "cover.toml").write_text("name = \n")
     assert "cover.toml, line 1: " in refused(capsys, *arguments)
-    (folder / "empty").mkdir()
     monkeypatch.setattr("export.__main__.NOTEBOOKS", folder / "empty")
     assert "no notebook in" in refused(capsys, "--no-execute")
     assert (folder / "w.pdf").read_bytes() == OLD
 
 
-@pytest.mark.traced
-def test_a_missing_package_is_named_with_the_line_that_installs_it():
-    script = ("import sys; sys.modules |= {'typst': None}; "
-              "from export.__main__ import main; sys.exit(main(['--no-execute']))")
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT,
-                          capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "error: the package typst is missing: "
-                                              "run `pip install -r requirements.txt`\n")
+def test_a_missing_package_is_named_with_the_line_that_installs_it(
+        capsys, monkeypatch):
+    for name in [it for it in sys.modules if it.partition(".")[0] in OURS]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "typst", None)
+    assert importlib.import_module("export.__main__").main(["--no-execute"]) == 1
+    assert capsys.readouterr() == ("", "error: the package typst is missing: "
+                                       "run `pip install -r requirements.txt`\n")
 
 
 # ---- Who listens, and where ------------------------------------------------------
@@ -356,12 +348,12 @@ def test_stopping_it_ends_the_kernels_and_keeps_every_file(tmp_path, sent):
         wait_for(reached.exists)
         kernels = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(sent)
-        _, said = process.communicate(timeout=300)
+        _, printed = process.communicate(timeout=300)
     finally:
         process.kill()
     if sent != STOPS[-1]:
         assert process.returncode == 130
-        assert said.strip() == "interrupted: no file is half written"
+        assert printed.strip() == "interrupted: no file is half written"
     _, left = psutil.wait_procs(kernels, 60)
     for child in left:
         child.kill()
@@ -435,10 +427,10 @@ def test_killed_at_any_step_it_leaves_whole_files(folder):
 
 # ---- The disk --------------------------------------------------------------------
 
-def failing(real, when, error):
-    """The real function, which raises an error when it is called with this."""
+def failing(real, name, error):
+    """The real function, which raises an error for a file of this name, or any."""
     def function(*arguments, **options):
-        if when in arguments:
+        if not name or any(getattr(it, "name", "") == name for it in arguments):
             raise error
         return real(*arguments, **options)
 
@@ -458,30 +450,26 @@ def open_elsewhere(path: Path, method: str):
         return
     denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, method, failing(getattr(Path, method), path, denied))
+        patch.setattr(Path, method, failing(getattr(Path, method), path.name, denied))
         yield
 
 
-def test_interrupted_between_two_replacements_each_notebook_is_whole(
-        folder, monkeypatch):
+@pytest.mark.parametrize("owner, function, name, error, changed", [
+    (os, "fsync", "", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), ()),
+    (Path, "replace", "a.ipynb", OSError(errno.EBUSY, os.strerror(errno.EBUSY)), ()),
+    (Path, "replace", "b.ipynb", KeyboardInterrupt(), ("a.ipynb",)),
+], ids=["full", "busy", "interrupted"])
+def test_a_write_that_fails_is_reported_and_leaves_whole_files_alone(
+        folder, owner, function, name, error, changed):
     before = contents(folder)
-    stops = failing(Path.replace, folder / "b.ipynb", KeyboardInterrupt)
-    monkeypatch.setattr(Path, "replace", stops)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(
+            (ExportError, KeyboardInterrupt)) as caught:
+        patch.setattr(owner, function, failing(getattr(owner, function), name, error))
         write({folder / name: b"new" for name in NAMES})
-    assert contents(folder) == before | {"a.ipynb": b"new"}  # and nothing more
-
-
-@pytest.mark.parametrize("function, number", [
-    ("os.fsync", errno.ENOSPC), ("pathlib.Path.replace", errno.EBUSY)])
-def test_a_full_or_busy_disk_is_reported_and_changes_nothing(
-        folder, function, number):
-    before, reason = contents(folder), os.strerror(number)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(ExportError) as caught:
-        patch.setattr(function, Mock(side_effect=OSError(number, reason)))
-        write({folder / name: b"new" for name in NAMES})
-    assert str(caught.value) == f"cannot write {folder / 'a.ipynb'}: {reason}"
-    assert contents(folder) == before
+    if isinstance(error, OSError):
+        reason = f"cannot write {folder / 'a.ipynb'}: {error.strerror}"
+        assert str(caught.value) == reason
+    assert contents(folder) == before | dict.fromkeys(changed, b"new")
 
 
 @pytest.mark.parametrize("place, end", [
@@ -498,8 +486,8 @@ def test_an_unwritable_place_is_reported_before_any_notebook_runs(
         os.mkfifo(folder / place)
     with open_elsewhere(folder / "w.pdf", "open"):
         assert main(command(folder, "--output", str(folder / place))) == 1
-    said, error = capsys.readouterr()
-    assert said == "" and error.startswith(f"error: cannot write {folder / place}: ")
+    printed, error = capsys.readouterr()
+    assert printed == "" and error.startswith(f"error: cannot write {folder / place}: ")
     assert error.strip().endswith(end)
     assert contents(folder) == before
 
@@ -509,9 +497,9 @@ def test_a_pdf_opened_in_the_meantime_costs_nothing(folder, capsys):
         assert main(command(folder, "--no-execute")) == 0
     assert (folder / "w.pdf").read_bytes() == OLD
     assert (folder / "w-new.pdf").read_bytes().startswith(b"%PDF-")
-    said = capsys.readouterr().out
-    assert f"{folder / 'w-new.pdf'}: " in said
-    assert f"{folder / 'w.pdf'} is open in another program, close it there." in said
+    printed = capsys.readouterr().out
+    assert f"{folder / 'w-new.pdf'}: " in printed
+    assert f"{folder / 'w.pdf'} is open in another program, close it there." in printed
 
 
 @POSIX
