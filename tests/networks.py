@@ -6,27 +6,20 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from nn_helpers import (
-    PROJECT,
-    backward_pass,
-    forward_pass,
-    logistic_loss,
-    relu_activation,
-    sigmoid_activation,
-)
+import nn_helpers as nn
 
 CURVES = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 
 
 def load_toy():
     """Return X_batch, y_batch, weight_matrices, biases as handed out."""
-    with open(PROJECT / "test_batch_weights_biases.pkl", "rb") as fn:
+    with open(nn.PROJECT / "test_batch_weights_biases.pkl", "rb") as fn:
         return pickle.load(fn)
 
 
 def activations_for(weight_matrices):
     """Return ReLUs for all layers but the last, which is a sigmoid."""
-    return [relu_activation] * (len(weight_matrices) - 1) + [sigmoid_activation]
+    return [nn.relu_activation] * (len(weight_matrices) - 1) + [nn.sigmoid_activation]
 
 
 def random_network(rng, layer_dims, n):
@@ -73,10 +66,10 @@ def networks(draw, max_depth=4, max_width=6, max_n=6, smooth=False):
     return X, y, weights, biases
 
 
-def gradients(X, y, weights, biases, activations=None, loss_function=logistic_loss):
+def gradients(X, y, weights, biases, activations=None, loss_function=nn.logistic_loss):
     """Return g, the loss, and the list of all gradients by backward_pass."""
     activations = activations or activations_for(weights)
-    g, caches = forward_pass(X, weights, biases, activations)
+    g, caches = nn.forward_pass(X, weights, biases, activations)
     loss, dL_dg = loss_function(g, y)
-    grad_Ws, grad_bs = backward_pass(dL_dg, caches)
+    grad_Ws, grad_bs = nn.backward_pass(dL_dg, caches)
     return g, loss, grad_Ws + grad_bs

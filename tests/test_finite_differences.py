@@ -33,45 +33,29 @@ def test_gradient_of_a_known_function_in_any_shape(shape, seed):
 
 @pytest.mark.parametrize("power, a, epsilon, expected", [
     (3, 0.0, 0.5, 0.25), (3, 0.0, 0.125, 0.125**2),  # centred: on a cubic eps^2 exactly
-    (2, 3.0, 0.5, 6), (2, 3.0, 0.125, 6),
+    (2, 3.0, 0.5, 6), (2, 3, 0.125, 6), (2, np.int64(3), 0.125, 6),
+    (2, np.array([3, 4]), 0.125, [6, 8]),  # integers, too
     (1, 1e10, 1e-5, 1),  # the step that was taken, next to a large number
 ])
 def test_the_difference_is_centred_and_divided_by_the_whole_step(
         power, a, epsilon, expected):
-    found = finite_difference_gradient(lambda a: float(a**power), a, epsilon)
-    assert found == expected
+    found = finite_difference_gradient(lambda a: float(np.sum(a**power)), a, epsilon)
+    assert np.array_equal(found, expected)
 
 
-def test_error_falls_with_the_square_of_epsilon():
-    error = [abs(finite_difference_gradient(np.exp, 0.3, eps) - np.exp(0.3))
-             for eps in (1e-2, 1e-3)]
-    assert error[0] / error[1] == pytest.approx(100, rel=0.01)
-
-
-@pytest.mark.parametrize("integer", [3, np.int64(3), np.array([3, 4])])
-def test_integers_are_differentiated_as_floats(integer):
-    gradient = finite_difference_gradient(lambda a: float(np.sum(a**2)), integer)
-    assert np.allclose(gradient, 2 * np.asarray(integer))
-
-
-def test_f_sees_one_entry_moved_at_a_time_and_a_stays_even_if_f_raises():
+def test_f_sees_one_entry_moved_and_cannot_change_it_and_a_stays_even_if_f_raises():
     a, seen = np.array([1.0, 5.0]), []
 
     def remember(shifted):
         seen.append(shifted.copy())
         if len(seen) == 4:
-            raise RuntimeError("stop")
+            shifted[0] = 99
         return 0.0
 
-    with pytest.raises(RuntimeError, match="stop"):
+    with pytest.raises(ValueError, match="read-only"):
         finite_difference_gradient(remember, a, epsilon=0.5)
     assert np.array_equal(seen, [[1.5, 5], [0.5, 5], [1, 5.5], [1, 4.5]])
     assert a.tolist() == [1, 5]
-
-
-def test_f_cannot_write_into_its_argument():
-    with pytest.raises(ValueError, match="read-only"):
-        finite_difference_gradient(lambda a: a.__setitem__(0, 99), np.ones(3))
 
 
 def test_toy_network_at_two_digits():

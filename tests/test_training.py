@@ -1,10 +1,11 @@
 """(e) Training: the loop, its record, that it learns, and what an interrupt leaves.
 
-What train promises is tested for both, the plain one and the one of nn_faster.
+What train promises is tested for both, the plain one and the one of nn_faster, but the
+numbers, which test_faster compares.
 """
 
+import collections
 import functools
-import itertools
 import sys
 import threading
 
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 import nn_checks
 import nn_faster
 import nn_helpers as nn
-from networks import CURVES, activations_for, in_dtype, training_set
+from networks import CURVES, activations_for, gradients, in_dtype, training_set
 
 pytestmark = pytest.mark.e
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
@@ -47,31 +48,26 @@ def with_test_set(arguments, test):
 def by_the_book(X, y, X_test, y_test, weights, biases, activations,
                 batch_size, step_size, num_epochs, rng):
     """Return what train should, written out again as plainly as possible."""
-    weights, biases = [W.copy() for W in weights], [b.copy() for b in biases]
-    record = {name: [] for name in CURVES}
+    weights, biases, rows = [W.copy() for W in weights], [b.copy() for b in biases], []
     for _ in range(num_epochs):
         order = rng.permutation(len(X))
         while len(order):
-            rows, order = order[:batch_size], order[batch_size:]
-            g, caches = nn.forward_pass(X[rows], weights, biases, activations)
-            loss, dL_dg = nn.logistic_loss(g, y[rows])
-            record["train_loss"].append(loss.mean())
-            record["train_accuracy"].append(np.mean((g > 0.5) == y[rows]))
-            grad_Ws, grad_bs = nn.backward_pass(dL_dg, caches)
-            for parameter, gradient in zip(weights + biases, grad_Ws + grad_bs):
+            batch, order = order[:batch_size], order[batch_size:]
+            g, loss, found = gradients(X[batch], y[batch], weights, biases)
+            rows.append([loss.mean(), np.mean((g > 0.5) == y[batch])])
+            for parameter, gradient in zip(weights + biases, found):
                 parameter -= step_size * gradient
-            g, _ = nn.forward_pass(X_test, weights, biases, activations)
-            record["test_loss"].append(nn.logistic_loss(g, y_test)[0].mean())
-            record["test_accuracy"].append(np.mean((g > 0.5) == y_test))
-    return weights, biases, record
+            g, loss, _ = gradients(X_test, y_test, weights, biases)
+            rows[-1] += [loss.mean(), np.mean((g > 0.5) == y_test)]
+    return weights, biases, dict(zip(CURVES, np.transpose(rows)))
 
 
 @pytest.mark.parametrize("layer_dims", [(40, 1), (40, 5, 1), (40, 5, 4, 3, 2, 1)])
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
-def test_every_number_of_the_record(train, layer_dims, batch_size):
+def test_every_number_of_the_record(layer_dims, batch_size):
     arguments = training_set(3, layer_dims)
     options = {"batch_size": batch_size, "step_size": 0.3, "num_epochs": 3}
-    got_W, got_b, history = train(*arguments, **options, rng=np.random.default_rng(9))
+    got_W, got_b, history = nn.train(*arguments, **options, rng=9)
     W, b, record = by_the_book(*arguments, **options, rng=np.random.default_rng(9))
     assert list(history) == CURVES
     for name in CURVES:
@@ -79,24 +75,6 @@ def test_every_number_of_the_record(train, layer_dims, batch_size):
         assert np.allclose(history[name], record[name], rtol=1e-10)
     for x, expected in zip(got_W + got_b, W + b, strict=True):
         assert np.allclose(x, expected, rtol=1e-10)
-
-
-def test_every_example_is_seen_once_an_epoch():
-    seen = []
-
-    def watching(s):
-        seen.append(s[:, 0])
-        return nn.sigmoid_activation(s)
-
-    X, y = np.arange(23.0)[:, None] / 23, np.arange(23) % 2
-    network = [np.ones((1, 1))], [np.zeros((1, 1))], [watching]  # s is X
-    options = {"batch_size": 5, "num_epochs": 2, "step_size": 1e-30}
-    steps = list(nn.sgd(X, y, *network, **options, rng=0))
-    del seen[0]  # one forward pass checks the arguments
-    assert [len(batch) for batch in seen] == [5, 5, 5, 5, 3] * 2 and len(steps) == 10
-    epochs = np.concatenate(seen[:5]), np.concatenate(seen[5:])
-    assert all(np.allclose(np.sort(epoch), X[:, 0], atol=1e-20) for epoch in epochs)
-    assert not np.allclose(*epochs) and not np.allclose(epochs[0], X[:, 0])
 
 
 def test_arguments_are_left_untouched_and_results_are_new(train):
@@ -136,19 +114,18 @@ def test_a_seed_repeats_the_run_and_without_a_test_set_its_curves_stay_empty(tra
 @with_and_without_test_set
 def test_an_interrupt_anywhere_keeps_network_and_record_together(
         train, monkeypatch, test):
-    """Interrupt at each line of code that runs from the first update on, twice."""
+    """Interrupt at each line of code that runs from the first update on."""
     monkeypatch.setattr(nn_faster, "CHUNK", 1)
     monkeypatch.setattr(nn_faster, "_limiting", threading.Lock())
     *arguments, weights, biases, _ = with_test_set(training_set(0, DIMS), test)
     network = weights, biases, ACTIVATIONS
-    options = {"batch_size": 8, "num_epochs": 3, "rng": 0}
+    options = {"batch_size": 8, "num_epochs": 2, "rng": 0}
     plain = [(weights, biases), *nn.sgd(*arguments[:2], *network, **options)]
     files = {module.__file__ for module in (nn_checks, nn, nn_faster)}
 
     def run(strike_at, occurrence=0):
-        """Return what train returns, and when each line ran from the first update on.
-        """
-        times, clock, updating, before = {}, itertools.count(), False, sys.gettrace()
+        """Return what train does, and how often each line ran from mini_batches on."""
+        times, updating, before = collections.Counter(), False, sys.gettrace()
 
         def trace(frame, event, argument):
             nonlocal updating
@@ -157,8 +134,8 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
             updating = updating or frame.f_code.co_name == "mini_batches"
             if event == "line" and updating:
                 line = frame.f_code.co_filename, frame.f_lineno
-                times.setdefault(line, []).append(next(clock))
-                if line == strike_at and len(times[line]) == occurrence:
+                times[line] += 1
+                if line == strike_at and times[line] == occurrence:
                     raise KeyboardInterrupt
             return trace
 
@@ -171,15 +148,13 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
                 sys.settrace(before)
 
     (_, _, whole), times = run(strike_at=None)
-    rng, strikes, ends = np.random.default_rng(0), set(), set()
-    for line, when in times.items():
-        for occurrence in (1, rng.integers(len(when)) + 1):
-            strikes.add((when[occurrence - 1], line, occurrence))
-    for _, line, occurrence in sorted(strikes):
+    rng, ends, over = np.random.default_rng(0), set(), 0
+    for line, count in times.items():
         try:
-            (W, b, history), _ = run(line, occurrence)
-        except KeyboardInterrupt:
-            break  # the loop is over: an interrupt is from here on like any other
+            (W, b, history), _ = run(line, rng.integers(count) + 1)
+        except KeyboardInterrupt:  # the loop is over: it is like any other interrupt
+            over += 1
+            continue
         done = len(history["train_loss"])
         ends.add(done)
         for name in CURVES:
@@ -187,7 +162,7 @@ def test_an_interrupt_anywhere_keeps_network_and_record_together(
         plain_W, plain_b, *_ = plain[done]
         for a, plain_a in zip(W + b, plain_W + plain_b, strict=True):
             assert np.allclose(a, plain_a, rtol=1e-12, atol=1e-15)
-    assert {0, 1} < ends and max(ends) == len(whole["train_loss"])
+    assert {0, 1} < ends and max(ends) == len(whole["train_loss"]) and over < 10
 
 
 @with_and_without_test_set
@@ -227,15 +202,6 @@ def test_it_fits_twenty_images_in_float32_too(train, digits):
     assert all(a.dtype == np.float32 for a in W + b)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_step_size_ten_gives_no_nan_and_no_warning(train, digits, seed):
-    X, y, X_test, y_test = (a[:4000] for a in digits)
-    with np.errstate(all="raise"):
-        W, b, history = train(X, y, X_test[:50], y_test[:50], *fresh(seed=seed),
-                              step_size=10.0, num_epochs=1, batch_size=50, rng=seed)
-    assert all(np.isfinite(a).all() for a in [*W, *b, *history.values()])
-
-
 @pytest.mark.parametrize("N, m", [(100_000, 1), (1, 100_000)])
 def test_averages_are_in_double_precision_in_float32_too(train, N, m):
     """A hundred thousand times the same number: sums in float32 would drift."""
@@ -251,7 +217,7 @@ def test_averages_are_in_double_precision_in_float32_too(train, N, m):
 
 # ---- Numbers at the edge ---------------------------------------------------------
 
-@pytest.mark.parametrize("step_size", [1e-310, 1e-300, 10.0])
+@pytest.mark.parametrize("step_size", [1e-310, 10.0, 1000.0])
 def test_odd_step_sizes_raise_nothing(train, step_size):
     with np.errstate(all="raise"):
         *_, history = train(*training_set(0, DIMS), step_size=step_size, batch_size=7)
