@@ -224,7 +224,7 @@ def test_odd_step_sizes_raise_nothing(train, step_size):
     assert all(np.isfinite(curve).all() for curve in history.values())
 
 
-@pytest.mark.parametrize("step_size, num_epochs", [(1e308, 1), (1e308, 3), (1e200, 50)])
+@pytest.mark.parametrize("step_size, num_epochs", [(1e308, 1), (1e200, 50)])
 @pytest.mark.parametrize("batch_size", [5, 60])
 def test_weights_beyond_all_floats_are_refused(
         train, step_size, num_epochs, batch_size):
