@@ -164,6 +164,7 @@ class Trainer(widgets.VBox):
         self.X_test, self.y_test, self.networks = X_test, y_test, networks
         self.blas = ThreadpoolController()
         Trainer.latest = None  # a cell that is run again ends the run it began
+        self.newest: Run | None = None  # that was begun here
         self.runs: list[Run] = []  # in the menus: the first and the newest ones
         self.tried: list[Run] = []  # all, without their weights
         self.actions: list[Callable] = []  # of the curves' places
@@ -217,7 +218,7 @@ class Trainer(widgets.VBox):
         first, *others = (run for run in self.runs if run.name != name)
         self.runs_left = [first, *others[2 - len(RUNS):]]
         taken = {run.colour for run in self.runs_left}
-        run = Trainer.latest = Run(
+        run = Trainer.latest = self.newest = Run(
             chosen, name, next(colour for colour in RUNS if colour not in taken),
             "training", {"train_loss": [], "train_accuracy": []}, [])
         self.stop_button.disabled = False
@@ -232,6 +233,7 @@ class Trainer(widgets.VBox):
         """Show the first run, with all dials at its settings; a run under way ends."""
         self.stop_button.disabled = True
         first = Trainer.latest = self.runs[0]
+        self.newest = None
         self.filling = True
         for name, value in first.settings.items():
             self.dials[name].value = value
@@ -258,7 +260,7 @@ class Trainer(widgets.VBox):
             run.outcome = f"broke down: {error}"
         except KeyboardInterrupt:
             run.outcome = "interrupted"
-        if Trainer.latest in (run, None):  # nothing else has begun meanwhile
+        if self.newest is run:  # no other was begun here meanwhile
             self.stop_button.disabled = True
             if run.film:
                 self.runs = self.runs_left
