@@ -196,22 +196,26 @@ def two_threads():
 
 @e
 @pytest.mark.parametrize("strike", [None, KeyboardInterrupt, ValueError])
-@pytest.mark.parametrize("test", [True, False])
+@pytest.mark.parametrize("function, left_out", [
+    (train, []), (train, [2, 3]), (descend, [2, 3, 6])])
 def test_products_take_one_thread_for_as_long_as_training_runs(
-        strike, test, two_threads, monkeypatch):
-    during = []
+        strike, function, left_out, two_threads, monkeypatch):
+    during, mini_batches = [], nn.mini_batches
 
-    def look(bar, count):
-        during.append(blas_threads())
-        if strike and len(during) == 3:
-            raise strike
+    def looking(*arguments):
+        for batch in mini_batches(*arguments):
+            during.append(blas_threads())
+            if strike and len(during) == 3:
+                raise strike
+            yield batch
 
-    monkeypatch.setattr(nn, "tqdm", type("Bar", (nn.tqdm,), {"update": look}))
-    X, y, *test_set, weights, biases, activations = training_set(0, (40, 6, 1), 60, 25)
-    arguments = X, y, *(test_set if test else (None, None)), weights, biases
-    refused = contextlib.nullcontext()
-    with pytest.raises(ValueError) if strike is ValueError else refused:
-        train(*arguments, activations, batch_size=1, num_epochs=9)
+    monkeypatch.setattr(nn, "mini_batches", looking)
+    arguments = training_set(0, (40, 6, 1), 60, 25)
+    arguments = [None if k in left_out else a for k, a in enumerate(arguments)]
+    if function is descend:
+        arguments = [a for a in arguments if a is not None]
+    with contextlib.suppress(KeyboardInterrupt, ValueError):
+        function(*arguments, batch_size=1)
     assert len(during) > 2 and all(n == [1] * len(two_threads) for n in during)
     assert blas_threads() == two_threads
 
@@ -225,6 +229,7 @@ def test_after_two_trainings_at_once_the_threads_are_as_before(order, two_thread
     def held(k):
         begun.wait(60)
         during = blas_threads()
+        begun.wait(60)
         assert may_end[k].wait(60)
         return during
 

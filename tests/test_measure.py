@@ -17,11 +17,11 @@ def network(seed, layer_dims):
 
 
 def test_a_new_network_is_that_of_its_seed_and_leaves_the_generator_behind():
-    W, b, rng = new_network(3, [5, 4, 1], float)
     again = np.random.default_rng(3)
-    assert all(map(np.array_equal, W, nn.create_weight_matrices([5, 4, 1], again)))
-    assert all(map(np.array_equal, b, nn.create_bias_vectors([5, 4, 1])))
-    assert rng.random() == again.random()
+    expected = [*nn.create_weight_matrices([5, 4, 1], again),
+                *nn.create_bias_vectors([5, 4, 1])]
+    W, b, rng = new_network(3, [5, 4, 1], float)
+    assert all(map(np.array_equal, W + b, expected)) and rng.random() == again.random()
     W, b, _ = new_network(3, [5, 4, 1])
     assert {a.dtype for a in W + b} == {np.dtype(np.float32)}
 
@@ -46,9 +46,8 @@ def test_only_linear_networks_are_linear():
 
 def test_one_picture_is_the_share_of_the_first_direction():
     before = np.random.default_rng(0).normal(size=(6, 4))
-    change = np.zeros((6, 4))
-    change[0, 0], change[1, 1] = 3, 1
-    assert measure.one_picture(before, before + change) == pytest.approx(0.9)
+    after = before + np.eye(6, 4) * [3, 1, 0, 0]
+    assert measure.one_picture(before, after) == pytest.approx(0.9)
 
 
 def test_a_closed_loop_is_paper_walled_in():
@@ -73,13 +72,14 @@ def test_patterns_are_what_nine_in_ten_right_digits_of_the_class_do_not_show():
         assert 0.02 < shown[name][(y == label) & ~wrong].mean() < 0.105
     assert tops[shown["threes that begin low"]].min() > 12
     assert tops[shown["nines that begin high"]].max() < 2
-    for name, place in [("nines with ink at the lower left", np.s_[18:24, 5:11]),
-                        ("threes with ink at the upper left", np.s_[8:15, 6:11])]:
-        label = measure.PATTERNS[name][0]
+    for name, label, place in [
+        ("nines with ink at the lower left", [1], np.s_[:, 18:24, 5:11]),
+        ("threes with ink at the upper left", [0], np.s_[:, 8:15, 6:11]),
+    ]:
         inked = np.zeros((1, 28, 28))
-        inked[(0, *place)] = 1
-        assert measure.patterns(inked, np.array([label]), limits)[name].all()
-        assert not measure.patterns(1 - inked, np.array([label]), limits)[name].any()
+        inked[place] = 1
+        for image, is_shown in [(inked, True), (1 - inked, False)]:
+            assert measure.patterns(image, np.array(label), limits)[name] == [is_shown]
 
 
 # ---- Points in a plane, and curves ---------------------------------------------------
@@ -105,10 +105,9 @@ def test_fitting_curves_together_is_fitting_each_by_gradient_descent():
     together = measure.fit_curve(x, y, dims, step_size=0.5, iterations=7, seeds=[4, 5])
     for seed, g in zip([4, 5], together):
         rng = np.random.default_rng(seed)
-        start = [(rng.normal(0, np.sqrt(2 / d), (d, e)),
-                  rng.uniform(-1, 1, (1, e)) / np.sqrt(d))
-                 for d, e in zip(dims, dims[1:])]
-        Ws, bs = map(list, zip(*start))
+        Ws, bs = zip(*((rng.normal(0, np.sqrt(2 / d), (d, e)),
+                        rng.uniform(-1, 1, (1, e)) / np.sqrt(d))
+                       for d, e in zip(dims, dims[1:])))
         *_, (Ws, bs, *_) = nn.sgd(x[:, np.newaxis], y, Ws, bs, activations_for(Ws),
                                   batch_size=9, step_size=0.5, num_epochs=7, rng=0)
         expected, _ = nn.forward_pass(x[:, np.newaxis], Ws, bs, activations_for(Ws))
@@ -158,12 +157,10 @@ def test_the_tangent_kernel_holds_the_inner_products_of_the_gradients():
 
 
 @pytest.mark.f
-@pytest.mark.parametrize("seed", [100, 101, 102])
-def test_one_update_memorizes_with_a_balanced_output_bias_and_only_with_it(seed):
-    """A hundred random labels, on seeds that the notebook does not use."""
-    X, y = noise(seed)
-    W, b, _ = new_network(seed, [784, 4000, 1], float)
-    assert abs(W[0].std() - 0.01) < 1e-4 and abs(W[0].mean()) < 1e-4
+def test_one_update_memorizes_with_a_balanced_output_bias_and_only_with_it():
+    """A hundred random labels, on a seed that the notebook does not use."""
+    X, y = noise(100)
+    W, b, _ = new_network(100, [784, 4000, 1], float)
     K, z = tangent_kernel(X, W[0], b[0], W[1])
     assert accuracies(X, y, W, b, 5.0, updates=1)[0] < 1
     b[1] += measure.balanced_bias(K, z, y, step_size=5.0)
@@ -175,15 +172,13 @@ def test_one_update_memorizes_with_a_balanced_output_bias_and_only_with_it(seed)
 
 
 @pytest.mark.f
-@pytest.mark.parametrize("seed", [100, 101, 102])
-def test_one_update_memorizes_with_units_that_are_on_for_one_input_each(seed):
-    X, y = noise(seed)
+def test_one_update_memorizes_with_units_that_are_on_for_one_input_each():
+    X, y = noise(100)
     X += 0.5
-    W, _, _ = new_network(seed, [784, 8000, 1], float)
+    W, _, _ = new_network(100, [784, 4000, 1], float)
     b = measure.one_unit_each(X, *W, y, step_size=1.0)
     assert ((X @ W[0] + b[0] > 0).sum(axis=0) == 1).all()
-    K, z = tangent_kernel(X, W[0], b[0], W[1])
-    assert np.allclose(K - 1, np.diag(K.diagonal() - 1), rtol=0, atol=1e-12)
+    _, z = tangent_kernel(X, W[0], b[0], W[1])
     g, _ = nn.sigmoid_activation(z + b[1][0])
     assert abs(b[1][0, 0] + 1.0 * (y - g).mean()) < 1e-9  # moved to 0
     assert accuracies(X, y, W, b, 1.0, updates=1) == [1]

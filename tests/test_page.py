@@ -1,6 +1,7 @@
 """What the notebooks share: tables, answers, figures of digits."""
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -145,17 +146,18 @@ def test_figures_are_laid_out_once_have_plain_numbers_and_stay_out_of_pyplot():
     assert wide == [False, True, True, False, False]
 
 
-def test_set_up_draws_all_formats_or_those_that_are_asked_for(monkeypatch):
-    chosen = []
-    monkeypatch.setattr(
-        page, "set_matplotlib_formats", lambda *formats, **_: chosen.append(formats))
-    monkeypatch.setattr(page.plt, "rcParams", {})
-    monkeypatch.setattr(page.plt, "rcdefaults", lambda: None)
+@pytest.mark.parametrize("asked, formats", [
+    (None, ("retina", "pdf", "svg")), ("svg", ("svg",))])
+def test_set_up_draws_all_formats_or_those_that_are_asked_for(
+        monkeypatch, asked, formats):
+    chosen = Mock()
+    monkeypatch.setattr(page, "set_matplotlib_formats", chosen)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    page.set_up()
-    monkeypatch.setenv("FIGURES", "svg")
-    page.set_up()
-    assert chosen == [("retina", "pdf", "svg"), ("svg",)]
+    if asked:
+        monkeypatch.setenv("FIGURES", asked)
+    with plt.rc_context():
+        page.set_up()
+    assert chosen.call_args.args == formats
 
 
 def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
@@ -167,43 +169,35 @@ def test_described_adds_caption_and_text_to_a_picture(monkeypatch, tmp_path):
             display({"image/png": "...", "text/plain": "a picture"}, raw=True)
     finally:
         shell.clear_instance()
-    place, picture, caption = seen.outputs
-    assert place.data["text/markdown"] == '<a id="x"></a>'
-    assert seen.stdout == "and what is printed\n"
-    assert picture.data["image/png"] == "..."
+    place, picture, caption = ((o.data, o.metadata) for o in seen.outputs)
+    assert place[0]["text/markdown"] == '<a id="x"></a>'
+    assert seen.stdout == "and what is printed\n" and picture[0]["image/png"] == "..."
     alt = {"alt": "Seen."}
-    assert picture.metadata == {"image/png": alt, **alt, "label": "x"}
-    assert caption.data["text/markdown"] == "*A caption.*"
-    assert caption.metadata == CAPTION
+    assert picture[1] == {"image/png": alt, **alt, "label": "x"}
+    assert caption[0]["text/markdown"] == "*A caption.*" and caption[1] == CAPTION
 
 
-@pytest.mark.parametrize("n, rows", [(0, 1), (1, 1), (10, 1), (11, 2)])
-def test_digit_grid_shows_each_image_under_its_title(n, rows):
-    images = np.random.default_rng(0).random((n, 28, 28))
-    fig = page.digit_grid(images, [f"title {k}" for k in range(n)])
+@pytest.mark.parametrize("n, rows, names", [
+    (0, 1, []), (1, 1, []), (10, 1, []), (11, 2, ["one", "two"])])
+def test_digit_grid_shows_each_image_under_its_title_in_rows_with_names(n, rows, names):
+    images = np.random.default_rng(0).random((n, 28, 28, 3))  # in colours
+    images = [a if k % 2 else a[..., 0].ravel() for k, a in enumerate(images)]
+    fig = page.digit_grid(images, [f"title {k}" for k in range(n)], names=names)
     [ax] = fig.axes
-    assert len(ax.images) == len(ax.texts) == n
+    titles, at_left = ax.texts[:n], ax.texts[n:]
     bottom, top = ax.get_ylim()
     assert ax.get_xlim() == (0, 10) and bottom > rows and top == 0
-    for k, (image, title) in enumerate(zip(ax.images, ax.texts)):
+    for k, (image, title) in enumerate(zip(ax.images, titles, strict=True)):
         assert title.get_text() == f"title {k}"
-        assert np.array_equal(image.get_array(), images[k])
+        assert np.array_equal(image.get_array().ravel(), images[k].ravel())
         left, right, under, over = image.get_extent()
         assert k % 10 < left < right < k % 10 + 1
         assert right - left == pytest.approx(under - over)
         x, y = title.get_position()
         assert x == k % 10 + 0.5 and k // 10 * bottom / rows < y < over
         assert under < (k // 10 + 1) * bottom / rows
-
-
-def test_digit_grid_takes_colours_and_names_of_rows():
-    colours = np.random.default_rng(0).integers(0, 256, (28, 28, 3))
-    fig = page.digit_grid([np.zeros(784), colours], ["", ""], 1, names=["one", "two"])
-    grey, coloured = fig.axes[0].images
-    assert grey.get_array().shape == (28, 28)
-    assert np.array_equal(coloured.get_array(), colours)
-    names = [text for text in fig.axes[0].texts if text.get_text()]
-    for name, text, image in zip(names, ("one", "two"), (grey, coloured), strict=True):
+    assert [text.get_text() for text in at_left] == names
+    for text, image in zip(at_left, ax.images[::10]):
         left, _, under, over = image.get_extent()
-        x, y = name.get_position()
-        assert name.get_text() == text and x < left and over < y < under
+        x, y = text.get_position()
+        assert x < left and over < y < under

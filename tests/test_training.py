@@ -202,14 +202,14 @@ def test_it_fits_twenty_images_in_float32_too(train, digits):
     assert all(a.dtype == np.float32 for a in W + b)
 
 
-@pytest.mark.parametrize("N, m", [(100_000, 1), (1, 100_000)])
-def test_averages_are_in_double_precision_in_float32_too(train, N, m):
-    """A hundred thousand times the same number: sums in float32 would drift."""
-    X, X_test = np.ones((N, 1), "f4"), np.ones((m, 1), "f4")
-    zero = [np.zeros((1, 1), "f4")]
-    network = zero, zero, [nn.sigmoid_activation]
+@pytest.mark.parametrize("N, m, num_epochs", [
+    (100_000, 1, 1), (1, 100_000, 2), (30, 3000, 120)])
+def test_averages_are_in_double_precision_in_float32_too(train, N, m, num_epochs):
+    """Sums in float32, of the same number again and again, would drift."""
+    X, X_test = np.ones((N, 40), "f4"), np.ones((m, 40), "f4")
+    network = [np.zeros((40, 1), "f4")], [np.zeros((1, 1), "f4")], ACTIVATIONS[1:]
     *_, history = train(X, np.zeros(N), X_test, np.zeros(m), *network, batch_size=N,
-                        num_epochs=1, step_size=1e-30, rng=0)
+                        num_epochs=num_epochs, step_size=1e-30, rng=0)
     one = float(-np.log1p(np.float32(-0.5)))
     for name in ("train_loss", "test_loss"):
         assert history[name][0] == pytest.approx(one, rel=1e-12)
