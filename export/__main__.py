@@ -43,13 +43,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _notebooks() -> list[Path]:
     """Return all notebooks, without copies and the hidden ones of some programs."""
-    paths = sorted(NOTEBOOKS.glob("[!.~]*.ipynb"))
-    for path in [*paths]:
+    paths, chosen = sorted(NOTEBOOKS.glob("[!.~]*.ipynb")), []
+    for path in paths:
         stem = re.sub(r"(-Copy| copy|_copy| \()[ \d)]*$", "", path.stem)
         if (original := path.with_stem(stem)) != path and original in paths:
             say(f"Leaving out {path.name}: it looks like a copy of {original.name}")
-            paths.remove(path)
-    return paths
+        else:
+            chosen.append(path)
+    return chosen
 
 
 def _parser() -> argparse.ArgumentParser:

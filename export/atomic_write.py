@@ -48,7 +48,8 @@ def try_to_write(path: Path) -> None:
     """Raise ExportError if no file could be written at `path`; nothing is changed."""
     target = path.resolve()
     if target.exists() and not target.is_file():
-        raise ExportError(f"cannot write {path}: it is not an ordinary file")
+        kind = "a folder" if target.is_dir() else "not an ordinary file"
+        raise ExportError(f"cannot write {path}: it is {kind}")
     try:
         tempfile.TemporaryFile(dir=target.parent).close()
         if target.exists():

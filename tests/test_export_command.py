@@ -173,17 +173,19 @@ def test_a_placeholder_is_a_warning_and_an_error_when_strict(folder, capsys):
 
 def test_hidden_notebooks_are_left_out_and_copies_by_name(
         tmp_path, monkeypatch, capsys):
-    for name in ("a", "a-Copy1", "a (2)", "b copy", "b_copy", ".~a", "c (1)", "._a"):
+    for name in ("a", "a-Copy1", "a (2)", "b copy", "b_copy", ".~a", "c (1)", "._a",
+                 "d", "d_copy", "d_copy_copy"):
         (tmp_path / f"{name}.ipynb").touch()
     seen = []
     monkeypatch.setattr(export.__main__, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr("export.build.build", lambda paths, options: seen.extend(paths))
     assert main([]) == 0
     # Without its original, it is not a copy.
-    assert [path.stem for path in seen] == ["a", "b copy", "b_copy", "c (1)"]
+    assert [path.stem for path in seen] == ["a", "b copy", "b_copy", "c (1)", "d"]
     assert capsys.readouterr().out.splitlines() == [
-        f"Leaving out {name}.ipynb: it looks like a copy of a.ipynb"
-        for name in ("a (2)", "a-Copy1")]
+        f"Leaving out {name}.ipynb: it looks like a copy of {original}.ipynb"
+        for name, original in [("a (2)", "a"), ("a-Copy1", "a"), ("d_copy", "d"),
+                               ("d_copy_copy", "d_copy")]]
 
 
 def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
@@ -267,13 +269,17 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(
 
 @pytest.mark.traced
 def test_another_build_in_other_surroundings_gives_the_same_bytes(tmp_path):
-    """By a user without a home, to a terminal that cannot write the Σ of a title."""
+    """By a user without a home, to a terminal that cannot write the Σ of a title.
+
+    Each Python prints a line as it begins, and one as it ends.
+    """
     path = save(tmp_path / "a.ipynb", "# Second Σ", code("{'a', 'b', 'c'}; import no"))
     (tmp_path / "two").mkdir()
     one, two = tmp_path / "one.pdf", tmp_path / "two" / "one.pdf"
     assert main(["--no-execute", str(path), "-o", str(one)]) == 0
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nif sys.platform != 'win32':\n"
+        "import atexit, sys\nprint('begins')\natexit.register(print, 'ends')\n"
+        "if sys.platform != 'win32':\n"
         "    import pwd\n    pwd.getpwuid = {}.__getitem__\n")
     other = {"PYTHONHASHSEED": "2", "TZ": "UTC2", "PYTHONIOENCODING": "cp1252",
              "PYTHONPATH": str(tmp_path)}
@@ -474,7 +480,7 @@ def test_a_write_that_fails_is_reported_and_leaves_whole_files_alone(
 
 @pytest.mark.parametrize("place, end", [
     ("a.ipynb/w.pdf", ""), ("no/where/w.pdf", ""), ("/proc/w.pdf", ""),
-    (".", "it is not an ordinary file"),
+    (".", "it is a folder"),
     pytest.param("place", "it is not an ordinary file", marks=POSIX),
     ("w.pdf", "Permission denied; if it is open, close it"),
 ])

@@ -28,7 +28,8 @@ try:
     answer = json.loads(compiler.query("<nbtypst-small>", "value"))  # from its cache
 except typst.TypstError as error:
     answer = [str(error.message), str(error.diagnostic)]
-print(json.dumps(answer))
+with open(folder + "/answer.json", "w") as file:  # others may print
+    json.dump(answer, file)
 """
 
 
@@ -79,8 +80,8 @@ def run_typst(
         options = [folder, "yes" * system_fonts, *standards]
         try:
             done = subprocess.run([sys.executable, "-c", _CHILD, *options],
-                                  stdin=held_open, capture_output=True,
-                                  timeout=seconds)  # fmt: skip
+                                  stdin=held_open, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, timeout=seconds)  # fmt: skip
         except subprocess.TimeoutExpired:
             reason = f"still at work after {seconds:.0f} s"
             raise TypstError(reason, is_endless=True) from None
@@ -88,7 +89,8 @@ def run_typst(
             last = one_line(done.stderr.decode(errors="replace"), 200)
             reason = f"it crashed, over something nested or too large: {last}"
             raise TypstError(f"{reason} (status {done.returncode})")
-        answer, pdf = json.loads(done.stdout), Path(folder, "out.pdf")
+        answer = json.loads(Path(folder, "answer.json").read_bytes())
+        pdf = Path(folder, "out.pdf")
         if not pdf.exists():
             raise TypstError(*answer)
         if small is not None:

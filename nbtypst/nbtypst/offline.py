@@ -123,7 +123,7 @@ class Offline(Typeset):
         for table in part.find_all("table"):
             self._tidy(table)
         for block in part.select("pre[class]:has(> code)"):
-            coloured = Highlight2HTML()(block.get_text(), block["class"][-1])
+            coloured = self.coloured(block.get_text(), block["class"][-1])
             block.replace_with(self.page.kept(coloured))
 
     def _tidy(self, table: Tag) -> None:
