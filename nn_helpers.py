@@ -388,8 +388,8 @@ def keep_record(
     rows: list[Sequence | Array] = []
     done = Ws, bs, 0
     hidden = not progress or "TQDM_DISABLE" in os.environ
-    bar = tqdm(total=T, leave=False, disable=hidden)
-    with contextlib.suppress(KeyboardInterrupt), bar:
+    with (contextlib.suppress(KeyboardInterrupt),
+          tqdm(total=T, leave=False, disable=hidden) as bar):
         for Ws, bs, more in chunks:
             rows.extend(more)
             done = Ws, bs, len(rows)  # in one assignment, which no Ctrl-C divides

@@ -203,8 +203,7 @@ def source(function: Callable, docstring: bool = True) -> None:
     lines, first = inspect.getsourcelines(function)
     place = f"`{Path(inspect.getfile(function)).name}`, lines {first} to "
     place += str(first + len(lines) - 1)
-    said = inspect.getdoc(function)
-    if said and not docstring:
+    if inspect.getdoc(function) and not docstring:
         [tree] = ast.parse(textwrap.dedent("".join(lines))).body
         text = tree.body[0]  # type: ignore[attr-defined]
         del lines[text.lineno - 1 : text.end_lineno]

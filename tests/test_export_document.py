@@ -106,8 +106,7 @@ def test_the_cover_as_shipped_names_nobody_and_gives_credit():
     assert SHIPPED.course and SHIPPED.homework and SHIPPED.title
     credit = " ".join(SHIPPED.sources)
     for words in ("MNIST", "Yann LeCun", "Corinna Cortes", "Christopher Burges",
-                  "CC\xa0BY-SA\xa03.0", "Gradient times input",
-                  "neural tangent kernel"):
+                  "CC BY-SA 3.0", "Gradient times input", "neural tangent kernel"):
         assert words in credit
     assert SHIPPED.statement == (
         "I certify that all solutions are entirely in my own words and that I have "
