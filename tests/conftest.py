@@ -56,7 +56,8 @@ def browser():
 @pytest.fixture(scope="module")
 def firefox(tmp_path_factory):
     """A tab of Firefox."""
-    from browsers import firefox
+    from browsers import Firefox
 
-    with firefox(tmp_path_factory.mktemp("firefox")) as opened:
-        yield opened
+    opened = Firefox(tmp_path_factory.mktemp("firefox"))
+    yield opened
+    opened.close()

@@ -6,10 +6,11 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect
 
+from axe import faults, thin_out
+from browsers import fallback_states, new_page
 from export.__main__ import main
 from export.atomic_write import write
 from export.cover import Cover
@@ -22,7 +23,6 @@ from nn_helpers import PROJECT
 pytestmark = [pytest.mark.export, pytest.mark.browser]
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 PAGES = ["index", *(path.stem for path in NOTEBOOKS), "code"]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 VIEWERS = {"a_finite_differences": 1, "e_training": 4}
 
 
@@ -47,38 +47,38 @@ def documents(site):
 
 @pytest.fixture
 def opened(browser, site):
-    """A function that opens a page of the site, in the reader's light or dark."""
-    contexts = []
+    """A function that opens a page of the site, and notes its requests and messages."""
+    pages = []
 
     def open_page(name, **settings):
-        contexts.append(browser.new_context(offline=True, **settings))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(240_000)
-        page.asked, page.said = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("console", lambda message: page.said.append(message.text))
-        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page = new_page(browser, offline=True, **settings)
+        pages.append(page)
+        page.requests, page.messages = [], []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.on("console", lambda message: page.messages.append(message.text))
+        page.on("pageerror", lambda error: page.messages.append(str(error)))
         page.goto((site / f"{name}.html").as_uri())
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 # ---- What the pages say ----------------------------------------------------------
 
-def test_every_link_leads_somewhere(documents, site):
+def test_every_link_leads_to_a_place_in_the_site(documents, site):
     assert sorted(documents) == sorted(PAGES)
+    anchors = {name: [tag["id"] for tag in document.find_all(id=True)]
+               for name, document in documents.items()}
     for name, document in documents.items():
-        ids = [tag["id"] for tag in document.find_all(id=True)]
-        assert len(ids) == len(set(ids)), name
-        for link in document.find_all("a", href=True):
-            place, _, anchor = link["href"].partition("#")
-            assert not re.match(r"\w+:", place), link
-            assert not place or (site / place).is_file(), link
-            other = documents.get(Path(place).stem) if place else document
-            assert not anchor or other.find(id=unquote(anchor)), link
+        assert len(anchors[name]) == len(set(anchors[name])), name
+        for address in {link["href"] for link in document.find_all("a", href=True)}:
+            place, _, anchor = address.partition("#")
+            assert not re.match(r"\w+:", place), address
+            assert not place or (site / place).is_file(), address
+            other = Path(place).stem if place else name
+            assert not anchor or unquote(anchor) in anchors[other], address
 
 
 def test_each_page_leads_to_its_neighbours_and_the_first_to_all(documents):
@@ -146,22 +146,19 @@ def test_the_command_writes_all_of_a_site_or_nothing(tmp_path, capsys):
 
 # ---- In the browser --------------------------------------------------------------
 
-@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 400)])
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_asked_for_and_axe_finds_no_fault(opened, name, scheme, width):
-    page = opened(name, color_scheme=scheme, viewport={"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if name == "code":  # three of its files have all that axe can judge
-        page.evaluate("Array.from(document.querySelectorAll('main pre')).slice(3)"
-                      ".forEach(one => one.remove())")
-    report = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-    assert report.response["passes"]
-    assert [(fault["id"], node["html"]) for fault in report.response["violations"]
-            for node in fault["nodes"]] == []
-    assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
-    assert page.said == []
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+def test_page_has_no_fault_request_or_message_in_light_and_narrow_dark(opened, name):
+    page = opened(name)
+    for scheme, width in [("dark", 400), ("light", 1280)]:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        thin_out(page)
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+        assert faults(page) == []
+    assert [one for one in page.requests if not re.match("file:|data:", one)] == []
+    assert page.messages == []
 
 
 def test_a_planted_request_is_kept_from_leaving(opened):
@@ -172,7 +169,7 @@ def test_a_planted_request_is_kept_from_leaving(opened):
         const image = new Image(); image.src = "https://example.org/x.png";
         fetch("https://example.org/x").catch(() => {}); }""")
     page.wait_for_function("performance.now() > 0")
-    assert any("Content Security Policy" in words for words in page.said)
+    assert any("Content Security Policy" in message for message in page.messages)
 
 
 @pytest.mark.parametrize("name", ["b_activations_and_loss", "c_forward_pass"])
@@ -214,12 +211,7 @@ def test_viewers_move_under_a_heading_and_nothing_says_run(opened, name):
         # The playground has no slider; test_browser.py draws on the sheet.
         if not viewer.get_by_role("slider").count() or viewer.locator("canvas").count():
             continue
-        states = set()
-        for key in ["Home", "ArrowRight", "End"]:
-            viewer.get_by_role("slider").press(key)
-            sources = viewer.locator("img").evaluate_all("all => all.map(i => i.src)")
-            states.add((viewer.inner_text(), *sources))
-        assert len(states) == 3
+        assert len(fallback_states(viewer)) == 3
 
 
 def test_keyboard_skips_to_the_text_and_unfolds_code(opened):
@@ -239,7 +231,7 @@ def test_keyboard_skips_to_the_text_and_unfolds_code(opened):
 
 
 def test_what_is_wider_than_a_phone_can_be_reached_by_keyboard(opened):
-    page = opened("d_backpropagation", viewport={"width": 320, "height": 800})
+    page = opened("d_backpropagation", width=320)
     wide = page.locator(".formula[tabindex], .wide[tabindex]")
     assert wide.count() > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
@@ -269,6 +261,6 @@ def test_firefox_shows_every_formula_and_picture_and_moves_the_viewers(
         firefox.go((site / f"{name}.html").as_uri())
         shown = "document.querySelector('.static-fallback:not(:has(canvas))').outerHTML"
         before = firefox.run(shown)
-        firefox.call(".static-fallback:not(:has(canvas)) [type=range]", "focus()")
-        firefox.press("\ue010")  # End
+        slider = ".static-fallback:not(:has(canvas)) [type=range]"
+        firefox.press(slider, "\ue010")  # End
         assert firefox.run(shown) != before
