@@ -885,7 +885,9 @@ def test_viewers_survive_a_reload_and_follow_in_notebook_7(q, browser, lab, trut
     expect(pager.locator(".digit-caption")).to_contain_text("An empty sheet")
     q.save()
     q.reload()
-    button(pager, "Undo").click()  # which brings back the digit
+    button(pager, "Undo").click()
+    edited = truth.groups["all mistakes"][4]
+    expect(pager.locator(".digit-caption")).to_contain_text(f"Image {edited}: ")
     button(pager, "Edit this digit").click()
     shows_place(q, 4, truth)
     seven = Notebook(browser, lab, "notebooks/q.ipynb")
