@@ -121,9 +121,12 @@ class Firefox:
         self.act("key", *({"type": kind, "value": key}
                           for key in keys for kind in ("keyDown", "keyUp")))
 
+    def run_until(self, expression):
+        """Run an expression again and again until its value is true."""
+        wait_for(lambda: self.run(expression), expression)
+
     def call(self, selector, method):
-        wait_for(lambda: self.run(
-            f"(document.querySelector({selector!r}).{method}, true)"), selector)
+        self.run_until(f"(document.querySelector({selector!r}).{method}, true)")
 
     def draw(self, selector, points):
         """Drag the mouse along points of a sheet, 280 x 280."""
@@ -136,10 +139,10 @@ class Firefox:
                  {"type": "pointerUp", "button": 0})
 
     def click(self, text):
-        wait_for(lambda: self.run(
+        self.run_until(
             "(Array.from(document.querySelectorAll('button')).find(one => "
             f"one.offsetParent && (one.title || one.textContent).trim() === {text!r})"
-            ".click(), true)"), text)
+            ".click(), true)")
 
     def reads(self, selector, pattern):
         wait_for(lambda: re.search(pattern, self.run(

@@ -1,6 +1,6 @@
-"""The viewers in Chromium: in JupyterLab, Notebook 7, Voila and as exported HTML.
+"""The viewers in JupyterLab, Notebook 7 and as exported HTML; in Firefox in Voila.
 
-One server and one browser serve all tests, and one notebook in JupyterLab most of them,
+One server serves all tests, and one notebook in JupyterLab most of them,
 in the order of this file. What a callback computes is tested in test_viewers.py.
 """
 
@@ -188,17 +188,10 @@ class Notebook:
         expect(indicator).to_have_attribute("data-status", "idle")
 
     def command(self, name, **arguments):
-        """Run one of JupyterLab's commands, and wait until it is done."""
+        """Run one of JupyterLab's commands when the kernel is idle, to its end."""
+        self.wait_until_idle()
         self.page.evaluate("""([name, arguments]) => jupyterapp.commands.execute(
             name, arguments).then(() => null)""", [name, arguments])
-
-    def save(self):
-        self.wait_until_idle()
-        self.command("docmanager:save")
-
-    def reload(self):
-        self.page.reload()
-        self.wait_until_idle()
 
     def viewer(self, part):
         """Return the viewer that has this part (a selector), once it is in view."""
@@ -214,7 +207,6 @@ class Notebook:
 def q(browser, lab):
     """The notebook, opened in JupyterLab and told to run all cells."""
     notebook = Notebook(browser, lab, "lab/workspaces/q/tree/q.ipynb")
-    notebook.wait_until_idle()
     notebook.command("notebook:run-all-cells")
     return notebook
 
@@ -252,13 +244,19 @@ def press(viewer, label, key, times=1):
         slider(viewer, label).press(key)
 
 
+def choose(picture, *keys):
+    """Press keys on a picture that has places, and choose the one it is then at."""
+    for key in (*keys, "Enter"):
+        picture.press(key)
+
+
 def is_at(viewer, label, text):
     expect(slider(viewer, label)).to_have_attribute("aria-valuetext", text)
 
 
 def type_in(viewer, label, typed):
-    box = viewer.get_by_role("textbox", name=f"{label}, typed", exact=True)
-    box.fill(typed)
+    box = viewer.get_by_role("textbox", name=re.compile(f"^{label}(, typed)?$"))
+    box.fill(str(typed))
     box.press("Enter")
     return box
 
@@ -281,10 +279,8 @@ def shows(image, png, tolerance=0.0):
     """Wait until an image shows this PNG, or one as near (mean grey levels of 255)."""
     def same():
         now = shown(image)
-        if now is None:
-            return None
-        near = abs(pixels(now) - pixels(png)).mean() < tolerance
-        return True if now == png or near else None
+        return now and (
+            now == png or abs(pixels(now) - pixels(png)).mean() < tolerance)
 
     wait_for(same, f"the right picture in {image}")
 
@@ -390,8 +386,7 @@ def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
     is_at(viewer, WHICH, "18")
     assert abs(middle(viewer.locator(".glance-chart .place"))[0]
                - box["x"] - box["width"] / 4) < 2
-    glance.press("ArrowRight")
-    glance.press("Enter")
+    choose(glance, "ArrowRight")
     explains(viewer, surest_first[18], truth)
     menu = viewer.get_by_role("combobox", name="show")
     name, members = list(truth.groups.items())[-1]
@@ -419,7 +414,7 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
     k, other = (int(truth.groups[f"{one} taken for {two}"][0])
                 for one, two in [(9, 3), (3, 9)])
     expect(viewer.get_by_title("null", exact=True)).to_have_count(0)
-    type_in(viewer, "image", str(k))
+    type_in(viewer, "image", k)
     guess, digit = button(viewer, "Guess first"), viewer.locator("img.digit")
     caption = viewer.locator(".digit-caption")
     guess.click()
@@ -443,7 +438,7 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
     expect(caption).to_contain_text(f"Image {k}, edited: a 9, ")
 
     # Undo and Clear go no further than this digit, and the caption says what is shown.
-    type_in(viewer, "image", str(other))
+    type_in(viewer, "image", other)
     explains(viewer, other, truth)
     button(viewer, "Undo").click()
     button(viewer, "Move down by a pixel").click()
@@ -480,8 +475,7 @@ def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
     reads(50)
     assert len(curves_seen) == len(weights_seen) == 4
     moment = middle(viewer.locator(".place"))  # on the loss
-    viewer.locator(FILM).press("ArrowRight")
-    viewer.locator(FILM).press("Enter")
+    choose(viewer.locator(FILM), "ArrowRight")
     reads(55)
     q.page.mouse.click(*moment)
     reads(50)
@@ -491,9 +485,7 @@ def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
     reads(0)
 
     k = int(truth.groups["3 taken for 9"][0])
-    box = viewer.get_by_role("textbox", name="image")
-    box.fill(str(k))
-    box.press("Enter")
+    type_in(viewer, "image", k)
     expect(now).to_contain_text(f"Image {k} is a 3")
     shows(viewer.locator("img.followed"), pictures.digit_png(truth.images[k]))
     press(viewer, "timestep", "End")
@@ -681,12 +673,10 @@ def test_playground_trains_stops_and_opens_any_run(q):
     expect(status).to_contain_text("the run above: finished.")
     expect(viewer.locator(".now")).to_have_count(0)
     viewer.get_by_role("combobox", name="compare with").select_option(newest)
-    curves.press("Home")
-    curves.press("Enter")  # the first moment of the loss
+    choose(curves, "Home")  # the first moment of the loss
     expect(viewer.locator(".now")).to_contain_text("Timestep 5")
     expect(viewer.locator(".now")).to_contain_text(f"Dashed: {newest}, which ends at")
-    curves.press("End")
-    curves.press("Enter")  # the last of the first network's mistakes
+    choose(curves, "End")  # the last of the first network's mistakes
     expect(viewer.locator(".digit-caption")).to_contain_text(f"And {newest}: ")
     button(viewer, "Back to the run above").click()
     for label, text in [("step size", "0.1"), ("hidden units", "200")]:
@@ -768,9 +758,14 @@ FOCUSED_AND_SEEN = """control => {
 }"""
 
 
-def test_keyboard_reaches_every_control_and_its_focus_is_seen(q):
+def test_every_control_has_name_size_and_seen_focus_by_keyboard(q):
+    """The name as a screen reader gets it: a role, then more than an icon."""
     q.wait_until_idle()
+    kinds = "slider|button|combobox|spinbutton|textbox|img|progressbar"
+    named = []
     for part in PARTS:
+        lines = q.viewer(part).aria_snapshot().splitlines()
+        named += [one for one in lines if re.match(rf" *- '?({kinds})\b", one)]
         controls = [one for one in q.viewer(part).locator(CONTROLS).all()
                     if one.is_visible() and one.is_enabled()]
         controls[0].focus()
@@ -779,21 +774,11 @@ def test_keyboard_reaches_every_control_and_its_focus_is_seen(q):
         for number, control in enumerate(controls):
             assert not control.evaluate(FOCUSED_AND_SEEN), (part, number)
             q.page.keyboard.press("Tab")
-
-
-def test_every_control_and_picture_has_a_name_and_is_large_enough(q):
-    """As a screen reader tells them: a role, then a name that is more than an icon."""
-    kinds = "slider|button|combobox|spinbutton|textbox|img|progressbar"
-    parts = []
-    for part in PARTS:
-        parts += q.viewer(part).aria_snapshot().splitlines()
-        small = q.viewer(part).locator(CONTROLS).evaluate_all("""all => all.filter(
+        assert q.viewer(part).locator(CONTROLS).evaluate_all("""all => all.filter(
             one => one.offsetParent && Math.min(one.offsetWidth, one.offsetHeight) < 24
-        ).map(one => one.outerHTML)""")
-        assert small == []
-    controls = [one for one in parts if re.match(rf" *- '?({kinds})\b", one)]
-    assert len(controls) > 40
-    assert [one for one in controls if not re.search(r'"[^"]*\w{3}', one)] == []
+        ).map(one => one.outerHTML)""") == []
+    assert len(named) > 40
+    assert [one for one in named if not re.search(r'"[^"]*\w{3}', one)] == []
 
 
 def test_changes_are_announced_once_and_not_at_each_step(q):
@@ -837,26 +822,24 @@ def test_nothing_is_cut_off_on_narrow_and_enlarged_pages(q):
 
 # ---- other pages, other windows ------------------------------------------------------
 
-PLACED = {SECANT: "step", MISTAKES: WHICH, FILM: "timestep"}
-
-
 def drawn_at(place):
     """A loop at even places, and a 9 at odd ones."""
     return [LOOP, TAIL][:place % 2 + 1]
 
 
+def places(place, truth):
+    """Return [(viewer, slider's label, its text there, where it says what), ...]."""
+    step, image = f"{10 ** (-place / 5):.1e}", truth.groups["all mistakes"][place]
+    return [(SECANT, "step", step, ".epsilon", f"Step {step}:"),
+            (MISTAKES, WHICH, str(place + 1), ".digit-caption", f"Image {image}:"),
+            (FILM, "timestep", str(5 * place), ".now", f"Timestep {5 * place}:")]
+
+
 def shows_place(window, place, truth):
     """See that every viewer shows what use_every_viewer did at this place."""
-    k = truth.groups["all mistakes"][place]
-    step = f"{10 ** (-place / 5):.1e}"
-    for (part, label), text, selector, words in zip(
-        PLACED.items(), [step, str(place + 1), str(5 * place)],
-        [".epsilon", ".digit-caption", ".now"],
-        [f"Step {step}:", f"Image {k}:", f"Timestep {5 * place}:"],
-    ):
-        viewer = window.viewer(part)
-        expect(viewer.locator(selector)).to_contain_text(words)
-        is_at(viewer, label, text)
+    for part, label, text, selector, words in places(place, truth):
+        expect(window.viewer(part).locator(selector)).to_contain_text(words)
+        is_at(window.viewer(part), label, text)
     runs = window.viewer(RUNS)
     expect(runs.locator(".status")).to_contain_text(
         f"hidden {place}, batch 100, epochs 5, seed 0: finished.")
@@ -867,10 +850,10 @@ def shows_place(window, place, truth):
 
 def use_every_viewer(place, truth, window, *others):
     """Use every viewer in a window, and see each answer there and in the others."""
-    for part, label in PLACED.items():
+    for part, label, *_ in places(place, truth):
         press(window.viewer(part), label, "Home")
         press(window.viewer(part), label, "ArrowRight", times=place)
-    type_in(window.viewer(RUNS), "hidden units", str(place))
+    type_in(window.viewer(RUNS), "hidden units", place)
     clear(window.viewer(DRAWING))
     draw(window.viewer(DRAWING), drawn_at(place))
     for one in (window, *others):
@@ -883,8 +866,9 @@ def test_viewers_survive_a_reload_and_follow_in_notebook_7(q, browser, lab, trut
     button(pager, "Edit this digit").click()
     button(pager, "Clear").click()
     expect(pager.locator(".digit-caption")).to_contain_text("An empty sheet")
-    q.save()
-    q.reload()
+    q.command("docmanager:save")
+    q.page.reload()
+    q.wait_until_idle()
     button(pager, "Undo").click()
     edited = truth.groups["all mistakes"][4]
     expect(pager.locator(".digit-caption")).to_contain_text(f"Image {edited}: ")
@@ -923,7 +907,7 @@ def test_fallbacks_replace_the_viewers_of_a_restarted_kernel(q):
     q.assert_no_complaint()
     expect(viewers).to_have_count(5)
     expect(fallbacks).to_have_count(0)
-    q.save()
+    q.command("docmanager:save")
     q.page.evaluate("() => { jupyterapp.commands.execute('notebook:restart-kernel'); }")
     q.page.locator(".jp-Dialog button.jp-mod-accept").click()
     not_found = q.page.get_by_text("Error displaying widget: model not found")
@@ -1071,16 +1055,14 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
 def test_viewers_work_in_voila_in_firefox_without_their_fallbacks(firefox, lab, truth):
     address, token = lab
     firefox.go(f"{address}/voila/render/q.ipynb?token={token}")
-    wait_for(lambda: firefox.run("document.querySelectorAll('.viewer').length") == 5
-            , "five viewers")
+    firefox.run_until("document.querySelectorAll('.viewer').length == 5")
     firefox.errors.clear()  # Voila's own, as it starts
-    visible = ("Array.from(document.querySelectorAll('.static-fallback'))"
-               ".filter(one => one.offsetParent).length")
-    assert firefox.run("document.querySelectorAll('.static-fallback').length") == 5
+    fallbacks = "Array.from(document.querySelectorAll('.static-fallback'))"
+    assert firefox.run(f"{fallbacks}.length") == 5
     for output_area in ("jp-OutputArea", "gone"):  # as in VS Code and Colab
         firefox.run("document.querySelectorAll('.jp-OutputArea').forEach("
                     f"one => one.classList.replace('jp-OutputArea', {output_area!r}))")
-        wait_for(lambda: firefox.run(visible) == 0, "no fallback on show")
+        firefox.run_until(f"{fallbacks}.every(one => !one.offsetParent)")
 
     for part, selector, words in [(SECANT, ".epsilon", "Step 4.0e-01"),
                                   (FILM, ".now", "Timestep 5")]:
@@ -1122,30 +1104,23 @@ def test_sheet_answers_in_firefox_without_a_kernel(firefox, truth, tmp_path):
 
 # ---- exported HTML -------------------------------------------------------------------
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """The committed notebooks as stock nbconvert's HTML, {name: address}."""
-    folder = tmp_path_factory.mktemp("html")
-    for path in (PROJECT / "notebooks").glob("*.ipynb"):
-        page, _ = HTMLExporter().from_filename(path)
-        (folder / f"{path.stem}.html").write_text(page, "utf-8")
-    return {path.stem: path.as_uri() for path in sorted(folder.glob("*.html"))}
-
-
-def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, exported):
-    """Without scripts they keep their pictures, too."""
+def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, tmp_path):
+    """As stock nbconvert exports the committed notebooks; pictures need no script."""
     sliders = {"a_finite_differences": 1, "e_training": 2}
-    assert exported.keys() >= sliders.keys()
+    notebooks = {path.stem: path for path in (PROJECT / "notebooks").glob("*.ipynb")}
+    assert notebooks.keys() >= sliders.keys()
     with_scripts = new_page(browser, width=400, offline=True)
     without = new_page(browser, offline=True, java_script_enabled=False)
-    for name, address in exported.items():
-        with_scripts.goto(address, wait_until="domcontentloaded")
+    for name, path in notebooks.items():
+        exported = tmp_path / f"{name}.html"
+        exported.write_text(HTMLExporter().from_filename(path)[0], "utf-8")
+        with_scripts.goto(exported.as_uri(), wait_until="domcontentloaded")
         thin_out(with_scripts)
         ours = ".jp-OutputArea-output, .jp-MarkdownOutput"
         assert faults(with_scripts, ours, NOT_OURS) == []
         if name not in sliders:
             continue
-        assert (PROJECT / "notebooks" / f"{name}.ipynb").stat().st_size < 3e6
+        assert path.stat().st_size < 3e6
         fallbacks = with_scripts.locator(".jp-RenderedHTML").filter(
             has=with_scripts.get_by_role("slider")).filter(
             has_not=with_scripts.locator("canvas"))
@@ -1155,7 +1130,7 @@ def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, exp
             ends = fallback.locator("*").evaluate_all(
                 "parts => parts.map(one => one.getBoundingClientRect().right)")
             assert max(ends) <= 400
-        without.goto(address, wait_until="domcontentloaded")
+        without.goto(exported.as_uri(), wait_until="domcontentloaded")
         images = without.locator(".jp-RenderedHTML [data-part] img, img[data-part]")
         assert images.count() >= sliders[name]
         for image in images.all():
