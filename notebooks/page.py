@@ -64,7 +64,7 @@ def set_up() -> None:
         "axes.axisbelow": True,
         "lines.linewidth": 1.4,
         "image.cmap": "gray_r",
-        "image.interpolation": "nearest",
+        "image.interpolation": "none",
         "pdf.fonttype": 42,
     })
 
