@@ -32,32 +32,34 @@ class Source(NamedTuple):
 def all_sources(
     paths: Sequence[Path], notebooks: Sequence[NotebookNode]
 ) -> list[Source]:
-    """Return the modules of the project, the notebooks, and the modules next to those.
+    """Return the project's modules, the notebooks, and the modules next to those.
 
-    If they are in several folders, modules next to notebooks are named with their
-    folder. Raises ExportError if a module cannot be read.
+    Of the last, packages come after single modules. If all are in several folders,
+    modules next to notebooks are named with their folder. Raises ExportError if a
+    module cannot be read.
     """
     cells = [_code_cells(notebook) for notebook in notebooks]
     modules = _local_modules(paths, cells)
     of_notebooks = {path.parent.resolve() for path in paths}
     one_folder = len({*of_notebooks, *(folder for folder, _ in modules.values())}) == 1
+    parts: list[list[Source]] = [[], [], [], []]
 
-    def source(path: Path, folder: Path, listings: list, content: bytes) -> Source:
+    def add(
+        part: int, path: Path, folder: Path, listings: list, content: bytes
+    ) -> None:
         start = folder.parent if folder in of_notebooks and not one_folder else folder
-        return Source(whole(path.relative_to(start).as_posix()), listings, content)
+        name = whole(path.relative_to(start).as_posix())
+        parts[part].append(Source(name, listings, content))
 
-    before: list[Source] = []
-    after: list[Source] = []
     for path, (folder, code) in modules.items():
-        part = after if folder in of_notebooks else before
-        part.append(source(path, folder, [("", code)], path.read_bytes()))
+        part = 2 + (path.parent != folder) if folder in of_notebooks else 0
+        add(part, path, folder, [("", code)], path.read_bytes())
     for path, notebook, listings in zip(paths, notebooks, cells):
         bare, _ = ClearOutputPreprocessor().preprocess(deepcopy(notebook), {})
         folder = path.parent.resolve()
         if listings:
-            before.append(
-                source(folder / path.name, folder, listings, notebook_bytes(bare)))
-    return before + after
+            add(1, folder / path.name, folder, listings, notebook_bytes(bare))
+    return [source for part in parts for source in part]
 
 
 def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:

@@ -273,7 +273,7 @@ def names_of(folder: Path, *cells: str) -> list[str]:
     return [source.name for source in all_sources(*read(path))]
 
 
-def test_a_package_next_to_the_notebooks_comes_with_all_of_its_modules(tmp_path):
+def test_a_package_next_to_the_notebooks_comes_last_with_all_of_its_modules(tmp_path):
     for name, source in {
         "parts/__init__.py": "from .one import x", "parts/inner/__init__.py": "",
         "parts/one.py": "import beside\nx = 1", "beside.py": "y = 2",
@@ -281,12 +281,12 @@ def test_a_package_next_to_the_notebooks_comes_with_all_of_its_modules(tmp_path)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(source)
     assert names_of(tmp_path, "from parts import x") == [
-        "a.ipynb", "parts/__init__.py", "parts/inner/__init__.py", "parts/one.py",
-        "beside.py"]
+        "a.ipynb", "beside.py", "parts/__init__.py", "parts/inner/__init__.py",
+        "parts/one.py"]
     (tmp_path / "parts").rename(tmp_path / "loose")
     (tmp_path / "loose" / "__init__.py").unlink()  # a package can do without it
     assert names_of(tmp_path, "from loose.one import x") == [
-        "a.ipynb", "loose/inner/__init__.py", "loose/one.py", "beside.py"]
+        "a.ipynb", "beside.py", "loose/inner/__init__.py", "loose/one.py"]
 
 
 @pytest.mark.parametrize("cells", [
