@@ -4,11 +4,11 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from page import NINE, THREE, digit_grid
+from page import NINE, THREE, VOTES, digit_grid
 
 from .controls import Chart, Dial, Panel, menu, player, row, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
-from .pictures import digit_png, digits_png, rgb, signed_png
+from .pictures import digit_png, digits_png, signed_png
 from .sketchpad import Sheet
 from .static_fallback import show
 
@@ -101,28 +101,18 @@ class Explainer:
             f"<b>{to_three + to_nine + rest:+.2f}</b>, so&nbsp;{name_of(g)}")
 
 
-def reasons_figure(network: tuple, images: np.ndarray, X_train: np.ndarray,
-                   y_train: np.ndarray) -> Figure:
-    """Return a figure that explains each image in a column.
+def reasons_figure(network: tuple, images: np.ndarray) -> Figure:
+    """Return a figure with each image, (28, 28) or (784,), above its pixels' pushes.
 
-    From the top: the image, the pixels' pushes, the nearest training 3 and 9.
-
-    Parameters
-    ----------
-    network : (weight_matrices, biases, activations)
-    images : (n, 28, 28) or (n, 784) in [0, 1]
-    X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
-    y_train : (N,), 0 for a 3 and 1 for a 9
+    network is (weight_matrices, biases, activations).
     """
-    nearest = nearest_finder(X_train, y_train)
-    columns = []
+    shown = [*images]
     for image in images:
         pushed, _ = pushes(network, image.ravel())
-        columns.append([image, rgb(signed_png(pushed, abs(pushed).max())),
-                        *(X_train[k] for k, _ in nearest(image))])
-    shown = [picture for row in zip(*columns) for picture in row]
+        votes = 0.5 + pushed.reshape(28, 28) / (2 * abs(pushed).max())
+        shown.append(VOTES(votes, bytes=True))
     return digit_grid(shown, [""] * len(shown), columns=len(images),
-                      names=["digit", "pushes", "nearest 3", "nearest 9"])
+                      names=["digit", "pushes"])
 
 
 NEARLY_WRONG, NEARLY = "right, but nearly wrong", 30  # the latter is how many
