@@ -189,6 +189,8 @@ def toys(args):
         orders = {*map(tuple, epochs)} - {(*range(N),)}
         return {"alone": not passed, "calls": {
             "the number of calls of backward_pass": len(batches),
+            "the number of examples in the largest batch": max(
+                map(len, batches), default=0),
             "whether each example comes once in each epoch": all(
                 sorted(epoch) == [*range(N)] for epoch in epochs),
             "the number of epochs with an order of their own": len(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from learn.calls import BLANK, UNNEEDED, Placeholder, backward, load, outcomes
+from learn.calls import BLANK, backward, load, outcomes
 from learn.cases import CACHED, FUNCTIONS
 
 HERE = Path(__file__).resolve().parent
@@ -34,27 +34,35 @@ NEAR = {"": (1e-6, 1e-8), "the output": (1e-6, 0), "1 - the output": (0.3, 0),
 
 # ---- Comparing -----------------------------------------------------------------------
 
+def apart(key, a, b, most=1.0):
+    """Return what is wrong with an array b, in words, or '' if it is like a."""
+    a = np.asarray(a)
+    if key.startswith("the shape") and a.tolist() != b.tolist():
+        return f"{key} is {(*map(int, b),)}; expected {(*map(int, a),)}"
+    if b.shape != a.shape:
+        return f"{key} must have shape {a.shape}, and has shape {b.shape}"
+    relative, absolute = NEAR.get(key, NEAR[""])
+    absolute = min(absolute, most)
+    if b.dtype == np.float32:
+        relative, absolute = max(relative, 1e-4), max(absolute, 1e-6)
+    near = np.isclose(b, a, relative, absolute, equal_nan=True)
+    if near.all():
+        return ""
+    with np.errstate(all="ignore"):
+        error = np.where(near, -1, np.nan_to_num(abs(b - a), nan=np.inf))
+    at = np.unravel_index(int(error.argmax()), a.shape)
+    place = f" at {[*map(int, at)]}, of shape {a.shape}," if at else ""
+    return f"{key}{place} is {b[at]:.7g}; expected {a[at]:.7g}"
+
+
 def difference(expected, found, most=1.0):
     """Return what is wrong with the outcome of a case, in words, or ''."""
     right, got = expected["values"], found["values"]
     for key in [*right, *got] if got and "in place" not in found["fault"] else []:
         if key not in got or key not in right:
             return f"{key} is {'missing' if key in right else 'one too many'}"
-        a, b = np.asarray(right[key]), got[key]
-        if b.shape != a.shape:
-            return f"{key} must have shape {a.shape}, and has shape {b.shape}"
-        relative, absolute = NEAR.get(key, NEAR[""])
-        absolute = min(absolute, most)
-        if b.dtype == np.float32:
-            relative, absolute = max(relative, 1e-4), max(absolute, 1e-6)
-        with np.errstate(all="ignore"):
-            excess = np.array(abs(b - a) - relative * abs(a) - absolute)
-        excess[~np.isfinite(excess)] = np.inf
-        excess[(a == b) | (np.isnan(a) & np.isnan(b))] = -1
-        if excess.size and excess.max() > 0:
-            at = np.unravel_index(int(excess.argmax()), a.shape)
-            place = f" at {[*map(int, at)]}, of shape {a.shape}," if at else ""
-            return f"{key}{place} is {b[at]:.7g}; expected {a[at]:.7g}"
+        if words := apart(key, right[key], got[key], most):
+            return words
     return found["fault"]
 
 
@@ -85,14 +93,13 @@ def explanation(known, found, wrong):
         return best[1]
     parts: dict = {}  # {what is returned: the relations of each wrong array of it}
     for label in with_values:
-        values = found[label]["values"]
-        for key in values:
-            if key.startswith(("the number", "whether")):
-                continue
-            a = np.asarray(known["right"][label]["values"].get(key, np.nan))
-            b, fits = values[key], parts.setdefault(re.sub(r"\[\d+\]", "", key), [])
-            if a.shape != b.shape or not np.allclose(a, b, 1e-9, 1e-12):
-                fits.append(relations(a, b, found[label]["n"]))
+        right = known["right"][label]["values"]
+        for key, b in found[label]["values"].items():
+            if not key.startswith(("the number", "whether", "1 -")):
+                fits = parts.setdefault(re.sub(r"\[\d+\]", "", key), [])
+                if key not in right or apart(key, right[key], b):
+                    fits.append(relations(np.asarray(right.get(key, np.nan)), b,
+                                          found[label]["n"]))
     parts_wrong = [part for part in sorted(parts) if parts[part]]
     for words in parts[parts_wrong[0]][0] if parts_wrong else []:
         if all(words in fits for part in parts_wrong for fits in parts[part]):
@@ -104,28 +111,34 @@ def explanation(known, found, wrong):
 @np.errstate(all="ignore")
 def relations(a, b, n):
     """Return how b may come of a, which is right for n examples, in words."""
+    size = np.max(abs(a), initial=0)
     ratio = shift = np.nan
     if a.shape == b.shape and a.size:
         at = np.unravel_index(abs(a).argmax(), a.shape)
         ratio, shift = b[at] / a[at], b[at] - a[at]
-    near = a + (b - a) / 100 if a.shape == b.shape else np.nan
-    known = [
-        ("{} came out nearly right: late digits differ", near, a),
-        ("the sign of {} is wrong", b, -a),
-        ("{} came out n times too large: a sum, where an average belongs?", b, n * a),
-        ("{} came out n times too small: an average too much?", b, a / n),
-        (f"{{}} came out as {ratio:.4g} times what is right", b, ratio * a),
-        (f"{{}} came out as {shift:.4g} plus what is right", b, a + shift),
-        ("{} came out transposed", b, a.T),
-        ("{} came out in the opposite order", b, np.flip(a)),
-        ("{} came out right, but in another shape", np.ravel(b), np.ravel(a)),
-        ("{} came out summed to one number", b, np.sum(a)),
-        ("{} came out averaged to one number", b, np.mean(a)),
-        ("{} came out with an entry for each example: along which axis is the sum?",
-         b.shape[:1] if b.shape != a.shape else (), (n,))]
-    return [words for words, one, other in known
-            if np.shape(one) == np.shape(other) and np.allclose(
-                one, other, 1e-5, 1e-5 * np.max(abs(a), initial=0))]
+    made = {
+        "{} came out as nothing but zeros": np.zeros(b.shape) if size else np.nan,
+        "{} came out in whole numbers: what cuts off the rest?": np.trunc(a + 1e-9),
+        "the sign of {} is wrong": -a,
+        "{} came out n times too large: a sum, where an average belongs?": n * a,
+        "{} came out n times too small: an average too much?": a / n,
+        "{} came out as 1 minus what is right": 1 - a,
+        f"{{}} came out as {ratio:.4g} times what is right": ratio * a,
+        f"{{}} came out as {shift:.4g} plus what is right": a + shift,
+        "{} came out transposed": a.T,
+        "{} came out in the opposite order": np.flip(a),
+        "{} came out right, but in another shape":
+            a.reshape(b.shape) if a.size == b.size else np.nan,
+        "{} came out summed to one number": np.full(b.shape, np.sum(a)),
+        "{} came out averaged to one number": np.full(b.shape, np.mean(a)),
+        "{} came out (n, n): does an (n, 1) meet an (n,), each with each?":
+            b if b.shape == (n, n) != a.shape else np.nan,
+        "{} came out with an entry for each example: along which axis is the sum?":
+            b if b.shape[:1] == (n,) and b.shape != a.shape else np.nan}
+    near = np.shape(a) == np.shape(b) and np.allclose(a, b, 1e-3, 1e-3 * size)
+    return ["{} came out nearly right: late digits differ"] * near + [
+        words for words, one in made.items()
+        if np.shape(one) == b.shape and np.allclose(one, b, 1e-5, 1e-5 * size)]
 
 
 # ---- Judging -------------------------------------------------------------------------
@@ -253,7 +266,6 @@ def in_own_process(file, *names):
         import resource  # not on Windows
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))  # not on macOS
     notes = json.loads(sys.stdin.read())
-    sys.modules.update({name: Placeholder() for name in UNNEEDED})  # type: ignore
     sys.path[0] = str(Path(file).parent)
     module, faults = load(Path(file).read_bytes())
     print(json.dumps(faults), file=results, flush=True)

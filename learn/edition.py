@@ -15,7 +15,7 @@ import nbformat
 from nbformat import v4
 
 from learn import cases, notes
-from learn.notes import HERE, PROJECT, functions
+from learn.notes import PROJECT, functions
 
 SOLUTION, IGNORE = "otter_assign_solution_cell", "otter_ignore"  # tags, as in otter
 WRITE = "_Type your answer here, replacing this text._"
@@ -40,9 +40,8 @@ def text(path):
 
 
 def template(name):
-    """Return the content of a template; those in Python have another ending."""
-    path = HERE / "templates" / (f"{name}.txt" if name.endswith(".py") else name)
-    return path.read_text(encoding="utf-8")
+    """Return the content of a template."""
+    return text(f"learn/templates/{name}")
 
 
 # ---- Notebooks -----------------------------------------------------------------------
@@ -98,7 +97,7 @@ def blank(source):
             said = f"({cases.FUNCTIONS[name][0]}) {name} is still blank"
             blanks.append(f"{signature}{REVEALS.sub('', docstring)}"
                           f'    raise NotImplementedError("{said}")\n')
-    return template("nn_helpers.py").replace("BLANKS\n", "\n\n".join(blanks))
+    return template("nn_helpers.py.txt").replace("BLANKS\n", "\n\n".join(blanks))
 
 
 def only(source, names):
@@ -124,10 +123,10 @@ def edition():
         "nn_checks.py": only(text("nn_checks.py"), ["floats"]).replace(
             "tuple[Array, Array, Array]", "tuple"),
         "notebooks/viewers/explanations.py": explanations.replace(
-            functions(explanations)["pushes"], template("pushes.py")),
+            functions(explanations)["pushes"], template("pushes.py.txt")),
         "notebooks/measure.py": only(text("notebooks/measure.py"), MEASURED).replace(
             "from nn_faster import descend\n", ""),
-        "notebooks/blanks.py": template("blanks.py"),
+        "notebooks/blanks.py": template("blanks.py.txt"),
         "Makefile": OTHERS.sub("", text("Makefile"))}
     known = {*functions(helpers), *re.findall(r"(\w+)(?=,|$)", helpers, re.MULTILINE)}
     return files | {f"notebooks/{path.name}": emptied(path, known)

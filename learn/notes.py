@@ -27,8 +27,7 @@ def functions(source):
 def mistakes():
     """Return (function, its part, [(right, wrong), ...], sentence) of each mistake."""
     found, heading = [], ""
-    lines = (HERE / "mistakes.txt").read_text(encoding="utf-8")
-    for line in re.sub(r"\n {7}(?=[|&=])", " ", lines).splitlines()[2:]:
+    for line in (HERE / "mistakes.txt").read_text(encoding="utf-8").splitlines()[2:]:
         if line.startswith("    "):
             changes, sentence = line[4:].replace("\\n", "\n").rsplit(" | ", 1)
             pairs = [re.split(" => ?", change) for change in changes.split(" & ")]
@@ -42,10 +41,12 @@ def mistakes():
 def planted(source, part, pairs):
     """Return a function's text with a mistake in it; ValueError if it does not fit."""
     wrong = functions(source)[part]
-    for old, new in pairs:
-        if old not in wrong:
-            raise ValueError(f"{part}: there is no {old!r}")
-        wrong = wrong.replace(old, new)
+    for right, mistaken in pairs:
+        old = "(.*?)".join(map(re.escape, right.split("...")))
+        wrong, fits = re.subn(old, lambda found, new=mistaken: new.replace(
+            "...", "".join(found.groups())), wrong, flags=re.DOTALL)
+        if not fits:
+            raise ValueError(f"{part}: there is no {right!r}")
     return wrong
 
 

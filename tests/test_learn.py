@@ -140,15 +140,21 @@ finite_difference_gradient: / (2 * eps) => / 2*eps => lacks its parentheses
 finite_difference_gradient: .reshape(a.shape) =>  => right, but in another shape
 finite_difference_gradient: / (2 * eps) => / (3 * eps) => as 0.6667 times
 finite_difference_gradient: eps=1e-5 => eps=1e-2 => nearly right
-sigmoid_activation: out - out ** 2 => s - s ** 2 => formula is used with s
-sigmoid_activation: [out, out - out ** 2] => out => must return 2 things
+sigmoid_activation: out - out**2 => s - s**2 => formula is used with s
+sigmoid_activation: [out, out - out**2] => out => must return 2 things
+sigmoid_activation: np.zeros(np.shape(s)) => np.zeros_like(s) => in whole numbers
+sigmoid_activation: 1e-15) => 1e-15).astype(np.asarray(s).dtype) => array of integers
+sigmoid_activation: [out, out - out**2] => [out, 0 * out] => nothing but zeros
+sigmoid_activation: [out, out - out**2] => [out, 1 - out + out**2] => as 1 minus what
 logistic_loss: -1 / a if b => 1 / a if b => dL_dg has the wrong sign
 logistic_loss: (np.array([-math.log( => (sum([-math.log( => loss came out summed
+logistic_loss: pairs])) => pairs]) * np.ones((len(g), 1))) => dL_dg came out (n, n)
 relu_activation: , s > 0 => , -1.0 * (s > 0) => the sign of the derivative is wrong
 relu_activation: s * (s > 0), => max(s, 0), => truth value of an array
 layer_forward: .sum(axis=1) + b => .sum(axis=1) => the bias is left out
 layer_forward: W[None]) => W.T[None]) => broadcast
 create_weight_matrices: 0.01 * np => 0.01**2 * np => the variance is given
+create_weight_matrices: k], layer_dims[k + 1] => k + 1], layer_dims[k] => (784, 200)
 create_weight_matrices: random.randn => random.rand => is 0.0029; expected 0.01
 create_bias_vectors: [[[0] * d] for => [[[0]] * d for => biases came out transposed
 forward_pass: np.squeeze(X_batch, 1) => np.squeeze(X_batch, 1) + 1 => as 1 plus what
@@ -163,6 +169,8 @@ nn_finite_difference_checker: a[k] = kept\n => pass\n => changes an argument in 
 train: (n, len(X), n)) => (n, len(X), n))[:len(X) // n] => is dropped
 train: ["step_size"] * d => ["step_size"] * d / len(batch) => divided by the batch
 train: forward_pass(X[batch], => forward_pass(X[:len(batch)], => not shuffled alike
+train: np.array_split(rng. => [range(len(X))] * -(-len(X) // n) or (rng. => largest batch
+train: return Ws, bs, dict => return *data[4:6], dict => those of the start
 train: rng.permutation(len(X)) => rng.integers(0, len(X), len(X)) => some never come
 train: backward_pass(slope, caches) => (Ws, bs) => calls of backward_pass is 0
 train: range(options["num_epochs"]) => range(1) => backward_pass is 3; expected 12
@@ -351,7 +359,7 @@ def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(solved)
     from viewers import explanations
     pushes, rest = explanations.pushes((*network, activations), X[0])
     names = {"np": np, "forward_pass": module["forward_pass"]}
-    exec(edition.template("pushes.py"), names)
+    exec(edition.template("pushes.py.txt"), names)
     again, rest_again = names["pushes"]((*network, activations), X[0])
     assert np.allclose(again, pushes, atol=1e-6) and abs(rest - rest_again) < 1e-6
     assert names["pushes"]((*network, activations), 0 * X[0])[0].any() == 0
