@@ -140,9 +140,9 @@ def forward_pass(X_batch, weight_matrices, biases, activations):
 
 def backward_pass(dL_dg, layer_caches):
     grads, back = [], dL_dg[:, None] / dL_dg.size
-    for slope, W, memo in layer_caches[::-1]:
+    for slope, W, m in layer_caches[::-1]:
         back = np.einsum("nq,nq->nq", back, slope())
-        grads.append((np.einsum("np,nq->pq", memo.x, back), np.einsum("nq->q", back)[None]))
+        grads.append((m.x.T @ back, np.einsum("nq->q", back)[None]))
         back = np.einsum("nq,pq->np", back, W)
     return tuple(zip(*grads[::-1]))
 '''

@@ -169,7 +169,7 @@ nn_finite_difference_checker: a[k] = kept\n => pass\n => changes an argument in 
 train: (n, len(X), n)) => (n, len(X), n))[:len(X) // n] => is dropped
 train: ["step_size"] * d => ["step_size"] * d / len(batch) => divided by the batch
 train: forward_pass(X[batch], => forward_pass(X[:len(batch)], => not shuffled alike
-train: np.array_split(rng. => [range(len(X))] * -(-len(X) // n) or (rng. => largest batch
+train: np.array_split(rng. => [range(len(X))] * 3 or (rng. => in the largest
 train: return Ws, bs, dict => return *data[4:6], dict => those of the start
 train: rng.permutation(len(X)) => rng.integers(0, len(X), len(X)) => some never come
 train: backward_pass(slope, caches) => (Ws, bs) => calls of backward_pass is 0
