@@ -4,6 +4,9 @@
     python -m learn.edition FILE.zip     what Gradescope asks for
 """
 
+import ast
+import functools
+import json
 import re
 import shutil
 import sys
@@ -12,10 +15,13 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbformat import v4
 
-from learn import cases, notes
-from learn.notes import PROJECT, functions
+from learn import check
+from learn.cases import CALLS, FUNCTIONS, cases_of
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 SOLUTION, IGNORE = "otter_assign_solution_cell", "otter_ignore"  # tags, as in otter
 WRITE = "_Type your answer here, replacing this text._"
@@ -42,6 +48,79 @@ def text(path):
 def template(name):
     """Return the content of a template."""
     return text(f"learn/templates/{name}")
+
+
+# ---- What functions return, right and with typical mistakes --------------------------
+
+@functools.cache
+def functions(source):
+    """Return {name: text} of a source's functions, with their decorators."""
+    lines, nodes = source.splitlines(True), ast.parse(source).body
+    return {node.name: "".join(lines[min(
+                [node.lineno, *(d.lineno for d in node.decorator_list)]
+                ) - 1:node.end_lineno])
+            for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+def mistakes():
+    """Yield (function, its part, [(right, wrong), ...], sentence) of each mistake."""
+    for name, part, lines in re.findall(r"(?m)^(\w+)(?:/(\w+))?\n((?:    .*\n)+)",
+                                        text("learn/mistakes.txt")):
+        for line in lines.splitlines():
+            changes, sentence = line[4:].replace("\\n", "\n").rsplit(" | ", 1)
+            pairs = [re.split(" => ?", change) for change in changes.split(" & ")]
+            yield name, part or name, pairs, sentence
+
+
+def planted(source, part, pairs):
+    """Return a function's text with a mistake in it; ValueError if it does not fit."""
+    wrong = functions(source)[part]
+    for right, mistaken in pairs:
+        old = "(.*?)".join(map(re.escape, right.split("...")))
+        fits = re.search(old, wrong, re.DOTALL)
+        if not fits:
+            raise ValueError(f"{part}: there is no {right!r}")
+        wrong = wrong.replace(fits[0], mistaken.replace("...", "".join(fits.groups())))
+    return wrong
+
+
+def layers_of(module, dL_dg, X, Ws, bs):
+    """Return what cases.CACHED names, of each layer."""
+    relu, sigmoid = (module[name] for name in check.ACTIVATIONS)
+    g, caches = module["forward_pass"](X, Ws, bs, [relu] * (len(Ws) - 1) + [sigmoid])
+    outs = [*(x for x, *_ in caches[1:]), g[:, np.newaxis]]
+    return [[x, W, b, x @ W + b, out, slope]
+            for (x, W, slope), b, out in zip(caches, bs, outs)]
+
+
+@functools.cache
+def notes():
+    """Return {function: {kind: {"right": outcomes, "mistakes": {sentence: outcomes}}}}.
+
+    For backward_pass there are the layers as well, of which caches may be made.
+    """
+    source = text("nn_helpers.py")
+    module, _ = check.load(source)
+    layers = {label: layers_of(module, *args)
+              for label, args in cases_of("backward_pass").items()}
+
+    def runs(name):
+        if name == "backward_pass":
+            return {"toys": dict(check.backward(module, layers, lambda _, *network: (
+                module["forward_pass"](*network)[1])))}
+        return {kind: check.outcomes(module, name, kind)
+                for kind in ["toys", "plain"][:1 + (name in CALLS)]}
+
+    found: dict = {name: {kind: {"right": run, "mistakes": {}}
+                          for kind, run in runs(name).items()} for name in FUNCTIONS}
+    for name, part, pairs, sentence in mistakes():
+        right = module[part]
+        exec(planted(source, part, pairs), module)
+        for kind, run in runs(name).items():
+            found[name][kind]["mistakes"][sentence] = run
+        module[part] = right
+    found["backward_pass"]["toys"]["layers"] = layers
+    return json.dumps(found, default=np.ndarray.tolist)
 
 
 # ---- Notebooks -----------------------------------------------------------------------
@@ -91,10 +170,10 @@ def blank(source):
     """Return nn_helpers with the solution's signatures and nothing in its functions."""
     blanks = []
     for name, whole in functions(source).items():
-        if name in cases.FUNCTIONS:
+        if name in FUNCTIONS:
             signature, docstring = re.findall(
                 r'(?s)(def .*?:\n)(    """.*?"""\n)', whole)[0]
-            said = f"({cases.FUNCTIONS[name][0]}) {name} is still blank"
+            said = f"({FUNCTIONS[name][0]}) {name} is still blank"
             blanks.append(f"{signature}{REVEALS.sub('', docstring)}"
                           f'    raise NotImplementedError("{said}")\n')
     return template("nn_helpers.py.txt").replace("BLANKS\n", "\n\n".join(blanks))
@@ -108,10 +187,9 @@ def only(source, names):
 
 def checking():
     """Return the files of the check, by name."""
-    return {"learn/__init__.py": '"""The check: python -m learn.check."""\n',
-            **{f"learn/{name}.py": text(f"learn/{name}.py")
-               for name in ("cases", "calls", "check")},
-            "learn/notes.json": notes.as_json()}
+    return {"learn/notes.json": notes(), **{
+        f"learn/{name}.py": text(f"learn/{name}.py")
+        for name in ("__init__", "cases", "check")}}
 
 
 def edition():

@@ -11,7 +11,7 @@ import sys
 from hypothesis import Phase, settings
 
 import nn_helpers
-from learn import cases, notes
+from learn import cases, edition
 
 # The first failure is enough: Hypothesis need not simplify it.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate],
@@ -21,8 +21,8 @@ settings.load_profile("planted")
 
 def pytest_runtestloop(session):
     """Plant all mistakes, in two processes, and fail if one survives."""
-    source = (notes.PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
-    jobs = notes.mistakes()
+    source = (edition.PROJECT / "nn_helpers.py").read_text(encoding="utf-8")
+    jobs = [*edition.mistakes()]
     pids = [fork(session, source, jobs[part::2]) for part in range(2)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
     assert codes == [0, 0], "a mistake survived the tests"
@@ -47,7 +47,7 @@ def fork(session, source, jobs):
 def fails(session, source, name, part, pairs):
     """Return whether a test fails with a mistake in the function of this name."""
     right = getattr(nn_helpers, part)
-    exec(notes.planted(source, part, pairs), vars(nn_helpers))
+    exec(edition.planted(source, part, pairs), vars(nn_helpers))
     wrong = getattr(nn_helpers, part)
     question, words = cases.FUNCTIONS[name][0], part.split("_")
     items = [item for item in session.items  # training takes long

@@ -14,8 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 import learn_styles
-from learn import calls, cases, check, edition
-from learn import notes as noted
+from learn import cases, check, edition
 from nbtypst.run import execute_notebooks
 from nbtypst.run_cache import KeptRuns
 from nn_helpers import PROJECT, relu_activation, sigmoid_activation
@@ -26,7 +25,7 @@ BLANK = "\ndef layer_forward(*layer):\n    raise NotImplementedError\n"
 
 @pytest.fixture(scope="module")
 def notes():
-    return noted.as_json()
+    return edition.notes()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def judge(notes):
     known = json.loads(notes)
 
     def tests_of(source):
-        module, _ = calls.load(source)
+        module, _ = check.load(source)
         return {name: check.judged(module, name, known) for name in cases.FUNCTIONS}
     return tests_of
 
@@ -113,7 +112,7 @@ def test_each_mistake_of_the_catalogue_is_named(notes):
                 assert wrong or kind == "plain", says
                 assert not wrong or check.explanation(known, outcomes, wrong) == says
                 named |= {(name, says)} if wrong else set()
-    assert len(named) == len(noted.mistakes()) >= 60
+    assert len(named) == len([*edition.mistakes()]) >= 60
 
 
 def test_the_projects_own_tests_fail_with_each_mistake():
@@ -348,7 +347,7 @@ def test_a_new_edition_is_at_zero_and_says_what_to_write(homework, capsys):
 
 def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(solved):
     assert "28 of 28 points" in run_check(solved).stdout
-    module, _ = calls.load((solved / "nn_helpers.py").read_text(encoding="utf-8"))
+    module, _ = check.load((solved / "nn_helpers.py").read_text(encoding="utf-8"))
     rng = np.random.default_rng(0)
     X, y = rng.random((30, 784)) * (rng.random((30, 784)) > 0.5), np.arange(30) % 2
     network = ([rng.normal(size=(784, 5)) / 28, rng.normal(size=(5, 1))],
