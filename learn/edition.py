@@ -30,7 +30,8 @@ WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
          "pyproject.toml", "requirements.lock", "requirements.txt",
          "test_batch_weights_biases.pkl"]
 MEASURED = ["new_network", "mistakes"]  # what the edition has of measure.py
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pdf", "preview.png", "tests")
+LEFT_OUT = shutil.ignore_patterns(
+    "__pycache__", "*.egg-info", "*.pdf", "preview.png", "tests")
 OTHERS = re.compile(  # what the edition's Makefile has no use for: a line, a paragraph
     r"(?m)^# make ({0}) .*\n(#  .*\n)*|^({0}|.venv/ready-for-\w+):.*\n(.+\n)*\n".format(
         "test|lint|bench|versions|windows|ua|lock|learn|gradescope"))
@@ -207,8 +208,13 @@ def edition():
         "notebooks/blanks.py": template("blanks.py.txt"),
         "Makefile": OTHERS.sub("", text("Makefile"))}
     known = {*functions(helpers), *re.findall(r"(\w+)(?=,|$)", helpers, re.MULTILINE)}
-    return files | {f"notebooks/{path.name}": emptied(path, known)
-                    for path in (PROJECT / "notebooks").glob("[0-f]_*.ipynb")}
+    notebooks = {f"notebooks/{path.name}": emptied(path, known)
+                 for path in (PROJECT / "notebooks").glob("[0-f]_*.ipynb")}
+    labels = {*re.findall(r'label=\\"([\w-]+)', "".join(notebooks.values()))}
+    link = re.compile(r"\[([^][]*)\]\(#([\w-]+)\)")
+    return files | {  # a link to what is left out keeps its text
+        name: link.sub(lambda found: found[found[2] not in labels], notebook)
+        for name, notebook in notebooks.items()}
 
 
 def write(to):
