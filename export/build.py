@@ -42,8 +42,9 @@ def build(paths: Sequence[Path], options: argparse.Namespace) -> None:
                **{output.parent / name: content for name, content in files.items()}})
     compiled = compile_document(source, files, resources["rasters"])
     sections, pages = read_back(compiled.pdf)
-    site, site_warnings = make_site(paths, notebooks, cover, resources["sources"],
-                                    output.name, to=options.site)
+    site, site_warnings = make_site(
+        options.site, paths, notebooks, cover, resources["sources"], output.name,
+    ) if options.site else ({}, [])
     warnings = dict.fromkeys([
         *grouped([*resources["warnings"], *compiled.warnings]),
         *faults(sections, resources["sections"]), *grouped(site_warnings)])

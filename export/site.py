@@ -19,38 +19,35 @@ INDEX, CODE = "index", "code"  # the names of the first page and the last
 
 
 def make_site(
-    paths: Sequence[Path], notebooks: Sequence[NotebookNode], cover: Cover,
-    sources: Sequence[Source], pdf: str, to: Path | None,
+    folder: Path, paths: Sequence[Path], notebooks: Sequence[NotebookNode],
+    cover: Cover, sources: Sequence[Source], pdf: str,
 ) -> tuple[dict[Path, bytes], list[str]]:
-    """The pages of a site in a folder, by their paths, and what they cannot show.
+    """Return the pages of a site by their paths, and what they cannot show.
 
     Parameters
     ----------
+    folder : where they will be, next to a PDF of the name `pdf`
     paths, notebooks : where each notebook is from, and its content
     cover : its title is the site's
     sources : the code of notebooks and modules, as all_sources returns it
-    pdf : the name of the PDF that will be next to the pages
-    to : the folder; without one there is no site
 
     Raises
     ------
-    ExportError : if it is not a folder, or two pages have the same name
+    ExportError : if `folder` is not one, or two pages have the same name
     """
-    if to is None:
-        return {}, []
-    if to.exists() and not to.is_dir():
-        raise ExportError(f"cannot write {to}: it is not a folder")
-    names = [*(path.stem for path in paths), CODE]
-    if len({*names, INDEX}) <= len(names):
-        raise ExportError(f"two pages are called alike: {', '.join(names)}, {INDEX}")
-    titles = [title_of(it) or path.stem.replace("_", " ")
-              for path, it in zip(paths, notebooks)] + ["All Python code"]
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"cannot write {folder}: it is not a folder")
+    names = [*(path.stem for path in paths), CODE, INDEX]
+    if len({*names}) < len(names):
+        raise ExportError(f"two pages are called alike: {', '.join(names)}")
+    titles = [*(title_of(notebook) or path.stem.replace("_", " ")
+                for path, notebook in zip(paths, notebooks)), "All Python code"]
     links = [*zip(titles, (f"{name}.html" for name in names))]
     start = (cover.title or "Notebooks", f"{INDEX}.html")
     exporter = OfflineHTMLExporter(
         template_name="site", also_in_contents=r"Answer \(.*\)", **SETTINGS)
-    other = "|".join(map(re.escape, names))
-    in_other = rf'href="(?:[^":?#]*/)?({other})\.ipynb(?=[#"])'
+    other = "|".join(map(re.escape, names[:-1]))
+    to_other = rf'href="(?:[^":?#]*/)?({other})\.ipynb(?=[#"])'
     pages: dict[Path, bytes] = {}
     answers: list[str] = []
     warnings: list[str] = []
@@ -59,18 +56,18 @@ def make_site(
         metadata = {"name": str(place), "path": str(place.parent)}
         page, resources = exporter.converted(
             notebook, {"metadata": metadata, "ways": ways, "site": ways and start[0]})
-        pages[to / f"{name}.html"] = re.sub(in_other, r'href="\1.html', page).encode()
+        page = re.sub(to_other, r'href="\1.html', page)
+        pages[folder / f"{name}.html"] = page.encode()
         warnings.extend(resources["warnings"])
-        for entry in resources["contents"]:
-            if entry["marked"]:
-                words = entry["words"].partition(" ")[2]
-                answers.append(f"[{words}]({name}.html#{quote(entry['id'])})")
+        answers.extend(
+            f"[{entry['words'].partition(' ')[2]}]({name}.html#{quote(entry['id'])})"
+            for entry in resources["contents"] if entry["marked"])
 
-    code = _code(titles[-1], sources)
-    for k, one in enumerate(zip(names, [*paths, PROJECT / CODE], [*notebooks, code])):
-        before, after = links[max(k - 1, 0) : k], links[k + 1 : k + 2]
-        add(*one, [*(("prev", *link) for link in before), ("", *start),
-                   *(("next", *link) for link in after)])
+    shown = [*notebooks, _code(titles[-1], sources)]
+    for k, (place, notebook) in enumerate(zip([*paths, PROJECT / CODE], shown)):
+        add(names[k], place, notebook, [
+            *(("prev", *link) for link in links[max(k - 1, 0) : k]), ("", *start),
+            *(("next", *link) for link in links[k + 1 : k + 2])])
     add(INDEX, README, _index(start[0], links, answers, pdf), [])
     return pages, warnings
 

@@ -34,7 +34,7 @@ def site(tmp_path_factory) -> Path:
     notebooks = [read_notebook(path) for path in NOTEBOOKS]
     cover = Cover(title="Threes & nines")
     sources = all_sources(NOTEBOOKS, notebooks)
-    pages, warnings = make_site(NOTEBOOKS, notebooks, cover, sources, "w.pdf", folder)
+    pages, warnings = make_site(folder, NOTEBOOKS, notebooks, cover, sources, "w.pdf")
     assert warnings == []
     write({**pages, folder / "w.pdf": b"%PDF"})
     return folder
