@@ -364,14 +364,9 @@ end
 
 -- ---- To HTML ---------------------------------------------------------------------------
 
-local function to_page(piece)
-  if piece.format == "html" then return { html = piece.text, problems = pandoc.List() } end
-  local document = pandoc.read(piece.text, piece.format, nil, no_files)
-  return { html = pandoc.write(document, "html", writer), problems = pandoc.List() }
-end
-
 local function to_html(piece)
-  local has_html, problems = false, pandoc.List()
+  local has_html, problems = request.to == "page", pandoc.List()
+  if piece.format == "html" then return { html = piece.text, problems = problems } end
   local function look(element)
     has_html = true
     local comment = element.text:match("^.*<!%-%-(.*)$")
@@ -388,7 +383,7 @@ local function to_html(piece)
       if list.delimiter == "OneParen" then return pandoc.Div(list, { class = "one-paren" }) end
     end,
   }
-  return { html = has_html and pandoc.write(document, "html"), problems = problems }
+  return { html = has_html and pandoc.write(document, "html", writer), problems = problems }
 end
 
 -- ---- The request -----------------------------------------------------------------------
@@ -398,18 +393,17 @@ local function as_it_is(piece, reason)
   local result, source = new_result(), as_written(piece.text)
   result.typst = "#code(..codes.at(0))"
   result.codes:insert({ text = source, language = "text" })
-  result.problems:insert("shown as its source, for Pandoc fails: " .. tostring(reason))
+  result.problems:insert("shown as its source, for Pandoc fails: " .. as_written(tostring(reason)))
   local block = pandoc.Pandoc { pandoc.CodeBlock(source) }
   result.html = request.to == "page" and pandoc.write(block, "html")
   return result
 end
 
-local converted = { typst = convert, html = to_html, page = to_page }
 local results = { formulas = formulas:map(convert_formula) }
 results.pieces = pandoc.List(request.pieces):map(function(piece, number)
   io.stderr:write("piece ", number - 1, "\n") -- names the piece if Pandoc never finishes
   if piece.endless then return as_it_is(piece, "it never finishes") end
-  local well, result = pcall(converted[request.to], piece)
+  local well, result = pcall(request.to == "typst" and convert or to_html, piece)
   return well and result or as_it_is(piece, result)
 end)
 io.write(pandoc.json.encode(results))

@@ -45,21 +45,21 @@ _IN_A_LINE = re.compile(
     r"\\begin\{((?:enum|item)\w+)\*\}.*?\\item\b\s*(.*?)\s*\\end\{\1\*\}", re.DOTALL
 )
 
-# What Pandoc reads in another way than JupyterLab, `found` outside of code: a line of
+# What Pandoc reads in another way than JupyterLab, `misread` outside of code: a line of
 # words right above a table (whose second row is dashes); the dashes of --help; the mark
 # within a Hebrew word, which is not a quote; the mark of a footnote.
 _HEBREW = "[\u0590-\u05ff]"
 _DASHES = r"[ \t]*:?-+:?[ \t]*"
 _TABLE = re.compile(
-    rf"{FENCED}|^(?=[^\n|]*[^\s|])(?P<found>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
+    rf"{FENCED}|^(?=[^\n|]*[^\s|])(?P<misread>[^\n|]++)\n(?=[^\n|]*\|[^\n]*\n"
     rf" {{0,3}}(?:\|{_DASHES}|{_DASHES}\|{_DASHES})(?:\|{_DASHES})*\|?$)",
     re.MULTILINE,
 )
 _MARKS = re.compile(
-    rf"{CODE}|(?P<found>(?<![^\s(])--(?=[A-Za-z])|(?<={_HEBREW})\"(?={_HEBREW}))",
+    rf"{CODE}|(?P<misread>(?<![^\s(])--(?=[A-Za-z])|(?<={_HEBREW})\"(?={_HEBREW}))",
     re.MULTILINE,
 )
-_NOTE = re.compile(rf"{FENCED}|^ {{0,3}}(?P<found>\[\^[^\]\s]+\])(?=:)", re.MULTILINE)
+_NOTE = re.compile(rf"{FENCED}|^ {{0,3}}(?P<misread>\[\^[^\]\s]+\])(?=:)", re.MULTILINE)
 
 
 @dataclass
@@ -190,7 +190,7 @@ def _as_jupyter_reads_it(text: str) -> str:
 
 def _replaced(pattern: re.Pattern, text: str, new: Callable[[str], str]) -> str:
     """Return the text with each match replaced, except for those in code."""
-    return pattern.sub(lambda m: new(m["found"]) if m["found"] else m[0], text)
+    return pattern.sub(lambda m: new(m["misread"]) if m["misread"] else m[0], text)
 
 
 def _unused(texts: Iterable[str]) -> str:
@@ -255,13 +255,14 @@ def run_pandoc(common: dict, pieces: list[dict]) -> dict:
             timeout=seconds,
             env=os.environ | dict.fromkeys(("TMPDIR", "TMP"), tempfile.gettempdir()),
         )
-        status, said = done.returncode, done.stderr.decode(errors="replace")
+        status, messages = done.returncode, done.stderr.decode(errors="replace")
         if not status:
             return json.loads(done.stdout)
     except subprocess.TimeoutExpired as expired:
-        status, said = HEAP_EXHAUSTED, (expired.stderr or b"").decode(errors="replace")
-        said += f"still at work after {seconds:.0f} s"
-    *begun, message = re.split(r"^piece (\d+)$", said, flags=re.MULTILINE)
+        status = HEAP_EXHAUSTED
+        messages = (expired.stderr or b"").decode(errors="replace")
+        messages += f"still at work after {seconds:.0f} s"
+    *begun, message = re.split(r"^piece (\d+)$", messages, flags=re.MULTILINE)
     if not begun or status != HEAP_EXHAUSTED or pieces[int(begun[-1])].get("endless"):
         raise ExportError(f"pandoc: {one_line(message)}")
     pieces[int(begun[-1])]["endless"] = True

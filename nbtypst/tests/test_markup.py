@@ -1,4 +1,4 @@
-"""nbtypst/markup.py and markup.lua: Markdown and LaTeX look as in JupyterLab."""
+"""nbtypst/markup and html: Markdown, HTML and LaTeX look as in JupyterLab."""
 
 import json
 import re
@@ -7,6 +7,8 @@ from html import escape, unescape
 import pypandoc
 import pytest
 from nbformat.v4 import new_markdown_cell
+from PIL import Image, ImageColor
+from pypdfium2 import PdfDocument
 
 from nbtypst import ExportError
 from nbtypst_samples import Samples, code, display, figure, html, pdf_of, shell_script
@@ -20,46 +22,97 @@ def latex(text: str):
     return code("", display("text/latex", text))
 
 
+def table_cells(shown) -> str:
+    """The heads and cells of its tables, as in `2 heads (a b)(c d)`."""
+    rows = "".join(f"({line})" for line in shown.lines if line.islower())
+    return f"{len(shown.tagged('/TH'))} heads {rows}"
+
+
+def addresses(shown) -> list[str]:
+    """Those that the links on its first page lead to."""
+    printed, _, starts = shown.samples.document
+    links = printed.reader.pages[starts[shown.number - 1] - 1]["/Annots"]
+    actions = [link.get_object().get("/A", {}) for link in links]
+    return [action["/URI"] for action in actions if "/URI" in action]
+
+
 # ---- Words -----------------------------------------------------------------------
 
 TABLES = "| a | b |\n|---|--:|\n| 1 | 2 |", "a|b\n-|-\n1|2", "|a|\n|:-:|\n|1|"
-PRINTED: dict[str, list] = {  # cells, and their words without white space
-    "quotes and dashes": [
-        "(a)'s \"it's\" 'so' -- or --- so... `x = 'a' -- \"b\"...` \\-- \\.\\.\\. $f'$",
-        "(a)’s“it’s”‘so’–or—so…x='a'--\"b\"...--...𝑓′"],
-    "dashes of options": ["Run `a --b` with --help (--all), not one -- or two--three.",
-                          "Runa--bwith--help(--all),notone–ortwo–three."],
-    "code in any language or none": [
-        "```python\ndef f(): return '#'\n```\n\n```nolang\na $b$\n```\n\n    four",
-        "deff():return'#'a$b$four"],
-    "text around formulas": [r"costs \$5, _not_ $x_1$ but `$y$`: **$z^2$**-th",
-                             "costs$5,not𝑥1but$y$:𝑧2-th"],
-    "full stops after markup": [
-        "$x$.shape **b**.T *i*.at(0) [l](https://a.org).c ~~s~~.len() `k`.d\n\n$$y$$.e",
-        html("a<sup>2</sup>.f <mark>m</mark>.g <u>u</u>.h"),
-        "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.ea2.fm.gu.h"],
-    "tables in code": [*(f"```\nwords\n{table}\n```" for table in TABLES),
-                       squeezed("".join(f"words\n{table}" for table in TABLES))],
-    "HTML in Markdown": [
-        "H<sub>2</sub>O<br>and <b>bold</b> <!-- no --> $x$\n\n<div>\n\nin\n\n</div>",
-        "H2Oandbold𝑥in"],
-    "around main and head": [
-        "One.\n\nA <main> B\n\nTwo.", "One. A <head> B Two.",
-        html("<h2>One</h2><main id='x'><p>Two</p></main><footer>Three</footer>"),
-        "One.ABTwo.One.ABTwo.OneTwoThree"],
+UNSEEN = [
+    "<ul style='color: red; display : none'><li>x<ul><li>y</ul></ul>", "<p hidden>z",
+    "<script>let x</script>", "<style>p {}</style>", "<button>x</button>",
+    "<table><tr style='display:none'><td>x</table>", "<img src=x style='display:none'>",
+    "<button class='c' style='display:none'><svg></svg> x</button>",
+    "<h3 hidden>no</h3><table style='display:none'><tr><td>no</td></tr></table>",
+]  # fmt: skip
+PRINTED: dict[str, tuple] = {  # cells; their words without white space; warnings
+    "quotes and dashes": (
+        ["(a)'s \"it's\" 'so' -- or --- so... `x = 'a' -- \"b\"...` "
+         "\\-- \\.\\.\\. $f'$"],
+        "(a)’s“it’s”‘so’–or—so…x='a'--\"b\"...--...𝑓′"),
+    "dashes of options": (
+        ["Run `a --b` with --help (--all), not one -- or two--three."],
+        "Runa--bwith--help(--all),notone–ortwo–three."),
+    "code in any language or none": (
+        ["```python\ndef f(): return '#'\n```\n\n```nolang\na $b$\n```\n\n    four"],
+        "deff():return'#'a$b$four"),
+    "text around formulas": ([r"costs \$5, _not_ $x_1$ but `$y$`: **$z^2$**-th"],
+                             "costs$5,not𝑥1but$y$:𝑧2-th"),
+    "full stops after markup": (
+        ["$x$.shape **b**.T *i*.at(0) [l](https://a.org).c ~~s~~.len() `k`.d",
+         "$$y$$.e",
+         html("a<sup>2</sup>.f <mark>m</mark>.g <u>u</u>.h")],
+        "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.ea2.fm.gu.h"),
+    "tables in code": ([f"```\nwords\n{table}\n```" for table in TABLES],
+                       squeezed("".join(f"words\n{table}" for table in TABLES))),
+    "blocks without blank lines": (
+        ["Text:\n- one\n- two\n  - three\n# Heading\n> quote\n\n~~gone~~\nend"],
+        "Text:•one•two‣threeHeadingquotegoneend"),
+    "less than": (["a < b"], "a<b"),
+    "HTML in Markdown": (
+        ["H<sub>2</sub>O<br>and <b>bold</b> <!-- no --> $x$\n\n<div>\n\nin\n\n</div>"],
+        "H2Oandbold𝑥in"),
+    "around main and head": (
+        ["One.\n\nA <main> B\n\nTwo.", "One. A <head> B Two.",
+         html("<h2>One</h2><main id='x'><p>Two</p></main><footer>Three</footer>")],
+        "One.ABTwo.One.ABTwo.OneTwoThree"),
+    "a comment without an end": (
+        ["<!-- a --> one <!-- b\nc\n\nThree is **lost**.",
+         "one <b>x</b>\n\n<!-- a\n\nb --> \n\ntwo"],
+        "onecThreeislost.onextwo", "cell 1: a comment has no end: <!-- b"),
+    "what is not seen on the screen": (
+        [*(html(f"S{unseen}") for unseen in UNSEEN),
+         html("<p style='--a-display:none'>seen</p>")],
+        "S" * len(UNSEEN) + "seen"),
+    "broken HTML": (
+        [*map(html, [
+            "<style>p{{{color:;}}</style><p style='color:;;:'>a", "\ud83d<p>a</p>",
+            "<link rel='stylesheet' href='file:///no.css'><p>a",
+            "a" + "<svg aria-label=s>" * 9,
+            "<style>@import url(no.css); p {color: red</style><p>a"])],
+        "a\ufffdaaaa"),
+    "LaTeX": (
+        [latex(r"Text $x^2$ \begin{tabular}{lr} a & b \\ \hline 1 & 2 \end{tabular}"),
+         latex(r"As in \cite{knuth}."), latex("\\displaystyle x"),
+         latex(r"\begin{itemize} $y$")],
+        r"Text𝑥2ab12Asin[knuth].\displaystylex\begin{itemize}$y$",
+        r"cell 2: latex code is shown as its source: \cite{knuth}",
+        r"cell 3: latex code is shown as its source: \displaystyle",
+        "cell 4: shown as its source, for Pandoc fails: Error at "),
+    "what is nested deeply": ([f"<b>b</b>{'[' * 5000}", html("<div>" * 1500 + "deep")],
+                              f"b{'[' * 5000}deep"),
 }  # fmt: skip
-SHOWN = {name: samples.add(*cells) for name, (*cells, _) in PRINTED.items()}
+SHOWN = {name: samples.add(*cells) for name, (cells, *_) in PRINTED.items()}
 
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_words_are_those_that_jupyter_shows(name):
-    assert (SHOWN[name].text, SHOWN[name].warnings) == (PRINTED[name][-1], [])
-
-
-@samples.of("Text:\n- one\n- two\n  - three\n# Heading\n> quote\n\n~~gone~~\nend")
-def test_markdown_is_read_as_jupyter_reads_it(shown):
-    assert "•one•two" in shown.text.replace("‣", "•")
-    assert "Heading" in shown.text and "-one" not in shown.text
+    shown = SHOWN[name]
+    _, text, *warnings = PRINTED[name]
+    assert shown.text == text
+    for line, beginning in zip(shown.warnings, warnings, strict=True):
+        assert line.startswith(beginning)
 
 
 CHARACTERS = ["\\-", "\\+", "/", "=", "==", "7\\."]
@@ -80,14 +133,56 @@ def test_no_character_before_words_becomes_the_mark_of_a_list_or_a_heading(shown
     "## مرحبا A", "- مرحبا\n- b\n\n1. مرحبا",
 )  # fmt: skip
 def test_right_to_left_words_have_their_direction(shown):
-    on_the_right = {
-        word: [mark.left > 306 for mark in shown.marks if mark.text == word]
-        for word in ("abc", "1", "é", "b", "A")
-    }
-    assert on_the_right == {
-        "abc": [False, True, True], "1": [False], "é": [False], "b": [False, True],
-        "A": [True],
-    }  # fmt: skip
+    on_the_right = sorted((mark.text, mark.left > 306) for mark in shown.marks
+                          if mark.text in ("abc", "1", "é", "b", "A"))  # fmt: skip
+    assert on_the_right == [
+        ("1", False), ("A", True), ("abc", False), ("abc", True), ("abc", True),
+        ("b", False), ("b", True), ("é", False),
+    ]  # fmt: skip
+
+
+PIXEL = figure().data["image/png"].replace("\n", "")
+
+
+@samples.of(
+    "    a = $x$\n\n[here](http://x.org/$a$) ![a $b$](p$q$.png) <i>$y$</i> $z$",
+    "A<br>\n\n```\necho \\$5\n```\n\n`a\\$b`, \\$6",
+    html("<pre>\\$5</pre><p>costs \\$6"),
+)  # fmt: skip
+def test_dollars_in_code_addresses_and_descriptions_are_as_written(shown):
+    assert shown.text == (
+        "a=$x$herePicture:a$b$,p$q$.png𝑦𝑧Aecho\\$5a\\$b,$6\\$5costs$6"
+    )
+    assert addresses(shown) == ["http://x.org/$a$"]
+
+
+@samples.of(*(new_markdown_cell(f"(code:1)\n\n```\n{name}\n```\n\n![of {name}](x.png)",
+                                attachments={"x.png": {"image/png": PIXEL}})
+              for name in "ab"))  # fmt: skip
+def test_code_and_images_are_those_of_their_own_cell(shown):
+    assert shown.words == ["(code:1)", "a", "(code:1)", "b", "", ""]
+    assert shown.alternatives == ["of a", "of b"]
+
+
+LIKE = [  # what is written for Typst, or takes the place of a formula
+    "#code(..codes.at(0))", "images.at(0)", '"image:1"', "\ue0000\ue000",
+    "\ue0000\ue001", "\ue004", "\uf8ff0\uf8ff", "&#xe001;0&#xe001;",
+    "&#57346;0&#57346;",
+]  # fmt: skip
+LIKE_IN = [samples.add(
+    f"see {w} and $x$ `{unescape(w)}` **{w}**\n\n```\n{unescape(w)}\nREAL\n```\n",
+    f"# T {w} $x$ {w}", rf"$\text{{{unescape(w)}}} \; y$",
+    html(f"<h1>{escape(unescape(w))} $x$</h1><p>{escape(unescape(w))}</p>"),
+) for w in LIKE]  # fmt: skip
+
+
+@pytest.mark.parametrize("words, shown", [*zip(LIKE, LIKE_IN)])
+def test_words_that_look_like_a_placeholder_stay_as_written(words, shown):
+    # What has no font takes no room.
+    plain = re.sub('["\ue000-\uf8ff]', "", unescape(words))
+    assert re.sub('[“”"\ue000-\uf8ff]', "", shown.text) == (
+        f"see{plain}and𝑥{plain}{plain}{plain}REALT{plain}𝑥{plain}{plain}𝑦{plain}𝑥"
+        + plain)  # fmt: skip
 
 
 # ---- Blocks ----------------------------------------------------------------------
@@ -116,16 +211,14 @@ def test_a_note_that_its_cell_does_not_refer_to_stays_where_it_is(shown):
 )
 def test_blocks_of_html_in_markdown_are_placed_as_on_the_screen(shown):
     marks = {mark.text: mark for mark in shown.marks}
+    expected = "First. Mid Second. P. Third. Note: boxed Last. c s r q"
+    assert " ".join(marks) == expected
     for word in ("Mid", "c", "s"):
         assert (marks[word].left + marks[word].right) / 2 == pytest.approx(306, abs=1)
     for word in ("First.", "Second.", "P.", "Third.", "Last."):
         assert marks[word].left == pytest.approx(72, abs=0.5)
     assert marks["r"].right == marks["q"].right == pytest.approx(540, abs=1)
     assert 75 < marks["Note:"].left < 90  # in a box
-    assert [*marks] == [
-        "First.", "Mid", "Second.", "P.", "Third.", "Note:", "boxed", "Last.", "c", "s",
-        "r", "q",
-    ]  # fmt: skip
 
 
 @samples.of("- # one\n\n> # two\n\n<table><tr><td><h1>three</h1></td></tr></table>"
@@ -135,78 +228,175 @@ def test_headings_in_lists_quotations_and_tables_begin_nothing(shown):
     assert len(shown.tagged("/H1", "/H2", "/H3")) == 1
 
 
-@samples.of("<!-- a --> one <!-- b\nc\n\nThree is **lost**.",
-            "one <b>x</b>\n\n<!-- a\n\nb --> \n\ntwo")  # fmt: skip
-def test_a_comment_without_an_end_hides_one_paragraph_and_is_named(shown):
-    assert "one" in shown.text and "Threeislost." in shown.text
-    assert shown.text.endswith("onextwo")
-    assert shown.warnings == ["cell 1: a comment has no end: <!-- b"]
-
-
-# ---- LaTeX -----------------------------------------------------------------------
-
-
-@samples.of(
-    latex(r"Text $x^2$ \begin{tabular}{lr} a & b \\ \hline 1 & 2 \end{tabular}"),
-    latex(r"As in \cite{knuth}."), latex("\\displaystyle x"),
-)  # fmt: skip
-def test_latex_is_set_and_what_is_lost_is_named(shown):
-    assert shown.text == "Text𝑥2ab12Asin[knuth].\\displaystylex"
-    assert len(shown.tagged("/Table")) == 1 and len(shown.warnings) == 2
-    assert shown.warnings[1] == (
-        r"cell 3: latex code is shown as its source: \displaystyle")
-
-
-# ---- Words that look like what the exporter writes --------------------------------
-
-LIKE = [
-    "(code:1)", "codes.at(0)", "#code(..codes.at(0))", "images.at(0)", '"image:1"',
-    "\ue0000\ue000", "\ue0000\ue001", "\ue0020\ue003", "\ue004", "\uf8ff0\uf8ff",
+IN_PARTS = [
+    "<tr><th>a<th>b<tr><td>c<td>d",
+    "<tr><th>a</th><th>b</th><tr><tr><td>c<td>d<tr>",
+    "<thead><th>a<th>b</thead><td>c<td>d", "<p><tr><th>a</p><th>b<tr><td>c<td>d",
+    "<form><tr><th>a<th>b<tr><td>c<td>d</form>",
 ]  # fmt: skip
-ENTITIES = ["&#xe001;0&#xe001;", "&#57346;0&#57346;"]
+ENDS = ["</table>", "", "</table></table>", "</tr></table>"]
+TABLE = "<table>\n <tr><td>one<td>two\n <tr><td>three<td>four\n</table>"
+SHAPES = {  # tables, and their heads and cells
+    **{f"<table>{part}{end}": "2 heads (a b)(c d)"
+       for part in IN_PARTS for end in ENDS},
+    f"<center>{TABLE}</center>": "0 heads (one two)(three four)",
+    "<table><tr><th rowspan=2>a<th>b<tr><th>c<tr><td>d<td>e": "3 heads (a b)(c)(d e)",
+    "<table><caption>C</caption><thead><tr><th>a</thead><thead><tr><th>b</thead><tr>"
+    "<td>c": "2 heads (a)(b)(c)",
+    "<table><tr><th>a<td>b<tr><td>c": "0 heads (a b)(c)",
+    "<table><tbody><tr><th rowspan='2'>a<th colspan=2>b<tr><th>c<th>d<tr><td>x<td>y"
+    "<td>z": "4 heads (a b)(c d)(x y z)",
+    "<table><tr><td rowspan=2>a<td>b<tr><td>c": "0 heads (a b)(c)",
+    "<table><thead><tr><th>a</thead>\n<thead><tr><th>int</thead><tr><td>x":
+        "2 heads (a)(int)(x)",
+} | {
+    f"<table><tr><td {spans}>a<tr><td>b<td rowspan=0>c": "0 heads (a)(b c)"
+    for spans in ("", *(f"colspan={n}" for n in (100, 2, 0, "x", 99999)))
+}  # fmt: skip
+SHAPED = {table: samples.add(html(table)) for table in SHAPES}
+for text in (TABLE, f"Words\n\n{TABLE}\n\nMore"):  # in Markdown
+    SHAPES[text], SHAPED[text] = "0 heads (one two)(three four)", samples.add(text)
 
 
-@samples.of(*(f"see {w} and $x$ `{unescape(w)}` **{w}**\n\n```\n"
-              f"{unescape(w)}\nREAL\n```\n" for w in (*LIKE, *ENTITIES)),
-            *(f"# T {w} $x$ {w}" for w in LIKE),
-            *(rf"$\text{{{w}}} \; y$" for w in LIKE),
-            *(code("", display("text/html", f"<h1>{escape(w)} $x$</h1><p>"
-                               f"{escape(w)}</p>")) for w in LIKE))  # fmt: skip
-def test_words_that_look_like_a_placeholder_stay_as_written(shown):
-    def plain(words: str) -> str:  # what has no font takes no room
-        return re.sub("[\ue000-\uf8ff]", "", unescape(words)).replace('"', "")
-
-    expected = "".join(
-        f"see{plain(w)}and𝑥{plain(w)}{plain(w)}{plain(w)}REAL" for w in LIKE + ENTITIES
-    ) + "".join(f"T{plain(w)}𝑥{plain(w)}" for w in LIKE)
-    expected += "".join(f"{plain(w)}𝑦" for w in LIKE)
-    expected += "".join(f"{plain(w)}𝑥{plain(w)}" for w in LIKE)
-    assert re.sub('[“”"\ue000-\uf8ff]', "", shown.text) == expected
+@pytest.mark.parametrize("table", SHAPES)
+def test_parts_heads_and_spans_of_a_table_are_those_of_the_screen(table):
+    shown = SHAPED[table]
+    assert table_cells(shown).replace("(a)(b)(c d", "(a b)(c d") == SHAPES[table]
+    cells = [str(cell.get("/A")) for cell in shown.tagged("/TD", "/TH")]
+    wide = "colspan=100" in table or "colspan=2" in table
+    assert sum("ColSpan" in cell for cell in cells) == wide
+    assert len(shown.tagged("/Table")) == 1 and shown.warnings == []
+    if "caption" in table:
+        assert shown.lines[0] == "C"
 
 
-PIXEL = figure().data["image/png"].replace("\n", "")
+def test_a_table_without_an_end_is_cut_and_says_so(monkeypatch):
+    monkeypatch.setattr("nbtypst.html.normalize.MAX_ROWS", 3)
+    printed, warnings = pdf_of(html("<table>" + "<tr><td>r" * 1003))
+    assert printed.text(1) == "rrr…1,000morerows1of1"
+    assert warnings == ["cell 1: 1,000 more rows left out: print less"]
 
 
-@samples.of(
-    "    a = $x$\n\n[here](http://x.org/$a$) ![a $b$](p$q$.png) <i>$y$</i> $z$",
-    "A<br>\n\n```\necho \\$5\n```\n\n`a\\$b`, \\$6",
-    code("", display("text/html", "<pre>\\$5</pre><p>costs \\$6")),
+# ---- Pictures and what is embedded -------------------------------------------------
+
+
+@samples.of(html(
+    '<p>Here: <svg viewBox="0 0 9 9" width="9"><svg x="1"><circle r="3"/></svg>&nbsp;'
+    "<title>A dot</title></svg> and <svg xmlns='http://www.w3.org/2000/svg' "
+    "aria-label='none'></svg>."))  # fmt: skip
+def test_a_drawing_is_an_image_with_all_that_is_in_it(shown):
+    assert shown.alternatives == ["A dot", "none"]
+    assert (shown.text, shown.warnings) == ("Here:and.", [])
+    dot = next(mark for mark in shown.marks if not mark.text)
+    assert dot.right - dot.left == pytest.approx(6.75, abs=0.1)
+
+
+IMAGES = (
+    '<img src="{0}" width="300"> <img src="{0}" width="50%"> <img src="{0}" height=60>'
+    '<img src="{0}" style="max-width: 9px; width:100px"> <img src="{0}" width="auto">'
+    '<img src="{0}" style="width: 2em; height: 50%">'
 )
-def test_dollars_in_code_addresses_and_descriptions_are_as_written(shown):
-    assert shown.text == (
-        "a=$x$herePicture:a$b$,p$q$.png𝑦𝑧Aecho\\$5a\\$b,$6\\$5costs$6"
-    )
-    printed, _, starts = shown.samples.document
-    links = printed.reader.pages[starts[shown.number - 1] - 1]["/Annots"]
-    assert [it.get_object()["/A"]["/URI"] for it in links] == ["http://x.org/$a$"]
 
 
-@samples.of(*(new_markdown_cell(f"(code:1)\n\n```\n{name}\n```\n\n![of {name}](x.png)",
-                                attachments={"x.png": {"image/png": PIXEL}})
-              for name in "ab"))  # fmt: skip
-def test_code_and_images_are_those_of_their_own_cell(shown):
-    assert shown.words == ["(code:1)", "a", "(code:1)", "b", "", ""]
-    assert shown.alternatives == ["of a", "of b"]
+def test_sizes_of_images_are_those_of_the_screen(tmp_path):
+    Image.new("RGB", (100, 20)).save(tmp_path / "a.png")
+    images = IMAGES.format("a.png")
+    for text in (images, images.replace("<img", '<img alt="a"')):
+        cell = html(text)
+        cell.metadata["folder"] = str(tmp_path)
+        printed, warnings = pdf_of(cell)
+        # Without a description they are not figures in the PDF's structure.
+        missing = 6 * ("alt" not in text)
+        assert ["no description" in line for line in warnings] == [True] * missing
+    widths = [round(mark.right - mark.left, 1) for mark in printed.body(1)]
+    assert widths == [225, 234, 225, 75, 75, 20]
+
+
+EMBEDDED = {
+    '<iframe src="http://a.org/b?a=1" width="9"></iframe>': "http://a.org/b?a=1",
+    '<video><source src="v.mp4"></video>': "v.mp4",
+    "<video src=a.mp4>words</video>": "a.mp4",
+    '<object data="a.pdf"></object>': "a.pdf",
+    '<audio src="data:audio/wav;base64,AAAA"></audio>': "in the notebook",
+    "<div><iframe srcdoc='&lt;p&gt;'></iframe></div>": "in the notebook",
+    "<embed>": "in the notebook",
+}
+
+
+@samples.of(*map(html, EMBEDDED))
+def test_what_is_embedded_leaves_its_address_and_a_warning(shown):
+    assert shown.lines == [f"Embedded: {address}" for address in EMBEDDED.values()]
+    assert [line.partition(": ")[2] for line in shown.warnings] == [
+        f"what is embedded is not shown: {address}" for address in EMBEDDED.values()
+    ]
+    assert addresses(shown)[0] == "http://a.org/b?a=1"
+
+
+# ---- Colours ---------------------------------------------------------------------
+
+CELL = "<td bgcolor=yellow style='background: red'>c"
+STOPS = "transparent 25%, red 25.0%, red 75%, transparent 75.5%"
+BAR = f"<style>#a {{ background: linear-gradient(90deg, {STOPS}); }}</style>"
+WORDS = 'a <span style="color:{}">wwwww</span> b'
+PAINTED = {  # some HTML, and the colours on it
+    WORDS.format("red"): {"red"},
+    WORDS.format("GREEN"): {"green"},
+    '<font size="2" color=Blue>c</font>': {"blue"},
+    WORDS.format("no-such"): set(),
+    WORDS.format("#12345"): set(),
+    WORDS.format("rgb(300,0,0)"): {"red"},
+    '<span style="background: rgb(0, 255, 0) !important">d</span>': {"lime"},
+    '<div style="background-color:#00f; color: rgba(255,255,0,.5)">in</div>\n\nout':
+        {"blue", "yellow"},
+    "<style>#T_1 td {background-color: yellow} #c {color: #f00}</style><table id='T_1'>"
+    '<tr><th>h</th></tr><tr><td id="c">1 $x_1$</td></tr></table>': {"red", "yellow"},
+    "<table><tr><td style='color: no-such; background-color: #00f'>2<tr>"
+    '<th style="font-weight:bold">3</table>': {"blue"},
+    f"<table><tr bgcolor=#0ff><td>a<td bgcolor=lime>b{CELL}": {"cyan", "lime", "red"},
+    f"{BAR}<table><tr><td id='a'>1<td style='background: url(x.png)'>2": {"red"},
+    "`color: red` and color: red": set(), r"${\color{red} xxxxx}$": {"red"},
+    "<i style='background: lime'>www</i>": {"lime"},
+    BAR.replace("red,", ",").replace("25%", "") + "<table><tr><td id='a'>1": set(),
+}  # fmt: skip
+TAGS = """<b~> <p~> <i~> <ul~><li> <li~> <a~> <code~> <pre~> <blockquote~> <em~> <u~>
+<small~> <kbd~> <samp~> <del~> <label~> <section~> <article~> <center~> <dl~><dt>
+<dl><dt~> <dl><dd~> <table><thead~><tr><th> <h3~> <font~><h3>"""  # of any kind
+PAINTED |= {tag.replace("~", " style='color: red'") + "www": {"red"}
+            for tag in TAGS.split()}  # fmt: skip
+COLOURS = {name: ImageColor.getrgb(name)
+           for name in ("red", "green", "blue", "cyan", "lime", "yellow")}  # fmt: skip
+PAINT = {words: samples.add(html(words), words) for words in PAINTED}
+SCALE = 5  # at which a line of a letter is wider than a pixel
+
+
+def image_of(shown) -> Image.Image:
+    """What the top of its first page looks like."""
+    printed, _, starts = samples.document
+    with PdfDocument(printed.pdf) as document:
+        page = document[starts[shown.number - 1] - 1]
+        top = page.render(scale=SCALE, crop=(0, 600, 0, 0))
+        return top.to_pil().convert("RGB")
+
+
+def colours_of(shown) -> list[str]:
+    pixels = {colour: count for count, colour in image_of(shown).getcolors(1_000_000)}
+    return [name for name, colour in COLOURS.items() if pixels.get(colour, 0) > 9]
+
+
+@pytest.mark.parametrize("words", PAINTED)
+def test_colours_of_words_boxes_and_cells_are_those_of_the_screen(words):
+    assert set(colours_of(PAINT[words])) == PAINTED[words]
+
+
+def test_a_bar_behind_a_number_is_as_long_as_on_the_screen():
+    """As pandas' Styler.bar draws it, around a zero: half of its cell is red."""
+    shown = PAINT[next(words for words in PAINTED if words.startswith(BAR))]
+    pixels = image_of(shown)
+    across = [x for x in range(pixels.width) if any(
+        pixels.getpixel((x, y)) == COLOURS["red"] for y in range(0, pixels.height, 9))]
+    one, two = [mark for mark in shown.marks if mark.text in "12"][:2]
+    assert across[0] / SCALE < one.left and one.right < across[-1] / SCALE < two.left
+    assert len(across) == across[-1] - across[0] + 1
 
 
 # ---- What Pandoc does not do -----------------------------------------------------
@@ -261,14 +451,6 @@ def test_what_never_ends_is_shown_as_written_and_the_rest_is_set(pandoc):
     printed, [warning] = pdf_of("first $x$", notes, "*last*")
     assert printed.text(1) == f"first𝑥{squeezed(notes)}last1of1"
     assert warning.startswith("cell 2: ") and "it never finishes" in warning
-
-
-def test_what_makes_pandocs_filter_fail_is_shown_as_written():
-    broken = "a <b>b</b> `c`\n" * 3 + "[" * 20_000
-    printed, warnings = pdf_of(broken, "fine", code("", display(
-        "text/html", "<div>" * 3000 + "deep")))  # fmt: skip
-    text = "".join(printed.text(k + 1) for k in range(len(printed.pages)))
-    assert text.count("[") == 20_000 and "fine" in text and "deep" in text
 
 
 def test_a_temporary_folder_that_is_gone_is_no_hindrance(monkeypatch, tmp_path):
