@@ -5,6 +5,7 @@ import html
 import itertools
 import math
 import re
+import warnings
 
 from bs4 import BeautifulSoup, Tag
 from nbconvert.filters import Highlight2HTML, ansi2html
@@ -47,7 +48,7 @@ class Offline(Typeset):
         self.open: list[int] = []  # the levels, as written, of the headings around
         language = nb.metadata.get("language_info", {})
         lexer = language.get("pygments_lexer", language.get("name"))
-        self.coloured = Highlight2HTML(pygments_lexer=lexer)
+        self.highlight = Highlight2HTML(pygments_lexer=lexer)
         self.page = Page([piece for *_, piece in self.texts])
         for (cell, block, piece), part in zip(self.texts, self.page.parts):
             self._finish(cell, piece, part)
@@ -83,6 +84,11 @@ class Offline(Typeset):
         content, ending, _ = detect_format(content)
         kind = {".svg": "svg+xml", ".jpg": "jpeg"}.get(ending, ending[1:])
         return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+    def coloured(self, *arguments, **options) -> str:
+        """Return code in colours; of a language that is not known, without a word."""
+        with warnings.catch_warnings(action="ignore"):
+            return self.highlight(*arguments, **options)
 
     def _html(self, cell: NotebookNode, block: Block) -> str:
         """A block that is not markup."""

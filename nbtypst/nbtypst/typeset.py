@@ -88,9 +88,11 @@ class Typeset(Preprocessor):
         resources["rasters"] = {}  # the PNGs of some SVGs among them
         self.exporter: Any = self.parent
         self.warnings: list[str] = resources.setdefault("warnings", [])
+        about = resources["metadata"]
+        about["name"] = whole(about["name"])  # of a file, which is of any bytes
         for index, cell in enumerate(nb.cells, 1):
-            here = f"{resources['metadata']['name']}, cell {index}"
-            cell.where = one_line(whole(cell.metadata.get("where", here)))
+            here = f"{about['name']}, cell {index}"
+            cell.where = one_line(cell.metadata.get("where", here))
         self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
         for cell in nb.cells:
             cell.blocks = list(self._blocks(cell))

@@ -8,13 +8,20 @@ import re
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from nbtypst import ExportError, TypstExporter
+from nbtypst import (
+    ExportError,
+    OfflineHTMLExporter,
+    TypstExporter,
+    TypstPDFExporter,
+)  # fmt: skip
 from nbtypst.read import notebook_bytes, parsed, read_notebook, valid
 from nbtypst.widgets import STATE, unfold
 from nbtypst_samples import WIDGET, code, display, notebook, pdf_of, raw, stdout
+from pdf_pages import Printed, plain
 
 pytestmark = pytest.mark.export
 
@@ -109,18 +116,36 @@ def test_what_does_not_belong_to_a_notebook_does_no_harm(tmp_path, recwarn):
     assert "Words" in source and not recwarn.list
 
 
-def test_half_a_character_is_shown_as_one_that_is_damaged(tmp_path):
-    cell = code("'HALF'  # a \\ud83d in words stays", stdout("HALF and WHOLE"))
-    content = notebook_bytes(notebook("# A HALF", cell)).replace(b"HALF", rb"\ud83d")
+HALVES = [  # ~ is the first half of an emoji, which JSON can hold
+    "M~ <b>B~</b> $F~$ `C~` ![I~](i~.png)\n\n| T~ |\n|--|\n\n```X~\nY~\n```",
+    code("'S~'  # \\ud83d and \U0001f600 stay", stdout("O~"), display(
+        "text/html", "<p style='color: red~'>H~</p>"), display("text/latex", "$L~$"),
+        new_output("error", ename="E", evalue="", traceback=["E~"])), raw("R~", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("exporter, words_of", [
+    (TypstPDFExporter, lambda pdf: "".join(
+        mark.text for page in Printed(pdf).pages for mark in page)),
+    (OfflineHTMLExporter, lambda page: BeautifulSoup(
+        page.encode(), "html.parser").get_text()),
+])  # fmt: skip
+def test_half_a_character_is_shown_as_one_that_is_damaged(exporter, words_of, tmp_path):
+    made = notebook(*HALVES)
+    made.metadata |= {"title": "T~", "authors": ["A~"], "more~": "~"}
     path = tmp_path / "a.ipynb"
-    path.write_bytes(content.replace(b"WHOLE", rb"\ud83d\ude00"))
-    read = read_notebook(path)
-    assert read.cells[0].source == "# A \ufffd"
-    assert read.cells[1].source == "'\ufffd'  # a \\ud83d in words stays"
-    assert read.cells[1].outputs[0].text == "\ufffd and \U0001f600"
-    read.cells[0].source = "# A \ud83d"  # as JupyterLab's server hands it on
-    source, _ = TypstExporter().from_notebook_node(read)
-    assert "A \ufffd" in source
+    path.write_text(json.dumps(made).replace("~", r"\ud83d"))
+    about = {"metadata": {"name": "n\udcff", "path": ""}}  # a file's name is of bytes
+    as_served = nbformat.from_dict(json.loads(path.read_text()))  # by JupyterLab
+    for given in (read_notebook(path), as_served):
+        shown, resources = exporter().from_notebook_node(given, about)
+        text = plain(words_of(shown))
+        assert [x for x in "MBFCITYSOHLER" if f"{x}\ufffd" not in text] == []
+        assert "\\ud83dand\U0001f600stay" in text
+        assert resources["warnings"] == [
+            "n\ufffd, cell 1: the image i\ufffd.png: there is no such file"]
+    shown, _ = exporter().from_notebook_node(notebook("words"), about)
+    assert "words" in words_of(shown)  # though its title is the file's name
 
 
 # ---- Outputs that widgets show inside of them ------------------------------------

@@ -54,7 +54,6 @@ def read(source: str) -> tuple[str, list[str]]:
 
 def _completed(source: str) -> str:
     """Return the HTML with its optional tags, and the colours of its style sheets."""
-    source = re.sub("[\ud800-\udfff]", "\ufffd", source)  # halves of characters
     styled = "<style" in source and ("color" in source or "background" in source)
     inline = functools.partial(css_inline.inline, load_remote_stylesheets=False)
     try:
