@@ -2,13 +2,15 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache, cached_property
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import (
     new_code_cell,
@@ -18,7 +20,7 @@ from nbformat.v4 import (
     new_raw_cell,
 )  # fmt: skip
 
-from nbtypst import TypstPDFExporter
+from nbtypst import TypstExporter, TypstPDFExporter
 from pdf_pages import Mark, Printed, squeezed
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -114,6 +116,12 @@ def pdf_of(*cells: NotebookNode | str, **options) -> tuple[Printed, list[str]]:
     return Printed(pdf), warnings
 
 
+def warnings_of(*cells: NotebookNode | str) -> list[str]:
+    """The warnings of one notebook, without its name and without Typst's own."""
+    _, resources = TypstExporter().from_notebook_node(notebook(*cells))
+    return [line.removeprefix("Notebook, ") for line in resources["warnings"]]
+
+
 class Samples:
     """Cases that are set in one document, on first use; each begins a page.
 
@@ -138,17 +146,24 @@ class Samples:
         return Shown(self, self.count)
 
     def of(self, *cells: NotebookNode | str) -> Callable:
-        """Decorate a test of a case of its own."""
-        shown = self.add(*cells)
+        """Decorate a test of a case of its own, which is `shown`."""
+        return pytest.mark.parametrize("shown", [self.add(*cells)], ids=[""])
 
+    def each(self, cases: Mapping[str, Any], cells: Callable = lambda it: [it]):
+        """Decorate a test of what is `shown` of each case, and what is `wanted`."""
         def decorate(test: Callable) -> Callable:
-            def run():
-                test(shown)
-
-            run.__name__, run.__doc__ = test.__name__, test.__doc__
-            return run
+            names = [*signature(test).parameters]
+            rows = [{"shown": self.add(*cells(case)), "case": case, "wanted": wanted}
+                    for case, wanted in cases.items()]
+            values = [[row[name] for name in names] for row in rows]
+            return pytest.mark.parametrize(names, values, ids=[*cases])(test)
 
         return decorate
+
+    def rows(self, rows: Mapping[str, Sequence]) -> Callable:
+        """Decorate a test of rows: some cells, and what is to be `seen` of them."""
+        seen = {name: [*row[1:]] for name, row in rows.items()}
+        return self.each(seen, lambda name: rows[name][0])
 
     @cached_property
     def document(self) -> tuple[Printed, list[str], list[int]]:
@@ -203,6 +218,11 @@ class Shown:
     def text(self) -> str:
         """All words, without white space."""
         return squeezed("".join(mark.text for mark in self.marks))
+
+    @property
+    def seen(self) -> list[str]:
+        """All words, with a ▢ for each picture at the end, and the warnings."""
+        return [self.text + "▢" * self.words.count(""), *self.warnings]
 
     @property
     def warnings(self) -> list[str]:

@@ -51,16 +51,15 @@ TEXTS = {
 } | {f"a \\{name}[c]{{d}} b": "𝑎𝑏𝑐𝑑" for name in (
     "xrightarrow", "xLeftrightarrow", "xhookrightarrow", "xlongequal"
 )}  # fmt: skip
-SET = {tex: samples.add(f"${tex}$") for tex in TEXTS}
 
 
-@pytest.mark.parametrize("tex", TEXTS)
-def test_what_is_set_on_the_screen_is_on_the_page(tex):
-    assert SET[tex].warnings == []
-    if "\\x" in tex:  # an arrow, whose parts are in any order
-        assert set(TEXTS[tex]) <= set(SET[tex].text)
+@samples.each(TEXTS, lambda tex: [f"${tex}$"])
+def test_what_is_set_on_the_screen_is_on_the_page(shown, case, wanted):
+    assert shown.warnings == []
+    if "\\x" in case:  # an arrow, whose parts are in any order
+        assert set(wanted) <= set(shown.text)
     else:
-        assert SET[tex].text == TEXTS[tex]
+        assert shown.text == wanted
 
 
 EMPTY = re.findall(r"\S+", r"""
@@ -93,6 +92,54 @@ def test_a_denominator_in_the_last_line_of_a_page_is_within_it(shown):
     assert min(mark.bottom for mark in shown.marks) < 57
 
 
+# ---- What is long, wide or high; each sample is checked to be within the margins ----
+
+LONG = r"\\".join(rf"a_{{{n}}} &= \frac{{{n}}}{{2}}" for n in range(1, 41))
+
+
+@samples.of(rf"\begin{{align}}{LONG}\end{{align}}")
+def test_a_long_formula_is_broken_across_pages(shown):
+    assert len(shown.pages) == 2 and shown.warnings == []
+
+
+WIDE = {  # some Markdown, and whether it is set in less than 5 points
+    form.format(count, sum=" + ".join(f"x_{{{n + 9}}}" for n in range(count)),
+                cells="<td>words</td>" * count): count == 32 and form != "$${sum}$$"
+    for count in (20, 32) for form in (
+        r"\begin{{align}} a &= {sum} \\ &= b \end{{align}}", r"$${sum} \tag{{7}}$$",
+        r"$$\frac{{{sum}}}{{2}}$$", "$${sum}$$",  # the last one is broken instead
+        r"so $\begin{{aligned}} a &= {sum} \\ &= b \end{{aligned}}$ is",
+        "<table><tr><td colspan='{0}'>x</td></tr><tr>{cells}</tr></table>",
+    )
+}  # fmt: skip
+
+
+@samples.each(WIDE, lambda text: ["# A", text])
+def test_text_of_less_than_5_points_is_named(shown, case, wanted):
+    """Of a formula or table that is shrunk because it cannot be broken."""
+    printed, _, starts = samples.document
+    sizes = []
+
+    def seen(text, cm, tm, _font, size):
+        if text.strip():
+            sizes.append(abs(size * tm[3] * cm[3]))
+
+    printed.reader.pages[starts[shown.number - 1] - 1].extract_text(visitor_text=seen)
+    assert (min(sizes) < 5) == wanted == bool(shown.warnings)
+    assert ("(7)" in shown.text) == (r"\tag" in case)
+    assert re.fullmatch(r"(cell 2: a wide \w+ is set at \d\d% of its size: .*)?",
+                        " ".join(shown.warnings))  # fmt: skip
+
+
+TALL = r"$\begin{bmatrix}7\\7\end{bmatrix}$"
+
+
+@samples.of(f"| a |\n|---|\n| {TALL} |\n| {TALL} |")
+def test_a_tall_formula_has_its_height_in_a_table(shown):
+    one, two, three, _ = (mark.bottom for mark in shown.marks if mark.text == "7")
+    assert two - three > one - two > 5
+
+
 # ---- Where they are found --------------------------------------------------------
 
 FOUND = {  # the formulas in some Markdown, those on lines of their own with a second $
@@ -113,18 +160,15 @@ FOUND = {  # the formulas in some Markdown, those on lines of their own with a s
     "It costs $5; run `echo $HOME` now.": [],
     "$5:\n~~~\n$\n~~~\n\n$x$": ["x"],
 }
-FOUND_IN = {text: samples.add(text) for text in FOUND}
 
 
-@pytest.mark.parametrize("text", FOUND)
-def test_formulas_are_found_where_jupyter_finds_them(text):
-    shown = FOUND_IN[text]
-    assert shown.alternatives == [tex.removeprefix("$") for tex in FOUND[text]]
-    displayed = sum(tex.startswith("$") for tex in FOUND[text])
-    in_the_middle = {round(m.bottom) for m in shown.marks if 200 < m.left < 400}
-    assert bool(in_the_middle) == bool(displayed)
-    if not FOUND[text]:
-        assert shown.text.count("$") == text.count("$")
+@samples.each(FOUND)
+def test_formulas_are_found_where_jupyter_finds_them(shown, case, wanted):
+    assert shown.alternatives == [tex.removeprefix("$") for tex in wanted]
+    in_the_middle = any(200 < mark.left < 400 for mark in shown.marks)
+    assert in_the_middle == any(tex.startswith("$") for tex in wanted)
+    if not wanted:
+        assert shown.text.count("$") == case.count("$")
 
 
 @samples.of(*(html(f"<table class='dataframe{name}'><tr><td>$5 and $6</table>")
@@ -191,15 +235,13 @@ REFUSED = {
     "{" * 5000 + "x" + "}" * 5000: "its groups are more than",
     r"\newcommand{\b}[x]{y}": "ValueError",
     r"\genfrac a\text{b}": "missing",
+    r"\ce{A#}": "# in a chemical formula",
 }
-SOURCES = {tex: samples.add("fine $x$", f"${tex}$") for tex in REFUSED}
 
 
-@pytest.mark.parametrize("tex", REFUSED)
-def test_what_cannot_be_set_is_shown_as_its_source_and_named(tex):
-    shown = SOURCES[tex]
+@samples.each(REFUSED, lambda tex: ["fine $x$", f"${tex}$"])
+def test_what_cannot_be_set_is_shown_as_its_source_and_named(shown, case, wanted):
     [warning] = shown.warnings
-    assert warning.startswith("cell 2: the formula $")
-    assert tex[:100] in warning
-    assert REFUSED[tex] in warning.rsplit("is shown as its source: ", 1)[1]
-    assert shown.text == "fine𝑥" + squeezed(f"${tex}$")
+    assert warning.startswith("cell 2: the formula $") and case[:100] in warning
+    assert wanted in warning.rsplit("is shown as its source: ", 1)[1]
+    assert shown.text == "fine𝑥" + squeezed(f"${case}$")

@@ -46,7 +46,7 @@ UNSEEN = [
     "<button class='c' style='display:none'><svg></svg> x</button>",
     "<h3 hidden>no</h3><table style='display:none'><tr><td>no</td></tr></table>",
 ]  # fmt: skip
-PRINTED: dict[str, tuple] = {  # cells; their words without white space; warnings
+WORDS: dict[str, tuple] = {  # cells, and what is seen of them
     "quotes and dashes": (
         ["(a)'s \"it's\" 'so' -- or --- so... `x = 'a' -- \"b\"...` "
          "\\-- \\.\\.\\. $f'$"],
@@ -91,7 +91,7 @@ PRINTED: dict[str, tuple] = {  # cells; their words without white space; warning
             "<link rel='stylesheet' href='file:///no.css'><p>a",
             "a" + "<svg aria-label=s>" * 9,
             "<style>@import url(no.css); p {color: red</style><p>a"])],
-        "a\ufffdaaaa"),
+        "a\ufffdaaaa▢"),
     "LaTeX": (
         [latex(r"Text $x^2$ \begin{tabular}{lr} a & b \\ \hline 1 & 2 \end{tabular}"),
          latex(r"As in \cite{knuth}."), latex("\\displaystyle x"),
@@ -99,21 +99,48 @@ PRINTED: dict[str, tuple] = {  # cells; their words without white space; warning
         r"Text𝑥2ab12Asin[knuth].\displaystylex\begin{itemize}$y$",
         r"cell 2: latex code is shown as its source: \cite{knuth}",
         r"cell 3: latex code is shown as its source: \displaystyle",
-        "cell 4: shown as its source, for Pandoc fails: Error at "),
+        "cell 4: shown as its source, for Pandoc fails: Error at (line 1, column 21): "
+        r"unexpected end of input expecting \end{itemize} \begin{itemize} $y$ ^"),
+    "LaTeX of R": (
+        [latex("\\begin{enumerate*}\n\\item 2\n\\item 3\n\\end{enumerate*}\n"),
+         latex("\\begin{description}\n\\item[\\$a] 1\n\\end{description}\n")],
+        "2,3$a1"),
+    "formulas in MathML and in LaTeX": (
+        ["<math><mfrac><mn>1</mn><mi>n</mi></mfrac></math>",
+         latex("\\begin{tabular}{l}\n$\\alpha$\\\\\n\\end{tabular}"),
+         latex(r"\begin{itemize}\item $\argmax$\end{itemize}")],
+        r"1𝑛𝛼•$\argmax$", r"cell 3: a formula is shown as its source: \argmax"),
+    "Hebrew quotes; among them, PDFium mirrors the first of two": (
+        ['צה"ל "abc" `צ"ה`'], 'צה"ל”abc”צ"ה'),
+    "a footnote cited twice": (
+        ["One.[^n] Two.[^n] Three.[^m]\n\n[^n]: Words.\n\n[^m]: Others."],
+        "One.1Two.1Three.21Words.2Others."),
     "what is nested deeply": (
         [f"<b>b</b>{'[' * 20_000}", html("<div>" * 3000 + "deep")],
         f"b{'[' * 20_000}deep"),
 }  # fmt: skip
-SHOWN = {name: samples.add(*cells) for name, (cells, *_) in PRINTED.items()}
 
 
-@pytest.mark.parametrize("name", PRINTED)
-def test_words_are_those_that_jupyter_shows(name):
-    shown = SHOWN[name]
-    _, text, *warnings = PRINTED[name]
-    assert shown.text == text
-    for line, beginning in zip(shown.warnings, warnings, strict=True):
-        assert line.startswith(beginning)
+@samples.rows(WORDS)
+def test_words_are_those_that_jupyter_shows(shown, wanted):
+    assert shown.seen == wanted
+
+
+NUMBERS = {
+    "2. a\n   1. b\n   2. c\n3. d\n   - e\n     1. f": "2.a 1.b 2.c 3.d 1.f",
+    "1) a\n   1. b": "1)a 1.b",
+    "1) a\n   1. b\n\n<ol start='7'><li>c</li></ol>": "1)a 1.b 7.c",
+    "<ol><li value='4'>a</li><li>b</li><li value='9'>c</li></ol>": "4.a 5.b 9.c",
+    "<ol reversed><li>a</li><li>b<ol><li>c</li></ol></li></ol>": "2.a 1.b 1.c",
+    "<ol value='x'><li value='y'>a</li><li>b</li></ol><ol></ol>": "1.a 2.b",
+    "<ol type='a'><li>a<ol><li>b</li></ol></li></ol>": "a.a 1.b",
+}
+
+
+@samples.each(NUMBERS)
+def test_each_item_of_a_list_has_its_own_number(shown, wanted):
+    items = re.findall(r"(?:\d|(?<!\.)a)[.)][a-f]", shown.text)
+    assert [items, shown.warnings] == [wanted.split(), []]
 
 
 CHARACTERS = ["\\-", "\\+", "/", "=", "==", "7\\."]
@@ -170,17 +197,16 @@ LIKE = [  # what is written for Typst, or takes the place of a formula
     "\ue0000\ue001", "\ue004", "\uf8ff0\uf8ff", "&#xe001;0&#xe001;",
     "&#57346;0&#57346;",
 ]  # fmt: skip
-LIKE_IN = [samples.add(
+
+
+@samples.each(dict.fromkeys(LIKE), lambda w: [
     f"see {w} and $x$ `{unescape(w)}` **{w}**\n\n```\n{unescape(w)}\nREAL\n```\n",
     f"# T {w} $x$ {w}", rf"$\text{{{unescape(w)}}} \; y$",
     html(f"<h1>{escape(unescape(w))} $x$</h1><p>{escape(unescape(w))}</p>"),
-) for w in LIKE]  # fmt: skip
-
-
-@pytest.mark.parametrize("words, shown", [*zip(LIKE, LIKE_IN)])
-def test_words_that_look_like_a_placeholder_stay_as_written(words, shown):
+])  # fmt: skip
+def test_words_that_look_like_a_placeholder_stay_as_written(shown, case):
     # What has no font takes no room.
-    plain = re.sub('["\ue000-\uf8ff]', "", unescape(words))
+    plain = re.sub('["\ue000-\uf8ff]', "", unescape(case))
     assert re.sub('[“”"\ue000-\uf8ff]', "", shown.text) == (
         f"see{plain}and𝑥{plain}{plain}{plain}REALT{plain}𝑥{plain}{plain}𝑦{plain}𝑥"
         + plain)  # fmt: skip
@@ -222,6 +248,14 @@ def test_blocks_of_html_in_markdown_are_placed_as_on_the_screen(shown):
     assert 75 < marks["Note:"].left < 90  # in a box
 
 
+@samples.each(dict.fromkeys([
+    '<div style="page-break-after: always"></div>', r"\newpage", "\\pagebreak",
+    '<div style="break-before: always">b</div>',
+]), lambda page_break: ["# T\n\na", page_break, "c"])  # fmt: skip
+def test_a_page_ends_where_people_say_so(shown):
+    assert len(shown.pages) == 2 and shown.warnings == []
+
+
 @samples.of("- # one\n\n> # two\n\n<table><tr><td><h1>three</h1></td></tr></table>"
             "\n\n# T")  # fmt: skip
 def test_headings_in_lists_quotations_and_tables_begin_nothing(shown):
@@ -254,22 +288,21 @@ SHAPES = {  # tables, and their heads and cells
     f"<table><tr><td {spans}>a<tr><td>b<td rowspan=0>c": "0 heads (a)(b c)"
     for spans in ("", *(f"colspan={n}" for n in (100, 2, 0, "x", 99999)))
 }  # fmt: skip
-SHAPED = {table: samples.add(html(table)) for table in SHAPES}
 for text in (TABLE, f"Words\n\n{TABLE}\n\nMore"):  # in Markdown
-    SHAPES[text], SHAPED[text] = "0 heads (one two)(three four)", samples.add(text)
-TABULAR = r"\begin{tabular}{lr} a & b \\ \hline c & d \end{tabular}"
-SHAPES[TABULAR], SHAPED[TABULAR] = "2 heads (a b)(c d)", samples.add(latex(TABULAR))
+    SHAPES[f"{text} "] = "0 heads (one two)(three four)"
+SHAPES[r"\begin{tabular}{lr} a & b \\ \hline c & d \end{tabular}"] = (
+    "2 heads (a b)(c d)")
 
 
-@pytest.mark.parametrize("table", SHAPES)
-def test_parts_heads_and_spans_of_a_table_are_those_of_the_screen(table):
-    shown = SHAPED[table]
-    assert table_cells(shown).replace("(a)(b)(c d", "(a b)(c d") == SHAPES[table]
+@samples.each(SHAPES, lambda text: [
+    latex(text) if text[0] == "\\" else text if text[-1] == " " else html(text)])
+def test_parts_heads_and_spans_of_a_table_are_those_of_the_screen(shown, case, wanted):
+    assert table_cells(shown).replace("(a)(b)(c d", "(a b)(c d") == wanted
     cells = [str(cell.get("/A")) for cell in shown.tagged("/TD", "/TH")]
-    wide = "colspan=100" in table or "colspan=2" in table
+    wide = "colspan=100" in case or "colspan=2" in case
     assert sum("ColSpan" in cell for cell in cells) == wide
     assert len(shown.tagged("/Table")) == 1 and shown.warnings == []
-    if "caption" in table:
+    if "caption" in case:
         assert shown.lines[0] == "C"
 
 
@@ -340,14 +373,15 @@ def test_what_is_embedded_leaves_its_address_and_a_warning(shown):
 CELL = "<td bgcolor=yellow style='background: red'>c"
 STOPS = "transparent 25%, red 25.0%, red 75%, transparent 75.5%"
 BAR = f"<style>#a {{ background: linear-gradient(90deg, {STOPS}); }}</style>"
-WORDS = 'a <span style="color:{}">wwwww</span> b'
+BARS = f"{BAR}<table><tr><td id='a'>1<td style='background: url(x.png)'>2"
+SPAN = 'a <span style="color:{}">wwwww</span> b'
 PAINTED = {  # some HTML, and the colours on it
-    WORDS.format("red"): {"red"},
-    WORDS.format("GREEN"): {"green"},
+    SPAN.format("red"): {"red"},
+    SPAN.format("GREEN"): {"green"},
     '<font size="2" color=Blue>c</font>': {"blue"},
-    WORDS.format("no-such"): set(),
-    WORDS.format("#12345"): set(),
-    WORDS.format("rgb(300,0,0)"): {"red"},
+    SPAN.format("no-such"): set(),
+    SPAN.format("#12345"): set(),
+    SPAN.format("rgb(300,0,0)"): {"red"},
     '<span style="background: rgb(0, 255, 0) !important">d</span>': {"lime"},
     '<div style="background-color:#00f; color: rgba(255,255,0,.5)">in</div>\n\nout':
         {"blue", "yellow"},
@@ -356,7 +390,7 @@ PAINTED = {  # some HTML, and the colours on it
     "<table><tr><td style='color: no-such; background-color: #00f'>2<tr>"
     '<th style="font-weight:bold">3</table>': {"blue"},
     f"<table><tr bgcolor=#0ff><td>a<td bgcolor=lime>b{CELL}": {"cyan", "lime", "red"},
-    f"{BAR}<table><tr><td id='a'>1<td style='background: url(x.png)'>2": {"red"},
+    BARS: {"red"},
     "`color: red` and color: red": set(), r"${\color{red} xxxxx}$": {"red"},
     "<i style='background: lime'>www</i>": {"lime"},
     BAR.replace("red,", ",").replace("25%", "") + "<table><tr><td id='a'>1": set(),
@@ -368,7 +402,6 @@ PAINTED |= {tag.replace("~", " style='color: red'") + "www": {"red"}
             for tag in TAGS.split()}  # fmt: skip
 COLOURS = {name: ImageColor.getrgb(name)
            for name in ("red", "green", "blue", "cyan", "lime", "yellow")}  # fmt: skip
-PAINT = {words: samples.add(html(words), words) for words in PAINTED}
 SCALE = 5  # at which a line of a letter is wider than a pixel
 
 
@@ -381,19 +414,16 @@ def image_of(shown) -> Image.Image:
         return top.to_pil().convert("RGB")
 
 
-def colours_of(shown) -> list[str]:
+@samples.each(PAINTED, lambda words: [html(words), words])
+def test_colours_of_words_boxes_and_cells_are_those_of_the_screen(shown, wanted):
     pixels = {colour: count for count, colour in image_of(shown).getcolors(1_000_000)}
-    return [name for name, colour in COLOURS.items() if pixels.get(colour, 0) > 9]
+    assert wanted == {
+        name for name, colour in COLOURS.items() if pixels.get(colour, 0) > 9}
 
 
-@pytest.mark.parametrize("words", PAINTED)
-def test_colours_of_words_boxes_and_cells_are_those_of_the_screen(words):
-    assert set(colours_of(PAINT[words])) == PAINTED[words]
-
-
-def test_a_bar_behind_a_number_is_as_long_as_on_the_screen():
+@samples.of(html(BARS))
+def test_a_bar_behind_a_number_is_as_long_as_on_the_screen(shown):
     """As pandas' Styler.bar draws it, around a zero: half of its cell is red."""
-    shown = PAINT[next(words for words in PAINTED if words.startswith(BAR))]
     pixels = image_of(shown)
     across = [x for x in range(pixels.width) if any(
         pixels.getpixel((x, y)) == COLOURS["red"] for y in range(0, pixels.height, 9))]

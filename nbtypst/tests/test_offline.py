@@ -107,7 +107,8 @@ def test_what_is_not_understood_is_shown_as_its_source_and_said():
 
 def test_the_corpus_is_mathml_but_for_a_few():
     lines = (Path(__file__).with_name("formulas.txt")).read_text("utf-8").splitlines()
-    written = [line.partition(" ⟶ ")[0] for line in lines if line[0] != "#"]
+    written = [line.partition(" ⟶ ")[0] for line in lines
+               if line[0] != "#" and "\\ce{" not in line]  # which Pandoc lacks
     pieces = [Piece(text, "text/markdown", f"n, cell {k}")
               for k, text in enumerate(written)]
     page = Page(pieces)

@@ -7,6 +7,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
 
 from nbtypst.plaintext import printable, truncate
+from nbtypst.typeset import MERMAID
 from nbtypst_samples import (
     CELL,
     WIDGET,
@@ -20,6 +21,7 @@ from nbtypst_samples import (
     raw,
     space_left,
     stdout,
+    warnings_of,
 )  # fmt: skip
 from pdf_pages import squeezed
 
@@ -52,120 +54,107 @@ UNFOLDS = "<div class='sk-text-repr-fallback'><pre>Ridge()</pre></div>{}"
 LINK = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
 PLOTLY = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
 SCRIPT = {"text_html": "<script>1</script>", "text_plain": "<Chart at 0x1>"}
-PICTURE = {"image_png": figure().data["image/png"]}
-PRINTED: dict[str, list] = {  # cells, their words without white space, warnings
-    "escape codes": [
-        code("x", stdout("careful", "stderr"), stdout(LINK), error(value="'k'"),
-             error("\x1b[31mKeyError\x1b[0m  Traceback", "KeyError: \x1b[1mboom")),
-        "xhereandredStandarderrorcarefulErrorKeyError:'k'"
-        "ErrorKeyErrorTracebackKeyError:boom", []],
-    "widgets": [
-        code("x", *map(widget, PLAIN), widget("  0%|    | 0/3 [00:00<?, ?it/s]"),
-             bundle(text_plain="a view", role="screen"),
-             bundle(text_html="<p>for the screen</p>", text_plain="Here one draws.",
-                    role="widget"), bundle(text_plain="A slider.", role="widget")),
-        f"x{UNKNOWN * len(PLAIN)}Inthenotebook:aprogressbar."
-        "Inthenotebook,onedraws.Inthenotebook:Aslider.",
-        ["cell 1: a widget is not shown: give the output a picture as well"]
-        * len(PLAIN)],
-    "outputs for a browser": [
-        code("a", bundle(**PLOTLY), bundle(**SCRIPT)),
-        code("b", bundle(**PLOTLY, **PICTURE), bundle(**SCRIPT, **PICTURE),
-             bundle(text_html="<style>p {}</style>", text_plain="<HTML object>")),
-        f"a{UNKNOWN * 2}b",
-        ["cell 1: application/vnd.plotly.v1+json is not shown: give the output a "
-         "picture as well", "cell 1: <Chart at 0x1> is not shown: give the output a "
-         "picture as well"]],
-    "what draws in a browser alone, or nothing by itself": [
-        code("a", bundle(text_html="<div id='p'></div><script>draw()</script>",
-                         text_plain="Figure({...})"),
-             bundle(application_javascript="load()", text_plain="<a.Javascript at 0>"),
-             bundle(text_html="<script>load()</script>",
-                    text_plain="<IPython.core.display.HTML object>")),
-        f"a{UNKNOWN}",
-        ["cell 1: Figure({...}) is not shown: give the output a picture as well"]],
-    "what unfolds in a browser, as of scikit-learn": [
-        code("x", bundle(text_html=UNFOLDS.format("<div hidden><a>About"),
-                         text_plain="Ridge()"),
-             bundle(text_html=UNFOLDS.format("<p>and more</p>"),
-                    text_plain="<IPython.core.display.HTML object>")),
-        "xRidge()Ridge()andmore", []],
-    "a table's own caption": [
-        html("<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr>"),
-        "Oftwo12", []],
-    "raw cells": [
-        raw("#strong[typst]"), raw("<b>web</b>", "text/html"),
-        raw("*rest*", "text/x-rst"),
-        raw("#plain", ""), raw("  "),
-        raw(r"\begin{equation} e = m \end{equation}", "text/latex"),
-        "typstweb#plain𝑒=𝑚", ["cell 3: a raw cell for text/x-rst is left out"]],
-}  # fmt: skip
-SHOWN = {name: samples.add(*cells) for name, (*cells, _, _) in PRINTED.items()}
-
-
-@pytest.mark.parametrize("name", PRINTED)
-def test_what_is_printed_and_what_is_warned_about(name):
-    assert [SHOWN[name].text, SHOWN[name].warnings] == PRINTED[name][-2:]
-    assert SHOWN[name].words.count("") == 2 * ("browser" in name[:21])
-
-
-TAGGED = code("shown()", stdout("gone1"), tags=("remove_output",))
-
-
-@samples.of(
-    TAGGED, code("gone2()", stdout("kept"), tags=("remove-input",)), "between",
+PICTURE_DATA = {"image/png": figure().data["image/png"]}
+PICTURE = {"image_png": PICTURE_DATA["image/png"]}
+TAGGED = [
+    code("shown()", stdout("gone1"), tags=("remove_output",)),
+    code("gone2()", stdout("kept"), tags=("remove-input",)), "between",
     code("gone3()", stdout("gone4"), tags=("remove_cell",)),
     new_markdown_cell("gone5", metadata={"tags": ["remove-cell"]}),
-)  # fmt: skip
-def test_tags_leave_out_what_they_say(shown):
-    assert shown.text == "shown()keptbetween"
-
-
-def test_a_cell_whose_output_a_tag_removes_is_not_stale():
-    assert pdf_of(TAGGED)[1] == []
-
-
-@samples.of(code(
-    "x",
-    display("text/html", "<table><tr><td>cell</td></tr></table>"),
-    display("text/latex", r"$\displaystyle \frac{p}{q}$"),
-    display("text/latex", r"\begin{align} u &= v \\ &= w \end{align}"),
-    new_output("execute_result", data={"text/plain": "array([1])"}),
-    new_output("display_data", {"text/html": "<script>", "text/plain": "plot"}),
-    display("application/json", {}),
-    stdout("50%\r100%\na\tb\x07")), new_raw_cell("left as it is"))  # fmt: skip
-def test_every_kind_of_output_leaves_a_trace(shown):
-    assert shown.text.startswith("xcell𝑝𝑞𝑢=𝑣=𝑤array([1])plot")
-    assert shown.text.endswith("100%ab\\x07leftasitis")
-    assert shown.text.count("aninteractivewidget") == 1
-    assert not any(word in shown.text for word in ("50%", "alert", "script"))
-
-
+]  # fmt: skip
 BOTH = display("text/latex", r"$\frac{p}{q}$")
-BOTH.data["image/png"] = figure().data["image/png"]
-CAPTIONS = [markdown(words, role="caption") for words in ("first", "second")]
+BOTH.data |= PICTURE_DATA
+FRAME = PICTURE["image_png"].replace("\n", "\\\n")  # as Matplotlib breaks its lines
+NOT_SHOWN = "is not shown: give the output a picture as well"
+CELLS: dict[str, list] = {  # cells, and what is seen of them
+    "escape codes": [
+        [code("x", stdout("careful", "stderr"), stdout(LINK), error(value="'k'"),
+              error("\x1b[31mKeyError\x1b[0m  Traceback", "KeyError: \x1b[1mboom"))],
+        "xhereandredStandarderrorcarefulErrorKeyError:'k'"
+        "ErrorKeyErrorTracebackKeyError:boom"],
+    "widgets": [
+        [code("x", *map(widget, PLAIN), widget("  0%|    | 0/3 [00:00<?, ?it/s]"),
+              bundle(text_plain="a view", role="screen"),
+              bundle(text_html="<p>for the screen</p>", text_plain="Here one draws.",
+                     role="widget"), bundle(text_plain="A slider.", role="widget"))],
+        f"x{UNKNOWN * len(PLAIN)}Inthenotebook:aprogressbar."
+        "Inthenotebook,onedraws.Inthenotebook:Aslider.",
+        *[f"cell 1: a widget {NOT_SHOWN}"] * len(PLAIN)],
+    "outputs for a browser": [
+        [code("a", bundle(**PLOTLY), bundle(**SCRIPT)),
+         code("b", bundle(**PLOTLY, **PICTURE), bundle(**SCRIPT, **PICTURE),
+              bundle(text_html="<style>p {}</style>", text_plain="<HTML object>"))],
+        f"a{UNKNOWN * 2}b▢▢", f"cell 1: application/vnd.plotly.v1+json {NOT_SHOWN}",
+        f"cell 1: <Chart at 0x1> {NOT_SHOWN}"],
+    "what draws in a browser alone, or nothing by itself": [
+        [code("a", bundle(text_html="<div id='p'></div><script>draw()</script>",
+                          text_plain="Figure({...})"),
+              bundle(application_javascript="load()", text_plain="<a.Javascript at 0>"),
+              bundle(text_html="<script>load()</script>",
+                     text_plain="<IPython.core.display.HTML object>"))],
+        f"a{UNKNOWN}", f"cell 1: Figure({{...}}) {NOT_SHOWN}"],
+    "what unfolds in a browser, as of scikit-learn": [
+        [code("x", bundle(text_html=UNFOLDS.format("<div hidden><a>About"),
+                          text_plain="Ridge()"),
+              bundle(text_html=UNFOLDS.format("<p>and more</p>"),
+                     text_plain="<IPython.core.display.HTML object>"))],
+        "xRidge()Ridge()andmore"],
+    "an animation": [
+        [code("x", bundle(text_html="<img id='a'><label>Once</label><script>frames[0] ="
+                          f'"data:image/png;base64,{FRAME}"\n</script>'))],
+        "x▢", "cell 1: of an animation, only the first frame is shown"],
+    "every kind of output": [
+        [code("x", display("text/html", "<table><tr><td>cell</td></tr></table>"),
+              display("text/latex", r"$\displaystyle \frac{p}{q}$"),
+              display("text/latex", r"\begin{align} u &= v \\ &= w \end{align}"),
+              new_output("execute_result", data={"text/plain": "array([1])"}),
+              bundle(text_html="<script>", text_plain="plot"),
+              display("application/json", {}), stdout("50%\r100%\na\tb\x07")),
+         new_raw_cell("left as it is")],
+        f"xcell𝑝𝑞𝑢=𝑣=𝑤array([1])plot{UNKNOWN}100%ab\\x07leftasitis",
+        f"cell 1: application/json {NOT_SHOWN}"],
+    "LaTeX before a bitmap; a second caption": [
+        [code("x", BOTH, figure(), *(markdown(words, role="caption")
+                                     for words in ("first", "second")))],
+        "x𝑝𝑞Figure1.firstsecond▢"],
+    "a table's own caption": [
+        [html("<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr>")],
+        "Oftwo12"],
+    "tags": [TAGGED, "shown()keptbetween"],
+    "raw cells": [
+        [raw("#strong[typst]"), raw("<b>web</b>", "text/html"),
+         raw("*rest*", "text/x-rst"), raw("#plain", ""), raw("  "),
+         raw(r"\begin{equation} e = m \end{equation}", "text/latex")],
+        "typstweb#plain𝑒=𝑚", "cell 3: a raw cell for text/x-rst is left out"],
+    "diagrams": [
+        ["```mermaid\na-->b\n```", code("", display(MERMAID, "a-->b")),
+         code("", bundle(**{"text_vnd.mermaid": "a-->b", "text_plain": "<M object>"}))],
+        "a-->b" * 3, *[f"cell {k}: a diagram in mermaid is shown as its source"
+                       for k in (1, 2, 3)]],
+    "headings, which begin no page": [
+        ["before", "# Part 0\n\nwords", "# Part 1\n\nwords", code(CELL)],
+        f"beforePart0wordsPart1words{squeezed(CELL)}"],
+}  # fmt: skip
 
 
-@samples.of(code("x", BOTH, figure(), *CAPTIONS))
-def test_latex_goes_before_a_bitmap_and_a_second_caption_is_text(shown):
-    assert sorted(re.findall("𝑝|Figure1.first|second", shown.text)) == [
-        "Figure1.first", "second", "𝑝"]  # fmt: skip
-    assert shown.words.count("") == 1
-
-
-def test_the_first_frame_of_an_animation_is_shown():
-    png = PICTURE["image_png"].replace("\n", "\\\n")  # as Matplotlib breaks its lines
-    script = f'<script>frames[0] = "data:image/png;base64,{png}"\n</script>'
-    made = bundle(text_html=f"<img id='a'><label>Once</label>{script}")
-    printed, warnings = pdf_of(code("x", made))
-    assert warnings == ["cell 1: of an animation, only the first frame is shown"]
-    assert "Once" not in printed.text(1) and printed.tagged("/Figure")
+@samples.rows(CELLS)
+def test_what_is_seen_of_cells_and_what_is_warned_about(shown, wanted):
+    assert shown.seen == wanted and len(shown.pages) == 1
 
 
 def test_a_blank_output_leaves_no_box():
     pictures = [pdf_of(code("x", *outputs, markdown("between")))[0].pictures()
                 for outputs in ([], [stdout(" \n\n")])]  # fmt: skip
     assert pictures[0] == pictures[1]
+
+
+@samples.of(*(cell for end in ("\n", "\r\n", "\r") for cell in (
+    f"Rates:{end}| a | b |{end}|--|--|{end}| 1 | 2 |{end}", code(f"if c:{end}    d"),
+    code("", markdown(f"More:{end}| a |{end}|--|{end}| 1 |{end}")))))  # fmt: skip
+def test_lines_may_end_as_on_any_system(shown):
+    assert shown.lines == 3 * ["Rates:", "a b", "1 2", "if c:", "d", "More:", "a", "1"]
+    [left] = {mark.left for mark in shown.marks if mark.text == "d"}
+    assert left > 90 and len(shown.tagged("/Table")) == 6 and shown.warnings == []
 
 
 @samples.of(code("def f():\n\treturn 1\n\x0c\ny = '\u2028'\r\nz = 'a\u200bb'; a = 1"))
@@ -182,8 +171,7 @@ def test_progress_bars_are_shown_as_a_terminal_shows_them_in_the_end():
 
 def test_endless_output_is_cut_and_says_so():
     outputs = stdout("1\n" * 30_000 + "z" * 50_000), stdout("a" * 20_001, "stderr")
-    _, warnings = pdf_of(code("x", *outputs, markdown("word " * 500_000)))
-    assert warnings == [
+    assert warnings_of(code("x", *outputs, markdown("word " * 500_000))) == [
         "cell 1: 10,001 more lines and 30,000 more characters left out: print less",
         "cell 1: 1 more characters left out: print less",
         "cell 1: 2,500,000 characters of text/markdown: too many to set",
@@ -239,7 +227,7 @@ def test_links_to_figures_and_tables_become_their_numbers():
      ["cell 1: nothing has the label 'x'"]),
 ])  # fmt: skip
 def test_a_label_that_nothing_or_too_much_has_is_named(cells, warnings):
-    assert pdf_of(*cells)[1] == warnings
+    assert warnings_of(*cells) == warnings
 
 
 @samples.of(code("", figure("A"), markdown("Short.", role="caption")),
@@ -358,19 +346,18 @@ TOGETHER = [  # inches left on a page; cells; words that part, and words that do
     (0.5, ["shows:", code("x", SOURCE, **HIDDEN)], "shows: s0", "f.py s0 s3"),
     (1, [code("first()", TABLE)], "", "first() row0 row4"),
 ]  # fmt: skip
-PAGED = [samples.add("# A", space_left(72 * inches), *cells, code("end"))
-         for inches, cells, *_ in TOGETHER]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(len(TOGETHER)))
-def test_what_stays_on_one_page_and_what_may_part(number):
-    pages = [[mark.text for mark in page] for page in PAGED[number].pages]
+@samples.each(dict(enumerate(TOGETHER)), lambda k: [
+    "# A", space_left(72 * TOGETHER[k][0]), *TOGETHER[k][1], code("end")])  # fmt: skip
+def test_what_stays_on_one_page_and_what_may_part(shown, wanted):
+    pages = [[mark.text for mark in page] for page in shown.pages]
 
     def page_of(word: str) -> int:
         [found] = [k for k, words in enumerate(pages) if word in words]
         return found
 
-    *_, apart, together = TOGETHER[number]
+    *_, apart, together = wanted
     assert len({page_of(word) for word in together.split()}) == 1
     if apart:
         one, other = apart.split()
@@ -401,11 +388,6 @@ def test_figures_come_in_order_below_the_titles():
     assert order == ["1.", "2.", "3.", "4."] and printed.faults() == []
 
 
-@samples.of("before", *(f"# Part {k}\n\nwords" for k in range(3)), code(CELL))
-def test_a_heading_begins_no_page(shown):
-    assert len(shown.pages) == 1 and squeezed(CELL) in shown.text
-
-
 # ---- From which run --------------------------------------------------------------
 
 
@@ -413,7 +395,7 @@ def test_stale_outputs_are_named_in_one_line(caplog):
     never_ran = [code("c = 1", ran=None) for _ in range(10)]
     cells = [code("a = 1", ran=2), code("b = 1", ran=1), code("", ran=None), "text",
              *never_ran]  # fmt: skip
-    _, warnings = pdf_of(*cells)
+    warnings = warnings_of(*cells)
     above = "it ran before a cell above: run the notebook from top to bottom"
     never = "it never ran: run the notebook from top to bottom"
     each = [f"cell {k}: {never}" for k in range(5, 15)]
