@@ -40,6 +40,7 @@ def test_typst_itself_refuses_pdf_ua(fault):
     assert not Printed(compile_document(source, {}).pdf).is_pdf_ua
 
 
+HEADINGS = [f"/H{level}" for level in range(1, 7)]
 LEVELS = [  # of headings as written, and in the tags
     (["# A\n\n#### B\n\nwords\n\n#### C", "## D", "### E", "# F"], "122231"),
     (["# A", html("<h1>B</h1><h4>C</h4>"), "## D"], "1232"),
@@ -48,16 +49,13 @@ LEVELS = [  # of headings as written, and in the tags
     (["# <center>A<br>and `b`</center>", "<h2 align='center'><p>C</p></h2>"], "12"),
     (["# A\n\n##\n\n<h2>B<h2>\n\n## ![word](" + DATA + ")"], "12"),
 ]  # fmt: skip
-LEVELLED = [samples.add(*cells) for cells, _ in LEVELS]
-HEADINGS = [f"/H{level}" for level in range(1, 7)]
 
 
-@pytest.mark.parametrize("number", range(len(LEVELS)))
-def test_heading_levels_in_the_tags_are_never_skipped(number):
-    shown = LEVELLED[number]
+@samples.each(dict(enumerate(LEVELS)), lambda number: LEVELS[number][0])
+def test_heading_levels_in_the_tags_are_never_skipped(shown, wanted):
     assert shown.warnings == [] and samples.document[0].is_pdf_ua
     levels = "".join(element["/S"][2:] for element in shown.tagged(*HEADINGS))
-    assert levels == LEVELS[number][1]
+    assert levels == wanted[1]
 
 
 def test_the_first_heading_is_on_level_1():

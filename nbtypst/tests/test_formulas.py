@@ -40,28 +40,6 @@ def test_formulas_look_as_they_did_when_compared_with_latex():
     assert blank == []
 
 
-TEXTS = {
-    r"\text{with 50%} x": "with50%𝑥",
-    r"\text{with 50\%} % a comment": "with50%",
-    r'\mathrm{tf}("is")': 'tf("𝑖𝑠")',
-    r"\left( a + \\ b \right)": "(𝑎+𝑏)",
-    r"\left( a + \\[2pt] b \right)": "(𝑎+𝑏)",
-    r"\fbox{50% {a}} \textbf{1%}": "50%a𝟏%",
-    r"\require{cancel} \Bbb{R} \class{a}{x} \fbox{so}": "ℝ𝑥so",
-} | {f"a \\{name}[c]{{d}} b": "𝑎𝑏𝑐𝑑" for name in (
-    "xrightarrow", "xLeftrightarrow", "xhookrightarrow", "xlongequal"
-)}  # fmt: skip
-
-
-@samples.each(TEXTS, lambda tex: [f"${tex}$"])
-def test_what_is_set_on_the_screen_is_on_the_page(shown, case, wanted):
-    assert shown.warnings == []
-    if "\\x" in case:  # an arrow, whose parts are in any order
-        assert set(wanted) <= set(shown.text)
-    else:
-        assert shown.text == wanted
-
-
 EMPTY = re.findall(r"\S+", r"""
 \frac{}{} \sqrt{} \overset{}{x} \overset{a}{} \underset{}{x} \xrightarrow{} \mathrm{}
 \xrightarrow[]{a} \xrightarrow[a]{} \xrightarrow[]{} \mathbf{} \mathbb{} \mathrel{}
