@@ -221,8 +221,20 @@ class Shown:
 
     @property
     def seen(self) -> list[str]:
-        """All words, with a ▢ for each picture at the end, and the warnings."""
-        return [self.text + "▢" * self.words.count(""), *self.warnings]
+        """All words, ▢ and the description of each picture, → links; the warnings."""
+        pictures = "".join(f"▢{it.get('/Alt', '')}" for it in self.tagged("/Figure"))
+        links = "".join(f"→{address}" for address in self.addresses)
+        return [self.text + pictures + links, *self.warnings]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Those on the web that its links lead to."""
+        printed, _, starts = self.samples.document
+        first, end = starts[self.number - 1 :][:2]
+        links = [link.get_object().get("/A", {}) for page in
+                 printed.reader.pages[first - 1 : end - 1]
+                 for link in page.get("/Annots", [])]  # fmt: skip
+        return [link["/URI"] for link in links if "/URI" in link]
 
     @property
     def warnings(self) -> list[str]:

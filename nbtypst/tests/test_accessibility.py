@@ -5,7 +5,7 @@ import re
 import pytest
 
 from nbtypst.compile import compile_document, run_typst
-from nbtypst_samples import Samples, code, display, figure, html, markdown, pdf_of, raw
+from nbtypst_samples import Samples, code, figure, html, markdown, pdf_of, raw
 from pdf_pages import Printed
 
 pytestmark = pytest.mark.export
@@ -69,20 +69,6 @@ def test_a_heading_is_as_large_as_it_was_written_to_be(shown):
     sizes = {m.text: round((m.top - m.bottom) / 0.7, 1) for m in shown.marks}
     written = ("A", "two", "three", "five", "words")
     assert [sizes[words] for words in written] == [18, 12.5, 10.5, 10, 10]
-
-
-OF_THE_CELL = code("x", display("image/png", PNG))
-OF_THE_CELL.metadata["alt"] = "of the cell"
-
-
-@samples.of(
-    code("x", display("image/png", PNG, **{"image/png": {"alt": "of the kind"}}),
-         display("image/png", PNG, alt="of the output")),
-    OF_THE_CELL, code('#| fig-alt: "by a comment"\nx', display("image/png", PNG)),
-)  # fmt: skip
-def test_descriptions_are_taken_from_wherever_people_put_them(shown):
-    assert shown.warnings == [] and shown.alternatives == [
-        "of the kind", "of the output", "of the cell", "by a comment"]  # fmt: skip
 
 
 @samples.of(

@@ -28,17 +28,19 @@ def table_cells(shown) -> str:
     return f"{len(shown.tagged('/TH'))} heads {rows}"
 
 
-def addresses(shown) -> list[str]:
-    """Those that the links on its first page lead to."""
-    printed, _, starts = shown.samples.document
-    links = printed.reader.pages[starts[shown.number - 1] - 1]["/Annots"]
-    actions = [link.get_object().get("/A", {}) for link in links]
-    return [action["/URI"] for action in actions if "/URI" in action]
-
-
 # ---- Words -----------------------------------------------------------------------
 
 TABLES = "| a | b |\n|---|--:|\n| 1 | 2 |", "a|b\n-|-\n1|2", "|a|\n|:-:|\n|1|"
+PIXEL = figure().data["image/png"].replace("\n", "")
+EMBEDDED = {
+    '<iframe src="http://a.org/b?a=1" width="9"></iframe>': "http://a.org/b?a=1",
+    '<video><source src="v.mp4"></video>': "v.mp4",
+    "<video src=a.mp4>words</video>": "a.mp4",
+    '<object data="a.pdf"></object>': "a.pdf",
+    '<audio src="data:audio/wav;base64,AAAA"></audio>': "in the notebook",
+    "<div><iframe srcdoc='&lt;p&gt;'></iframe></div>": "in the notebook",
+    "<embed>": "in the notebook",
+}
 UNSEEN = [
     "<ul style='color: red; display : none'><li>x<ul><li>y</ul></ul>", "<p hidden>z",
     "<script>let x</script>", "<style>p {}</style>", "<button>x</button>",
@@ -63,7 +65,7 @@ WORDS: dict[str, tuple] = {  # cells, and what is seen of them
         ["$x$.shape **b**.T *i*.at(0) [l](https://a.org).c ~~s~~.len() `k`.d",
          "$$y$$.e",
          html("a<sup>2</sup>.f <mark>m</mark>.g <u>u</u>.h")],
-        "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.ea2.fm.gu.h"),
+        "𝑥.shapeb.Ti.at(0)l.cs.len()k.d𝑦.ea2.fm.gu.h→https://a.org"),
     "tables in code": ([f"```\nwords\n{table}\n```" for table in TABLES],
                        squeezed("".join(f"words\n{table}" for table in TABLES))),
     "blocks without blank lines": (
@@ -91,7 +93,7 @@ WORDS: dict[str, tuple] = {  # cells, and what is seen of them
             "<link rel='stylesheet' href='file:///no.css'><p>a",
             "a" + "<svg aria-label=s>" * 9,
             "<style>@import url(no.css); p {color: red</style><p>a"])],
-        "a\ufffdaaaa▢"),
+        "a\ufffdaaaa▢s"),
     "LaTeX": (
         [latex(r"Text $x^2$ \begin{tabular}{lr} a & b \\ \hline 1 & 2 \end{tabular}"),
          latex(r"As in \cite{knuth}."), latex("\\displaystyle x"),
@@ -112,9 +114,28 @@ WORDS: dict[str, tuple] = {  # cells, and what is seen of them
         r"1𝑛𝛼•$\argmax$", r"cell 3: a formula is shown as its source: \argmax"),
     "Hebrew quotes; among them, PDFium mirrors the first of two": (
         ['צה"ל "abc" `צ"ה`'], 'צה"ל”abc”צ"ה'),
-    "a footnote cited twice": (
-        ["One.[^n] Two.[^n] Three.[^m]\n\n[^n]: Words.\n\n[^m]: Others."],
-        "One.1Two.1Three.21Words.2Others."),
+    "footnotes: one is cited twice, some not in their cell, where they stay": (
+        ["One.[^n] Two.[^n] Three.[^m]\n\n[^n]: Words.\n\n[^m]: Others.",
+         "Claim.[^1]\n\n[^1]: here", "[^1]: See *it*.\n\nEnd.",
+         "```\n[^a]: 1\n```", "Open.[^1]"],
+        "One.1Two.1Three.2Claim.3[^1]:Seeit.End.[^a]:1Open.[^1]1Words.2Others.3here"),
+    "dollars in code, addresses and descriptions": (
+        ["    a = $x$\n\n[here](http://x.org/$a$) ![a $b$](p$q$.png) <i>$y$</i> $z$",
+         "A<br>\n\n```\necho \\$5\n```\n\n`a\\$b`, \\$6",
+         html("<pre>\\$5</pre><p>costs \\$6")],
+        "a=$x$herePicture:a$b$,p$q$.png𝑦𝑧Aecho\\$5a\\$b,$6\\$5costs$6→http://x.org/$a$",
+        "cell 1: the image p$q$.png: there is no such file"),
+    "code and images of two cells": (
+        [new_markdown_cell(f"(code:1)\n\n```\n{name}\n```\n\n![of {name}](x.png)",
+                           attachments={"x.png": {"image/png": PIXEL}})
+         for name in "ab"],
+        "(code:1)a(code:1)b▢of a▢of b"),
+    "what is embedded": (
+        [*map(html, EMBEDDED)],
+        "".join(f"Embedded:{squeezed(words)}" for words in EMBEDDED.values())
+        + "→http://a.org/b?a=1",
+        *[f"cell {number}: what is embedded is not shown: {words}"
+          for number, words in enumerate(EMBEDDED.values(), 1)]),
     "what is nested deeply": (
         [f"<b>b</b>{'[' * 20_000}", html("<div>" * 3000 + "deep")],
         f"b{'[' * 20_000}deep"),
@@ -169,29 +190,6 @@ def test_right_to_left_words_have_their_direction(shown):
     ]  # fmt: skip
 
 
-PIXEL = figure().data["image/png"].replace("\n", "")
-
-
-@samples.of(
-    "    a = $x$\n\n[here](http://x.org/$a$) ![a $b$](p$q$.png) <i>$y$</i> $z$",
-    "A<br>\n\n```\necho \\$5\n```\n\n`a\\$b`, \\$6",
-    html("<pre>\\$5</pre><p>costs \\$6"),
-)  # fmt: skip
-def test_dollars_in_code_addresses_and_descriptions_are_as_written(shown):
-    assert shown.text == (
-        "a=$x$herePicture:a$b$,p$q$.png𝑦𝑧Aecho\\$5a\\$b,$6\\$5costs$6"
-    )
-    assert addresses(shown) == ["http://x.org/$a$"]
-
-
-@samples.of(*(new_markdown_cell(f"(code:1)\n\n```\n{name}\n```\n\n![of {name}](x.png)",
-                                attachments={"x.png": {"image/png": PIXEL}})
-              for name in "ab"))  # fmt: skip
-def test_code_and_images_are_those_of_their_own_cell(shown):
-    assert shown.words == ["(code:1)", "a", "(code:1)", "b", "", ""]
-    assert shown.alternatives == ["of a", "of b"]
-
-
 LIKE = [  # what is written for Typst, or takes the place of a formula
     "#code(..codes.at(0))", "images.at(0)", '"image:1"', "\ue0000\ue000",
     "\ue0000\ue001", "\ue004", "\uf8ff0\uf8ff", "&#xe001;0&#xe001;",
@@ -221,13 +219,6 @@ def test_words_that_look_like_a_placeholder_stay_as_written(shown, case):
 )
 def test_a_table_right_below_a_line_of_words_is_one(shown):
     assert len(shown.tagged("/Table")) == 7 and "|" not in shown.text
-
-
-@samples.of("Claim.[^1]\n\n[^1]: here", "[^1]: See *it*.\n\nEnd.", "```\n[^a]: 1\n```",
-            "Open.[^1]")  # fmt: skip
-def test_a_note_that_its_cell_does_not_refer_to_stays_where_it_is(shown):
-    expected = r"Claim\.(\d)\[\^1\]:Seeit\.End\.\[\^a\]:1Open\.\[\^1\]\1here"
-    assert re.fullmatch(expected, shown.text)
 
 
 @samples.of(
@@ -346,26 +337,6 @@ def test_sizes_of_images_are_those_of_the_screen(tmp_path):
         assert ["no description" in line for line in warnings] == [True] * missing
     widths = [round(mark.right - mark.left, 1) for mark in printed.body(1)]
     assert widths == [225, 234, 225, 75, 75, 20]
-
-
-EMBEDDED = {
-    '<iframe src="http://a.org/b?a=1" width="9"></iframe>': "http://a.org/b?a=1",
-    '<video><source src="v.mp4"></video>': "v.mp4",
-    "<video src=a.mp4>words</video>": "a.mp4",
-    '<object data="a.pdf"></object>': "a.pdf",
-    '<audio src="data:audio/wav;base64,AAAA"></audio>': "in the notebook",
-    "<div><iframe srcdoc='&lt;p&gt;'></iframe></div>": "in the notebook",
-    "<embed>": "in the notebook",
-}
-
-
-@samples.of(*map(html, EMBEDDED))
-def test_what_is_embedded_leaves_its_address_and_a_warning(shown):
-    assert shown.lines == [f"Embedded: {address}" for address in EMBEDDED.values()]
-    assert [line.partition(": ")[2] for line in shown.warnings] == [
-        f"what is embedded is not shown: {address}" for address in EMBEDDED.values()
-    ]
-    assert addresses(shown)[0] == "http://a.org/b?a=1"
 
 
 # ---- Colours ---------------------------------------------------------------------

@@ -54,8 +54,10 @@ UNFOLDS = "<div class='sk-text-repr-fallback'><pre>Ridge()</pre></div>{}"
 LINK = "\x1b]8;;http://x\x1b\\here\x1b]8;;\x07 and \x1b[31mred\x1b[0m"
 PLOTLY = {"application_vnd.plotly.v1+json": {}, "text_plain": "Figure({...})"}
 SCRIPT = {"text_html": "<script>1</script>", "text_plain": "<Chart at 0x1>"}
-PICTURE_DATA = {"image/png": figure().data["image/png"]}
-PICTURE = {"image_png": PICTURE_DATA["image/png"]}
+PNG = figure().data["image/png"]
+PICTURE = {"image_png": PNG}
+OF_THE_CELL = code("x", display("image/png", PNG))
+OF_THE_CELL.metadata["alt"] = "of the cell"
 TAGGED = [
     code("shown()", stdout("gone1"), tags=("remove_output",)),
     code("gone2()", stdout("kept"), tags=("remove-input",)), "between",
@@ -63,8 +65,8 @@ TAGGED = [
     new_markdown_cell("gone5", metadata={"tags": ["remove-cell"]}),
 ]  # fmt: skip
 BOTH = display("text/latex", r"$\frac{p}{q}$")
-BOTH.data |= PICTURE_DATA
-FRAME = PICTURE["image_png"].replace("\n", "\\\n")  # as Matplotlib breaks its lines
+BOTH.data["image/png"] = PNG
+FRAME = PNG.replace("\n", "\\\n")  # as Matplotlib breaks its lines
 NOT_SHOWN = "is not shown: give the output a picture as well"
 CELLS: dict[str, list] = {  # cells, and what is seen of them
     "escape codes": [
@@ -84,7 +86,8 @@ CELLS: dict[str, list] = {  # cells, and what is seen of them
         [code("a", bundle(**PLOTLY), bundle(**SCRIPT)),
          code("b", bundle(**PLOTLY, **PICTURE), bundle(**SCRIPT, **PICTURE),
               bundle(text_html="<style>p {}</style>", text_plain="<HTML object>"))],
-        f"a{UNKNOWN * 2}b▢▢", f"cell 1: application/vnd.plotly.v1+json {NOT_SHOWN}",
+        f"a{UNKNOWN * 2}b▢A chart.▢A chart.",
+        f"cell 1: application/vnd.plotly.v1+json {NOT_SHOWN}",
         f"cell 1: <Chart at 0x1> {NOT_SHOWN}"],
     "what draws in a browser alone, or nothing by itself": [
         [code("a", bundle(text_html="<div id='p'></div><script>draw()</script>",
@@ -102,7 +105,7 @@ CELLS: dict[str, list] = {  # cells, and what is seen of them
     "an animation": [
         [code("x", bundle(text_html="<img id='a'><label>Once</label><script>frames[0] ="
                           f'"data:image/png;base64,{FRAME}"\n</script>'))],
-        "x▢", "cell 1: of an animation, only the first frame is shown"],
+        "x▢A chart.", "cell 1: of an animation, only the first frame is shown"],
     "every kind of output": [
         [code("x", display("text/html", "<table><tr><td>cell</td></tr></table>"),
               display("text/latex", r"$\displaystyle \frac{p}{q}$"),
@@ -116,7 +119,12 @@ CELLS: dict[str, list] = {  # cells, and what is seen of them
     "LaTeX before a bitmap; a second caption": [
         [code("x", BOTH, figure(), *(markdown(words, role="caption")
                                      for words in ("first", "second")))],
-        "x𝑝𝑞Figure1.firstsecond▢"],
+        "x𝑝𝑞Figure1.firstsecond▢A line that falls."],
+    "descriptions of pictures from wherever people put them": [
+        [code("a", display("image/png", PNG, **{"image/png": {"alt": "of the kind"}}),
+              display("image/png", PNG, alt="of the output")), OF_THE_CELL,
+         code('#| fig-alt: "by a comment"\nx', display("image/png", PNG))],
+        'ax#|fig-alt:"byacomment"x▢of the kind▢of the output▢of the cell▢by a comment'],
     "a table's own caption": [
         [html("<table><caption>Of two</caption><tr><td>1</td><td>2</td></tr>")],
         "Oftwo12"],
@@ -322,7 +330,7 @@ def numbered(name: str, lines: int) -> str:
 HIDDEN = {"tags": ("remove_input",)}
 SOURCE = markdown("`f.py`, lines 1 to 4:\n\n```python\n" + numbered("s", 4) + "\n```")
 TABLE = markdown("| k |\n|--|\n" + "".join(f"| row{k} |\n" for k in range(5)))
-BITMAP = display("image/png", figure().data["image/png"], alt="A line.")
+BITMAP = display("image/png", PNG, alt="A line.")
 TOGETHER = [  # inches left on a page; cells; words that part, and words that do not
     (0.4, ["## Head\n\nwords"], "", "Head words"),
     (0.3, ["a list:\n\n- one\n- two"], "", "list: one"),
