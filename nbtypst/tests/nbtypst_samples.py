@@ -102,13 +102,6 @@ def save(path: Path, *cells: NotebookNode | str) -> Path:
     return path
 
 
-def shell_script(path: Path, *lines: str) -> str:
-    """Write a program of these lines, to be run instead of another."""
-    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-    path.chmod(0o755)
-    return str(path)
-
-
 def pdf_of(*cells: NotebookNode | str, **options) -> tuple[Printed, list[str]]:
     """The PDF of one notebook, and its warnings without the notebook's name."""
     pdf, resources = TypstPDFExporter(**options).from_notebook_node(notebook(*cells))
@@ -189,10 +182,24 @@ class Shown:
         self.samples, self.number = samples, number
 
     @property
+    def printed(self) -> Printed:
+        """All samples."""
+        return self.samples.document[0]
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of its pages."""
+        return range(*self.samples.document[2][self.number - 1 :][:2])
+
+    @property
     def pages(self) -> list[list[Mark]]:
         """What is on each of its pages, without header and footer."""
-        printed, _, starts = self.samples.document
-        return [printed.body(k) for k in range(*starts[self.number - 1 :][:2])]
+        return [self.printed.body(number) for number in self.numbers]
+
+    @property
+    def sheets(self) -> list[Any]:
+        """Its pages as pypdf has them."""
+        return [self.printed.reader.pages[number - 1] for number in self.numbers]
 
     @property
     def marks(self) -> list[Mark]:
@@ -229,10 +236,7 @@ class Shown:
     @property
     def addresses(self) -> list[str]:
         """Those on the web that its links lead to."""
-        printed, _, starts = self.samples.document
-        first, end = starts[self.number - 1 :][:2]
-        links = [link.get_object().get("/A", {}) for page in
-                 printed.reader.pages[first - 1 : end - 1]
+        links = [link.get_object().get("/A", {}) for page in self.sheets
                  for link in page.get("/Annots", [])]  # fmt: skip
         return [link["/URI"] for link in links if "/URI" in link]
 
@@ -245,10 +249,7 @@ class Shown:
 
     def tagged(self, *kinds: str) -> list[Any]:
         """The elements of these kinds in the PDF's structure, in order."""
-        printed, _, starts = self.samples.document
-        first, end = starts[self.number - 1 :][:2]
-        return [element for element, page in printed.elements
-                if element["/S"] in kinds and first <= page < end]  # fmt: skip
+        return self.printed.tagged(*kinds, pages=self.numbers)
 
     @property
     def alternatives(self) -> list[str]:

@@ -88,15 +88,10 @@ class Printed:
             found.append((element, page))
         return found
 
-    def tagged(self, *kinds: str) -> list[Any]:
+    def tagged(self, *kinds: str, pages: Container[int] | None = None) -> list[Any]:
         """The elements of these kinds in the PDF's structure, in order."""
-        return [element for element, _ in self.elements if element["/S"] in kinds]
-
-    @property
-    def alternatives(self) -> list[str]:
-        """The descriptions of figures and formulas."""
-        return [element["/Alt"] for element in self.tagged("/Figure", "/Formula")
-                if "/Alt" in element]  # fmt: skip
+        return [element for element, page in self.elements if element["/S"] in kinds
+                and (pages is None or page in pages)]  # fmt: skip
 
     @property
     def is_pdf_ua(self) -> bool:

@@ -12,7 +12,7 @@ import nbtypst.compile
 from nbtypst import ExportError
 from nbtypst.compile import compile_document, run_typst
 from nbtypst.engine import TypstError
-from nbtypst_samples import code, display, figure, pdf_of, raw, shell_script
+from nbtypst_samples import code, display, figure, pdf_of, raw
 
 pytestmark = pytest.mark.export
 NOT_A_LETTER = "\u0378"  # unassigned in Unicode, so no font has it
@@ -138,31 +138,21 @@ def test_what_cannot_even_be_shown_as_its_source_is_an_error(cell, after, error)
         compile_document((source if cell else "") + after, {})
 
 
-@pytest.fixture
-def typst(monkeypatch, tmp_path):
-    """Let a shell script be the process that runs Typst."""
-    def become(*lines: str) -> None:
-        script = shell_script(tmp_path / "python", *lines)
-        monkeypatch.setattr("sys.executable", script)
-
-    return become
-
-
 @pytest.mark.parametrize("line, words", [
     ("kill -ABRT $$", r"it crashed, .*: +\(status -6\)$"),
     ("echo 'panicked at x\nboom' >&2; exit 101",
      r"it crashed, .*: panicked at x boom \(status 101\)$"),
     ("exec sleep 60", r"still at work after 1 s$"),
 ])  # fmt: skip
-def test_a_crash_of_typst_is_one_line(typst, line, words):
-    typst(line)
+def test_a_crash_of_typst_is_one_line(monkeypatch, script, line, words):
+    monkeypatch.setattr("sys.executable", script(line))
     with pytest.raises(ExportError, match=f"^typst: {words}"):
         run_typst("x", {}, timeout=0.6)
 
 
-def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(typst):
-    real = sys.executable
-    typst('grep -q ^CRASH "$3/main.typ" && exit 101', f"exec '{real}' \"$@\"")
+def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(monkeypatch, script):
+    monkeypatch.setattr("sys.executable", script(
+        'grep -q ^CRASH "$3/main.typ" && exit 101', f"exec '{sys.executable}' \"$@\""))
     printed, [line] = pdf_of("before", raw("CRASH"), "after")
     assert line.startswith("cell 2: typst: it crashed, over something nested or too")
     assert printed.text(1) == "beforeCRASHafter1of1"

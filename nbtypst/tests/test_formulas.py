@@ -95,14 +95,13 @@ WIDE = {  # some Markdown, and whether it is set in less than 5 points
 @samples.each(WIDE, lambda text: ["# A", text])
 def test_text_of_less_than_5_points_is_named(shown, case, wanted):
     """Of a formula or table that is shrunk because it cannot be broken."""
-    printed, _, starts = samples.document
     sizes = []
 
     def seen(text, cm, tm, _font, size):
         if text.strip():
             sizes.append(abs(size * tm[3] * cm[3]))
 
-    printed.reader.pages[starts[shown.number - 1] - 1].extract_text(visitor_text=seen)
+    shown.sheets[0].extract_text(visitor_text=seen)
     assert (min(sizes) < 5) == wanted == bool(shown.warnings)
     assert ("(7)" in shown.text) == (r"\tag" in case)
     assert re.fullmatch(r"(cell 2: a wide \w+ is set at \d\d% of its size: .*)?",
@@ -169,9 +168,7 @@ def test_formulas_are_numbered_by_labels_and_tags_and_linked(shown):
     assert shown.text.startswith("see(3)𝑥(1)𝑦(T)𝑧S𝑎=𝑏(2)𝑐=𝑑(X)𝑒=𝑓(2),(X),T,1")
     assert shown.text.endswith("\\eqref{a}𝑤(3)𝑣(3)")
     assert shown.warnings == []
-    printed, _, starts = shown.samples.document
-    sheet = printed.reader.pages[starts[shown.number - 1] - 1]
-    links = [link.get_object() for link in sheet["/Annots"]]
+    links = [link.get_object() for link in shown.sheets[0]["/Annots"]]
     heights = {mark.text[-1]: mark.bottom for mark in reversed(shown.marks)}
     for link, letter in zip(links, "𝑤𝑎𝑎𝑦𝑥", strict=True):
         top = float(link["/Dest"][3])

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 from pypdfium2 import PdfDocument
 
 from nbtypst import ExportError
-from nbtypst_samples import Samples, code, display, figure, html, pdf_of, shell_script
+from nbtypst_samples import Samples, code, display, figure, html, pdf_of
 from pdf_pages import squeezed
 
 pytestmark = pytest.mark.export
@@ -378,9 +378,8 @@ SCALE = 5  # at which a line of a letter is wider than a pixel
 
 def image_of(shown) -> Image.Image:
     """What the top of its first page looks like."""
-    printed, _, starts = samples.document
-    with PdfDocument(printed.pdf) as document:
-        page = document[starts[shown.number - 1] - 1]
+    with PdfDocument(shown.printed.pdf) as document:
+        page = document[shown.numbers[0] - 1]
         top = page.render(scale=SCALE, crop=(0, 600, 0, 0))
         return top.to_pil().convert("RGB")
 
@@ -407,11 +406,11 @@ def test_a_bar_behind_a_number_is_as_long_as_on_the_screen(shown):
 
 
 @pytest.fixture
-def pandoc(monkeypatch, tmp_path):
+def pandoc(monkeypatch, script):
     """Let a shell script be Pandoc."""
     def become(*lines: str) -> None:
-        script = shell_script(tmp_path / "pandoc", *lines)
-        monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: script)
+        path = script(*lines)
+        monkeypatch.setattr("pypandoc.get_pandoc_path", lambda: path)
 
     return become
 

@@ -100,7 +100,8 @@ def test_a_picture_is_the_same_whichever_formats_came_with_it():
         drawn.metadata["image/png"].update({"width": 400, "height": 150})
         drawn.data = {kind: drawn.data[kind] for kind in formats}
         pdf, warnings = pdf_of(code("x", drawn))
-        assert warnings == [] and pdf.alternatives == ["A line that falls."]
+        [drawing] = pdf.tagged("/Figure")
+        assert warnings == [] and drawing["/Alt"] == "A line that falls."
         forms = pdf.reader.pages[0]["/Resources"].get("/XObject", {}).values()
         assert {form.get_object()["/Subtype"] for form in forms} <= {"/Form"}  # vectors
         return pdf.pictures(), pdf.pages
@@ -193,7 +194,7 @@ def test_pictures_of_a_notebook_come_from_where_they_may(folder, tmp_path):
     (tmp_path / "secret.tex").write_text("top secret")
     names = [tmp_path / "secret.tex", tmp_path / "secret"]
     lines = [rf"\input{{{n}}} \include{{{n}}} \lstinputlisting{{{n}}}" for n in names]
-    shown = rf"\includegraphics{{{tmp_path / 'secret.png'}}}"
+    included = rf"\includegraphics{{{tmp_path / 'secret.png'}}}"
     data = base64_of(picture())
     cells = [
         new_markdown_cell(
@@ -202,13 +203,14 @@ def test_pictures_of_a_notebook_come_from_where_they_may(folder, tmp_path):
             "![x](http://nowhere.example/y.png) ![](z)",
             attachments={"x y.png": {"image/png": data}},
         ),
-        *(code("", display("text/latex", text)) for text in (*lines, shown)),
+        *(code("", display("text/latex", text)) for text in (*lines, included)),
         html('<img src="../../secret.png" alt="four">'),
     ]
     for cell in cells:
         cell.metadata["folder"] = str(folder)
     printed, warnings = pdf_of(*cells)
-    assert printed.alternatives == ["one", "two", "three"]
+    shown = [element["/Alt"] for element in printed.tagged("/Figure")]
+    assert shown == ["one", "two", "three"]
     outside = "it is outside of the notebook's folder: copy it there"
     assert warnings[:2] + warnings[-2:] == [
         "cell 1: the image http://nowhere.example/y.png: it is on the web: save it "
