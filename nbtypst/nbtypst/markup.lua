@@ -273,14 +273,33 @@ local function new_result()
   return result
 end
 
+-- Code or a formula that Pandoc does not understand, as its source.
+local function as_source(element, problems)
+  local source, is_block = as_written(element.text), element.t == "RawBlock"
+  local kind = element.t == "Math" and "a formula" or element.format .. " code"
+  problems:insert(kind .. " is shown as its source: " .. source)
+  if element.t == "Math" then source = "$" .. source .. "$" end
+  if request.to == "page" then return (is_block and pandoc.CodeBlock or pandoc.Code)(source) end
+  return is_block and pandoc.RawBlock("typst", unset(source)) or raw(unset(source))
+end
+
+local function name_diagram(block, problems)
+  if block.classes:includes("mermaid") then
+    problems:insert("a diagram in mermaid is shown as its source")
+  end
+end
+
+local function cited(cite)
+  local names = cite.citations:map(function(citation) return citation.id end)
+  return pandoc.Str("[" .. table.concat(names, ", ") .. "]")
+end
+
 local function convert(piece)
   local result = new_result()
   local document = read(piece)
   local function lost(element)
     if element.text:match("^%s*<style") or element.text:match("^%s*<!%-%-") then return {} end
-    local source = as_written(element.text)
-    result.problems:insert(element.format .. " code is shown as its source: " .. source)
-    return element.t == "RawBlock" and pandoc.RawBlock("typst", unset(source)) or raw(unset(source))
+    return as_source(element, result.problems)
   end
   document = document:walk { RawInline = lost, RawBlock = lost }
   document.blocks = with_page_breaks(document.blocks)
@@ -314,23 +333,15 @@ local function convert(piece)
     end,
     Math = function(math) -- of MathML or of a table in LaTeX; the others are not Math by now
       local typst, problem = written(math, format)
-      if problem then
-        result.problems:insert("a formula is shown as its source: " .. math.text)
-        return raw(unset("$" .. math.text .. "$"))
-      end
+      if problem then return as_source(math, result.problems) end
       local alt = "#set math.equation(alt: " .. literal((math.text:gsub("%s+", " "))) .. ");"
       return raw("#[" .. alt .. typst:gsub("%s+$", "") .. "]")
     end,
-    Cite = function(cite)
-      local names = cite.citations:map(function(citation) return citation.id end)
-      return pandoc.Str("[" .. table.concat(names, ", ") .. "]")
-    end,
+    Cite = cited,
     Code = function(code) code.text = as_written(code.text) return code end,
     CodeBlock = function(block)
       local language = block.classes[#block.classes] or "text"
-      if language == "mermaid" then
-        result.problems:insert("a diagram in mermaid is shown as its source")
-      end
+      name_diagram(block, result.problems)
       result.codes:insert({ text = as_written(block.text), language = language })
       return pandoc.RawBlock("typst", "#code(..codes.at(" .. #result.codes - 1 .. "))")
     end,
@@ -368,6 +379,7 @@ local function to_html(piece)
   local has_html, problems = request.to == "page", pandoc.List()
   if piece.format == "html" then return { html = piece.text, problems = problems } end
   local function look(element)
+    if element.format ~= "html" then return as_source(element, problems) end
     has_html = true
     local comment = element.text:match("^.*<!%-%-(.*)$")
     if not comment or comment:find("-->", 1, true) then return end
@@ -379,8 +391,15 @@ local function to_html(piece)
   document = document:walk {
     RawBlock = look,
     RawInline = look,
+    Cite = cited,
+    CodeBlock = function(block) if request.to == "page" then name_diagram(block, problems) end end,
+    Math = function(math) -- of LaTeX: the others are not Math by now
+      local _, problem = written(math, "html")
+      return problem and as_source(math, problems)
+    end,
     OrderedList = function(list) -- which in HTML has no parentheses
-      if list.delimiter == "OneParen" then return pandoc.Div(list, { class = "one-paren" }) end
+      local marked = request.to == "html" and list.delimiter == "OneParen"
+      return marked and pandoc.Div(list, { class = "one-paren" }) or nil
     end,
   }
   return { html = has_html and pandoc.write(document, "html", writer), problems = problems }

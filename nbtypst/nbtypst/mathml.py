@@ -75,9 +75,10 @@ class Page:
             for name, value in tag.attrs.items():
                 if isinstance(value, str):
                     tag[name] = self.source(value)
-        for words in part.find_all(string=self.mark):
-            if words.find_parent(["code", "pre", "script", "style"]):
-                words.replace_with(self.source(words))
+        for words in part.find_all(string=re.compile(rf"{self.mark.pattern}|\\\$")):
+            as_written = words.find_parent(["code", "pre", "script", "style"])
+            new = self.source(words) if as_written else words.replace("\\$", "$")
+            words.replace_with(new)
         return part
 
 

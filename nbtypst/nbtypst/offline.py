@@ -25,6 +25,7 @@ SHOWN = [  # of an output, the first that it has
     "image/jpeg", "image/gif", "image/webp", "text/plain",
 ]  # fmt: skip
 _EMBEDDED = ["script", "link", "iframe", "video", "audio", "source", "embed", "object"]
+_FOR_TERMINALS = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[)")
 NO_WORDS = "A picture without a description"
 
 
@@ -39,8 +40,8 @@ class Offline(Typeset):
 
     @staticmethod
     def as_printed(text: str) -> str:
-        """Keep the colours if nothing is overwritten."""
-        return printable(text) if re.search(r"[\r\b]", text) else text.rstrip("\n")
+        """Keep the colours if there is nothing else that only a terminal shows."""
+        return printable(text) if _FOR_TERMINALS.search(text) else text.rstrip("\n")
 
     def write(self, nb: NotebookNode) -> None:
         """Convert all pieces, and write down the other blocks."""
@@ -112,7 +113,7 @@ class Offline(Typeset):
 
     def _finish(self, cell: NotebookNode, piece: Piece, part: BeautifulSoup) -> None:
         """Have nothing in some HTML that is elsewhere, and all that is needed here."""
-        for picture in part.find_all("img"):
+        for picture in part.find_all("img", src=True):  # or a script gives it one
             self._embed(cell, picture)
         for tag in part.find_all(_EMBEDDED):
             address = str(tag.get("src") or tag.get("href") or tag.get("data") or "")

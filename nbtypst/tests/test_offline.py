@@ -1,6 +1,7 @@
 """nbtypst/offline.py and mathml.py: a notebook as one page that needs no network."""
 
 import base64
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ from nbtypst_samples import (
     save,
     stdout,
 )  # fmt: skip
+from pdf_pages import plain, squeezed
+from test_markup import WORDS
+from test_typeset import CELLS
 
 pytestmark = pytest.mark.export
 WEB = "https://example.org/"
@@ -159,6 +163,36 @@ def test_what_is_on_a_page(name):
     assert page.warnings == warnings
     policy = page.page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})
     assert "default-src data: blob: " in policy["content"]  # whatever scripts do
+
+
+# What a browser runs, hides or unfolds, and what is said, or left out, on paper alone.
+NOT_ON_A_PAGE = {
+    "what is not seen on the screen", "broken HTML", "what is embedded", "widgets",
+    "footnotes: one is cited twice, some not in their cell, where they stay",
+    "outputs for a browser", "what draws in a browser alone, or nothing by itself",
+    "what unfolds in a browser, as of scikit-learn", "every kind of output", "tags",
+    "raw cells", "an animation",
+    "Hebrew quotes; among them, PDFium mirrors the first of two",
+}  # fmt: skip
+ON_BOTH = {name: row for name, row in (WORDS | CELLS).items()
+           if name not in NOT_ON_A_PAGE}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ON_BOTH)
+def test_a_page_has_the_words_and_the_warnings_that_paper_has(name):
+    cells, seen, *warnings = ON_BOTH[name]
+    page = Exported(*cells)
+    for tag in page.main.find_all("annotation"):
+        tag.decompose()
+    words = re.sub("[▢→].*|[•‣]|Figure1.|Standarderror|Error(?=Key)", "", seen)
+    words = words.replace("Picture:", squeezed(ELSEWHERE))
+    assert plain(page.main.get_text()).removeprefix("n") == plain(words)
+    assert page.warnings == warnings
+
+
+def test_an_animation_that_runs_by_its_script_stays():
+    page = Exported(html("<img id='a'><script>draw('a')</script>"))
+    assert page.main.img["id"] == "a" and page.main.script and page.warnings == []
 
 
 def test_macros_of_one_cell_work_in_the_next_and_on_no_other_page():
