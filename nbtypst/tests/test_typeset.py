@@ -67,6 +67,7 @@ TAGGED = [
 BOTH = display("text/latex", r"$\frac{p}{q}$")
 BOTH.data["image/png"] = PNG
 FRAME = PNG.replace("\n", "\\\n")  # as Matplotlib breaks its lines
+LONG = "a1b2c3d4" * 25, f"https://example.org/{'abc/def-ghi_jkl/' * 12}", "π·" * 99
 NOT_SHOWN = "is not shown: give the output a picture as well"
 CELLS: dict[str, list] = {  # cells, and what is seen of them
     "escape codes": [
@@ -139,6 +140,15 @@ CELLS: dict[str, list] = {  # cells, and what is seen of them
          code("", bundle(**{"text_vnd.mermaid": "a-->b", "text_plain": "<M object>"}))],
         "a-->b" * 3, *[f"cell {k}: a diagram in mermaid is shown as its source"
                        for k in (1, 2, 3)]],
+    "words that are longer than a line": [
+        [f"# A {LONG[0]}\n\nA {LONG[0]} and **{LONG[0]}** [{LONG[0]}](https://a.org/)\n\n"
+         f"- {LONG[0]}\n\n> {LONG[0]}\n\n`{LONG[0]}` $x$ {LONG[0]}$y$"],
+        "A{0}A{0}and{0}{0}•{0}{0}{0}𝑥{0}𝑦→https://a.org/".format(LONG[0])],
+    "words that are longer than a column": [
+        [f"| a | b |\n|--|--|\n| {quote}{word}{quote} | two words |\n"
+         for word in LONG for quote in ("", "`")],
+        "".join(f"ab{word}twowordsab{word}twowords" for word in LONG)
+        + f"→{LONG[1]}"],
     "headings, which begin no page": [
         ["before", "# Part 0\n\nwords", "# Part 1\n\nwords", code(CELL)],
         f"beforePart0wordsPart1words{squeezed(CELL)}"],
@@ -272,16 +282,6 @@ def test_a_table_with_very_many_columns_becomes_several_unless_cells_span_them(s
     assert "wide" in shown.words and line.startswith("cell 2: a wide table is set at")
 
 
-LONG = ["x" * 300, f"https://example.org/{'abc/def-ghi_jkl/' * 12}", "π·" * 99]
-
-
-@samples.of(*(f"| a | b |\n|--|--|\n| {quote}{word}{quote} | two words |\n"
-              for word in LONG for quote in ("", "`")))  # fmt: skip
-def test_a_long_word_in_a_table_is_broken(shown):
-    assert [shown.text.count(word) for word in LONG] == [2, 2, 2]
-    assert shown.text.count("twowords") == 6
-
-
 # ---- Lines -----------------------------------------------------------------------
 
 DIGITS = "".join(f"{n:03d}" for n in range(100))
@@ -297,16 +297,6 @@ def test_lines_of_any_length_are_wrapped_within_the_margins(shown):
     assert squeezed(NUMBERS) in shown.text and "abc" * 400 in shown.text
     assert shown.text.count("y=1") == 1200
     assert [line.count("8") for line in shown.lines[-2:]] == [82, 82]  # on one line
-
-
-WORD = "a1b2c3d4" * 25
-
-
-@samples.of(f"# A {WORD}\n\nA {WORD} and **{WORD}** "
-            f"[{WORD}](https://a.org/{'path/' * 40})\n\n- {WORD}\n\n> {WORD}\n\n"
-            f"`{WORD}` $x$ {WORD}$y$")  # fmt: skip
-def test_a_word_that_is_longer_than_a_line_is_broken(shown):
-    assert shown.text.count(WORD) == 8
 
 
 WORDS = "Words, " * 40
