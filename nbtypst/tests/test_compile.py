@@ -10,8 +10,7 @@ import pytest
 
 import nbtypst.compile
 from nbtypst import ExportError
-from nbtypst.compile import compile_document, run_typst
-from nbtypst.engine import TypstError
+from nbtypst.compile import TypstError, compile_document, run_typst
 from nbtypst_samples import code, display, figure, pdf_of, raw
 
 pytestmark = pytest.mark.export
@@ -160,7 +159,7 @@ def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(monkeypatch, scrip
 
 def test_typst_ends_with_the_process_that_waits_for_it(tmp_path):
     endless = "#let x = 0\n#for i in range(1000000000) { x = calc.rem(x + i, 7) }"
-    code = f"from nbtypst.engine import run_typst\nrun_typst({endless!r}, {{}})"
+    code = f"from nbtypst.compile import run_typst\nrun_typst({endless!r}, {{}})"
     with subprocess.Popen([sys.executable, "-c", code]) as waiting:
         parent = psutil.Process(waiting.pid)
         while not (children := parent.children()) or children[0].cpu_times().user < 0.5:
