@@ -27,6 +27,7 @@ from nbtypst_samples import (
     stdout,
 )  # fmt: skip
 from pdf_pages import plain, squeezed
+from test_formulas import FOUND
 from test_markup import WORDS
 from test_typeset import CELLS
 
@@ -188,6 +189,12 @@ def test_a_page_has_the_words_and_the_warnings_that_paper_has(name):
     words = words.replace("Picture:", squeezed(ELSEWHERE))
     assert plain(page.main.get_text()).removeprefix("n") == plain(words)
     assert page.warnings == warnings
+
+
+def test_a_page_has_the_formulas_that_paper_has():
+    maths = Exported(*FOUND).main.find_all("math")
+    shown = ["$" * (it["display"] == "block") + it["alttext"] for it in maths]
+    assert shown == [tex for formulas in FOUND.values() for tex in formulas]
 
 
 def test_an_animation_that_runs_by_its_script_stays():
