@@ -109,9 +109,9 @@ def pdf_of(*cells: NotebookNode | str, **options) -> tuple[Printed, list[str]]:
     return Printed(pdf), warnings
 
 
-def warnings_of(*cells: NotebookNode | str) -> list[str]:
+def warnings_of(*cells: NotebookNode | str, **options) -> list[str]:
     """The warnings of one notebook, without its name and without Typst's own."""
-    _, resources = TypstExporter().from_notebook_node(notebook(*cells))
+    _, resources = TypstExporter(**options).from_notebook_node(notebook(*cells))
     return [line.removeprefix("Notebook, ") for line in resources["warnings"]]
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 from pypdfium2 import PdfDocument
 
 from nbtypst import ExportError
-from nbtypst_samples import Samples, code, display, figure, html, pdf_of
+from nbtypst_samples import Samples, code, display, figure, html, pdf_of, warnings_of
 from pdf_pages import squeezed
 
 pytestmark = pytest.mark.export
@@ -422,7 +422,7 @@ def test_what_pandoc_says_is_passed_on(pandoc, tmp_path):
     unclear = {"formulas": [problem], "pieces": [result]}
     (tmp_path / "results").write_text(json.dumps(unclear))
     pandoc("cat >/dev/null", f"cat '{tmp_path}/results'")
-    assert "Pandoc does not understand it" in pdf_of("$x$")[1][0]
+    assert "Pandoc does not understand it" in warnings_of("$x$")[0]
     pandoc("echo not so >&2; exit 1")
     with pytest.raises(ExportError, match="^pandoc: not so$"):
         pdf_of("$x$")
@@ -431,7 +431,7 @@ def test_what_pandoc_says_is_passed_on(pandoc, tmp_path):
 def test_only_the_pandoc_that_is_installed_with_it_is_used(monkeypatch):
     monkeypatch.setenv("PYPANDOC_PANDOC", "/bin/false")
     pypandoc.clean_pandocpath_cache()
-    assert pdf_of("$x$")[1] == []
+    assert warnings_of("$x$") == []
 
 
 def test_a_pandoc_that_never_ends_is_given_up(pandoc, monkeypatch):
