@@ -19,7 +19,7 @@ from nbtypst.run import execute_notebooks
 from nbtypst.run_cache import KeptRuns
 from nn_helpers import PROJECT, relu_activation, sigmoid_activation
 
-RIGHT = learn_styles.TUPLES
+LOOPS, RIGHT = learn_styles.LOOPS, learn_styles.TUPLES
 BLANK = "\ndef layer_forward(*layer):\n    raise NotImplementedError\n"
 
 
@@ -68,8 +68,8 @@ def solved(homework, tmp_path_factory):
     return folder
 
 
-def run_check(folder, *arguments):
-    return subprocess.run([sys.executable, "-m", "learn.check", *arguments], cwd=folder,
+def run_check(folder):
+    return subprocess.run([sys.executable, "-m", "learn.check"], cwd=folder,
                           capture_output=True, text=True)
 
 
@@ -79,9 +79,10 @@ def failed(tests):
 
 # ---- The check -----------------------------------------------------------------------
 
-def test_the_solution_has_all_points(tmp_path):
-    done = run_check(PROJECT, "nn_helpers.py", "--json", str(tmp_path / "results.json"))
-    assert done.returncode == 0 and "28 of 28 points. These are the" in done.stdout
+def test_the_solution_has_all_points(tmp_path, capsys):
+    json_file = ["--json", str(tmp_path / "results.json")]
+    assert check.main([str(PROJECT / "nn_helpers.py"), *json_file]) == 0
+    assert "28 of 28 points. These are the" in capsys.readouterr().out
     results = json.loads((tmp_path / "results.json").read_text())
     names = [test["name"] for test in results["tests"]]
     assert "(b) sigmoid_activation" in names and len(names) == 11
@@ -188,32 +189,27 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     assert 0 <= tests[function]["score"] < tests[function]["max_score"]
 
 
-@pytest.mark.parametrize("right, wrong, words", [
-    ("W1 - step", "W1 + step", ""), ("/ len(xs)", "", ""), ("* (s > 0)", "", ""),
-    ("len(X), batch", "len(X) - batch_size + 1, batch", "shorter, is dropped")])
-def test_a_training_that_calls_nothing_is_compared_with_right_ones(
-        judge, right, wrong, words):
-    tests = judge(with_mistake(right, wrong, learn_styles.LOOPS))
-    assert failed(tests) == ["train"] and words in tests["train"]["output"]
-
-
-def test_two_mistakes_in_different_functions_are_both_named(judge):
-    tests = judge(with_mistake("=1) + b", "=1)", with_mistake(" / len(dL_dg)", "")))
-    assert failed(tests) == ["layer_forward", "backward_pass"]
-    assert "bias is left out" in tests["layer_forward"]["output"]
-    assert "n times too large" in tests["backward_pass"]["output"]
-
-
-@pytest.mark.parametrize("source, names, words", [
-    (RIGHT + BLANK, ["layer_forward"], "Not written yet."),
-    (RIGHT.replace("=1) + b", "=1) + c"), ["layer_forward"], "'c' is not defined"),
-    (RIGHT.replace("return out, (x", "return s, (x"), ["layer_forward"], "left out"),
-    (RIGHT.replace("W, slope)", "W, s)"), ["backward_pass"], "held x, W, the deriv"),
-    (learn_styles.CLASSES + BLANK, ["layer_forward"], "Not written")])
-def test_the_caches_belong_to_the_file_if_its_functions_agree(
-        judge, source, names, words):
+@pytest.mark.parametrize("source, named", [
+    # Two mistakes in different functions.
+    (with_mistake("=1) + b", "=1)", with_mistake(" / len(dL_dg)", "")), {
+        "layer_forward": "bias is left out", "backward_pass": "n times too large"}),
+    # A training that calls nothing is compared with right ones.
+    (with_mistake("W1 - step", "W1 + step", LOOPS), {"train": ""}),
+    (with_mistake("/ len(xs)", "", LOOPS), {"train": ""}),
+    (with_mistake("* (s > 0)", "", LOOPS), {"train": ""}),
+    (with_mistake("len(X), batch", "len(X) - batch_size + 1, batch", LOOPS), {
+        "train": "shorter, is dropped"}),
+    # The caches are the file's own if its functions agree.
+    (RIGHT + BLANK, {"layer_forward": "Not written yet."}),
+    (RIGHT.replace("=1) + b", "=1) + c"), {"layer_forward": "'c' is not defined"}),
+    (RIGHT.replace("return out, (x", "return s, (x"), {"layer_forward": "left out"}),
+    (RIGHT.replace("W, slope)", "W, s)"), {"backward_pass": "held x, W, the deriv"}),
+    (learn_styles.CLASSES + BLANK, {"layer_forward": "Not written"})])
+def test_functions_are_judged_apart_from_each_other(judge, source, named):
     tests = judge(source)
-    assert failed(tests) == names and words in tests[names[0]]["output"]
+    assert failed(tests) == [*named]
+    for name, words in named.items():
+        assert words in tests[name]["output"]
 
 
 def test_what_a_foreign_file_does_is_named_and_the_rest_is_checked(report):
