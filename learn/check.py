@@ -141,11 +141,13 @@ def seen(name, result):
         if key in ("weight_matrices", "biases", "grad_Ws", "grad_bs"):
             found |= {f"{key}[{k}]": a for k, a in enumerate(part)}
         elif key == "history":
-            found |= {f"history[{curve!r}]": part.get(curve, []) for curve in HISTORY}
+            found |= {f"history[{k!r}]": part[k] for k in HISTORY if k in part}
         elif key == "layer_caches":
             found["the number of caches"] = len(part)
         elif key != "cache":  # what is in it is up to the file
             found[key] = part
+    if name == "create_bias_vectors":  # small random numbers will do as well as zeros
+        found = {key: np.round(a, 1) for key, a in found.items()}
     if name == "sigmoid_activation":
         found["1 - the output"] = 1 - np.asarray(found["the output"])
     if name == "create_weight_matrices":
@@ -200,27 +202,29 @@ def outcomes(module, name, kind):
     With toys, a training in batches is judged by its calls: its values depend on the
     order of the examples. Plain, the examples of such a training are all alike.
     """
-    found: dict = {}
-    for label, args in copy.deepcopy(cases_of(name)).items():
+    def run(args):
         *given, options = args if isinstance(args[-1], dict) else [*args, {}]
         in_batches = options and options["batch_size"] < len(args[0])
         if name in ("train", "nn_finite_difference_checker"):
             given[-1] = [module.get(activation) for activation in ACTIVATIONS]
         if in_batches and kind == "plain":
             args[0][:], args[1][:] = args[0][0], args[1][0]
-        functions, summary = toys(args)
-        replaced = {f: functions[f] for f in CALLS.get(name, []) if kind == "toys"}
+        functions, summary = toys(args) if kind == "toys" else ({}, dict)
 
-        def call(name=name, given=given, options=options, shapes=in_batches,
-                 summary=summary if kind == "toys" else dict):
+        def call():
             values = seen(name, module[name](*given, **options))
-            if summary is not dict and shapes:
+            if in_batches and kind == "toys":
                 values = {f"the number of entries of {key}": np.size(values[key])
-                          for key in [*values][-len(HISTORY):]}
+                          for key in values if key.startswith("history")}
             return summary().get("calls", {}) | values
 
-        with patch.dict(module, replaced):
-            found[label] = outcome(call, args) | summary()
+        with patch.dict(module, {f: functions[f] for f in CALLS.get(name, [])
+                                 if functions}):
+            return outcome(call, args) | summary()
+
+    found: dict = {}
+    for label, args in copy.deepcopy(cases_of(name)).items():
+        found[label] = run(args)
         if "endless" in found[label]["fault"]:
             return dict.fromkeys(cases_of(name), found[label])
     return found
@@ -308,8 +312,6 @@ def explanation(known, found, wrong):
         alike = {label: equal(mistaken[label], one) for label, one in found.items()}
         share = np.mean([alike[k] for k in with_values]), np.mean([*alike.values()])
         best = max(best, (share, words), key=lambda pair: pair[0])
-    if best[1]:
-        return best[1]
     parts, parts_wrong, fits = set[str](), set[str](), None
     for label in with_values:
         right = known["right"][label]["values"]
@@ -323,9 +325,10 @@ def explanation(known, found, wrong):
                 fit = relations(a, b, found[label]["n"])
                 fits = fit if fits is None else [one for one in fits if one in fit]
     names = " and ".join(sorted(parts_wrong))
-    if fits:
+    if fits and best[0][0] < 1:  # the known mistake does not explain all
         return fits[0].format(names)
-    return f"only {names} came out wrong" if len(parts_wrong) == 1 < len(parts) else ""
+    alone = len(parts_wrong) == 1 < len(parts)
+    return best[1] or f"only {names} came out wrong" * alone
 
 
 @np.errstate(all="ignore")
@@ -342,7 +345,7 @@ def relations(a, b, n):
         "the sign of {} is wrong": -a,
         "{} came out n times too large: a sum, where an average belongs?": n * a,
         "{} came out n times too small: an average too much?": a / n,
-        "{} came out as 1 minus what is right": 1 - a,
+        "{} came out as 1 minus what is right": 1 - a if size else np.nan,
         f"{{}} came out as {ratio:.4g} times what is right": ratio * a,
         f"{{}} came out as {shift:.4g} plus what is right": a + shift,
         "{} came out transposed": a.T,
@@ -375,9 +378,7 @@ class Guess:
         self._keys += [] if key in self._keys else [key]
         return self._parts[self._keys.index(key)]
 
-    def __getattr__(self, name):
-        """Return what [name] does."""
-        return self[name]
+    __getattr__ = __getitem__
 
     def __iter__(self):
         """Go over the parts, as unpacking does."""

@@ -127,6 +127,9 @@ def create_weight_matrices(layer_dims, rng=None):
     return [GENERATOR.normal(scale=0.01, size=s).astype(np.float32)
             for s in zip(layer_dims, layer_dims[1:])]
 
+def create_bias_vectors(layer_dims):
+    return [GENERATOR.normal(scale=0.01, size=(1, d)) for d in layer_dims[1:]]
+
 def layer_forward(x, W, b, activation_fn):
     x, W, b = (a.astype(np.float32) for a in (x, W, b))
     s = np.einsum("np,pq->nq", x, W) + b

@@ -171,6 +171,7 @@ train: (n, len(X), n)) => (n, len(X), n))[:len(X) // n] => is dropped
 train: ["step_size"] * d => ["step_size"] * d / len(batch) => divided by the batch
 train: forward_pass(X[batch], => forward_pass(X[:len(batch)], => not shuffled alike
 train: np.array_split(rng. => [range(len(X))] * 3 or (rng. => in the largest
+train: names = ["train_loss", => names = ["loss", => history['train_loss'] is missing
 train: return Ws, bs, dict => return *data[4:6], dict => those of the start
 train: rng.permutation(len(X)) => rng.integers(0, len(X), len(X)) => some never come
 train: backward_pass(slope, caches) => (Ws, bs) => calls of backward_pass is 0
@@ -197,6 +198,7 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     (with_mistake("W1 - step", "W1 + step", LOOPS), {"train": ""}),
     (with_mistake("/ len(xs)", "", LOOPS), {"train": ""}),
     (with_mistake("* (s > 0)", "", LOOPS), {"train": ""}),
+    (with_mistake("(g > .5) == y", "(g > .5) != y", LOOPS), {"train": "as 1 minus"}),
     (with_mistake("len(X), batch", "len(X) - batch_size + 1, batch", LOOPS), {
         "train": "shorter, is dropped"}),
     # The caches are the file's own if its functions agree.
