@@ -31,7 +31,7 @@ WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
          "test_batch_weights_biases.pkl"]
 MEASURED = ["new_network", "mistakes"]  # what the edition has of measure.py
 LEFT_OUT = shutil.ignore_patterns(
-    "__pycache__", "*.egg-info", "*.pdf", "preview.png", "tests")
+    ".*", "__pycache__", "*.egg-info", "*.pdf", "preview.png", "tests")
 OTHERS = re.compile(  # what the edition's Makefile has no use for: a line, a paragraph
     r"(?m)^# make ({0}) .*\n(#  .*\n)*|^({0}|.venv/ready-for-\w+):.*\n(.+\n)*\n".format(
         "test|lint|bench|versions|windows|ua|lock|learn|gradescope"))
@@ -44,11 +44,6 @@ REVEALS = re.compile(  # what a docstring says of how it is done
 def text(path):
     """Return the content of a file of the project."""
     return (PROJECT / path).read_text(encoding="utf-8")
-
-
-def template(name):
-    """Return the content of a template."""
-    return text(f"learn/templates/{name}")
 
 
 # ---- What functions return, right and with typical mistakes --------------------------
@@ -177,7 +172,8 @@ def blank(source):
             said = f"({FUNCTIONS[name][0]}) {name} is still blank"
             blanks.append(f"{signature}{REVEALS.sub('', docstring)}"
                           f'    raise NotImplementedError("{said}")\n')
-    return template("nn_helpers.py.txt").replace("BLANKS\n", "\n\n".join(blanks))
+    return text("learn/templates/nn_helpers.py.txt").replace(
+        "BLANKS\n", "\n\n".join(blanks))
 
 
 def only(source, names):
@@ -198,14 +194,14 @@ def edition():
     helpers = blank(text("nn_helpers.py"))
     explanations = text("notebooks/viewers/explanations.py")
     files = checking() | {
-        "nn_helpers.py": helpers, "README.md": template("README.md"),
+        "nn_helpers.py": helpers, "README.md": text("learn/templates/README.md"),
         "nn_checks.py": only(text("nn_checks.py"), ["floats"]).replace(
             "tuple[Array, Array, Array]", "tuple"),
         "notebooks/viewers/explanations.py": explanations.replace(
-            functions(explanations)["pushes"], template("pushes.py.txt")),
+            functions(explanations)["pushes"], text("learn/templates/pushes.py.txt")),
         "notebooks/measure.py": only(text("notebooks/measure.py"), MEASURED).replace(
             "from nn_faster import descend\n", ""),
-        "notebooks/blanks.py": template("blanks.py.txt"),
+        "notebooks/blanks.py": text("learn/templates/blanks.py.txt"),
         "Makefile": OTHERS.sub("", text("Makefile"))}
     known = {*functions(helpers), *re.findall(r"(\w+)(?=,|$)", helpers, re.MULTILINE)}
     notebooks = {f"notebooks/{path.name}": emptied(path, known)
@@ -239,7 +235,7 @@ def write(to):
 
 def pack(to):
     """Write the zip for Gradescope."""
-    files = checking() | {name: template(f"gradescope/{name}")
+    files = checking() | {name: text(f"learn/templates/gradescope/{name}")
                           for name in ("setup.sh", "run_autograder")}
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

@@ -357,7 +357,7 @@ def test_the_edition_with_a_solution_has_all_points_and_its_helpers_work(solved)
     from viewers import explanations
     pushes, rest = explanations.pushes((*network, activations), X[0])
     names = {"np": np, "forward_pass": module["forward_pass"]}
-    exec(edition.template("pushes.py.txt"), names)
+    exec(edition.text("learn/templates/pushes.py.txt"), names)
     again, rest_again = names["pushes"]((*network, activations), X[0])
     assert np.allclose(again, pushes, atol=1e-6) and abs(rest - rest_again) < 1e-6
     assert names["pushes"]((*network, activations), 0 * X[0])[0].any() == 0
