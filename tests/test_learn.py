@@ -107,6 +107,7 @@ def test_each_mistake_of_the_catalogue_is_named(notes):
         for kind, known in kinds.items():
             for says, outcomes in known["mistakes"].items():
                 for one in outcomes.values():
+                    assert "NameError" not in one["fault"], says
                     one["values"] = {k: np.asarray(a, float)
                                      for k, a in one["values"].items()}
                 wrong = check.differences(known["right"], outcomes)
@@ -172,6 +173,7 @@ train: ["step_size"] * d => ["step_size"] * d / len(batch) => divided by the bat
 train: forward_pass(X[batch], => forward_pass(X[:len(batch)], => not shuffled alike
 train: np.array_split(rng. => [range(len(X))] * 3 or (rng. => in the largest
 train: names = ["train_loss", => names = ["loss", => history['train_loss'] is missing
+train: (X_test, Ws, bs, => (X_test, *data[4:6], => those of the weights at the start
 train: return Ws, bs, dict => return *data[4:6], dict => those of the start
 train: rng.permutation(len(X)) => rng.integers(0, len(X), len(X)) => some never come
 train: backward_pass(slope, caches) => (Ws, bs) => calls of backward_pass is 0
@@ -194,6 +196,8 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     # Two mistakes in different functions.
     (with_mistake("=1) + b", "=1)", with_mistake(" / len(dL_dg)", "")), {
         "layer_forward": "bias is left out", "backward_pass": "n times too large"}),
+    (with_mistake("(X_test, Ws, bs", "(X_test, *old", with_mistake(
+        "loss, slope", "old = Ws, bs; loss, slope")), {"train": "before the update"}),
     # A training that calls nothing is compared with right ones.
     (with_mistake("W1 - step", "W1 + step", LOOPS), {"train": ""}),
     (with_mistake("/ len(xs)", "", LOOPS), {"train": ""}),
