@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from export.terminal import prepare, say
+from export.output import prepare, say
 from nbtypst.errors import ExportError
 
 HERE = Path(__file__).resolve().parent

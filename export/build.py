@@ -7,12 +7,11 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from export.atomic_write import InUse, try_to_write, write
 from export.cover import read_cover
+from export.output import InUse, say, try_to_write, write
 from export.question_pages import faults, page_table, read_back
 from export.site import make_site
 from export.sources import PROJECT
-from export.terminal import say
 from export.write_up import make_write_up
 from nbtypst.compile import compile_document
 from nbtypst.errors import ExportError, grouped

@@ -18,7 +18,7 @@ import typst
 
 import export.__main__
 from export.__main__ import main
-from export.atomic_write import write
+from export.output import write
 from export.write_up import APPENDIX
 from nbtypst import ExportError
 from nbtypst_samples import code, save, stdout
@@ -376,7 +376,7 @@ def test_every_way_to_stop_it_is_an_interrupt():
 KILLED = """
 import os, sys
 from pathlib import Path
-from export.atomic_write import write
+from export.output import write
 folder, last = sys.argv[1], int(sys.argv[2])
 def watch(event, arguments):
     global last

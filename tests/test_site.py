@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 from axe import faults, thin_out
 from browsers import fallback_states, new_page
 from export.__main__ import main
-from export.atomic_write import write
 from export.cover import Cover
+from export.output import write
 from export.site import make_site
 from export.sources import all_sources
 from nbtypst.read import read_notebook
