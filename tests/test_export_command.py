@@ -102,15 +102,19 @@ def test_notebooks_run_and_their_files_stay_unchanged(folder, capsys, monkeypatc
     assert typst.compile(str(folder / "w.typ")).startswith(b"%PDF-")
 
 
-opened: list[tuple[str, int]] = []  # files that are opened to be written, with flags
+watched: list[Path] = []  # a folder, while a test looks
+steps: list[tuple[str, dict]] = []  # a changed file, and what a kill there would leave
 
 
-def _note(event: str, arguments: tuple) -> None:
-    if event == "open" and arguments[2] & 3:
-        opened.append((str(arguments[0]), arguments[2]))
+def _watch(event: str, arguments: tuple) -> None:
+    if watched and event in ("open", "os.rename", "os.chmod", "os.remove"):
+        path, flags = Path(str(arguments[0])), arguments[2] if event == "open" else 3
+        trial = path.name == "w.pdf" and not flags & os.O_TRUNC  # whether it is open
+        if path.parent == watched[0] and flags & 3 and not trial:
+            steps.append((path.name, contents(watched[0])))
 
 
-sys.addaudithook(_note)
+sys.addaudithook(_watch)
 
 
 def test_refresh_keeps_new_outputs_and_overwrites_nothing_saved_meanwhile(
@@ -125,14 +129,18 @@ def test_refresh_keeps_new_outputs_and_overwrites_nothing_saved_meanwhile(
         f"from pathlib import Path; Path({str(second)!r}).write_text('edited')\n"
         f"Path({str(third)!r}).unlink()"), code("print(6 * 7)"))
     names = [path.name for path in (first, second, third, last)]
-    opened.clear()
+    old = contents(folder)
+    watched.append(folder)
     assert main(command(folder, "--refresh", notebooks=names)) == 0
-    # What is written is a hidden file of its own, until it takes the other's place.
-    written = {Path(path).name for path, flags in opened
-               if path.startswith(f"{folder}{os.sep}")
-               and (flags & os.O_TRUNC or not path.endswith("w.pdf"))}
-    named = {name for name in written if not name.startswith("tmp")}  # a trial
-    assert len(named) == 3 and all(name.startswith(".") for name in named)
+    watched.clear()
+    # Killed at any step, it leaves files that are whole, and hidden ones.
+    new, written = contents(folder), ("a.ipynb", "d.ipynb", "w.pdf")
+    for name, left in steps:
+        assert name.startswith((".", "tmp")), name
+        assert all(left[name] in (old[name], new[name]) for name in written)
+        assert all(name.startswith((".", "tmp")) for name in left.keys() - old.keys())
+    ends = [sum(left[name] == new[name] for name in written) for _, left in steps]
+    assert {*ends} == {0, 1, 2, 3} and len(ends) > 6
     printed = capsys.readouterr().out
     for path in (second, third):
         assert f"{path} was saved while it ran, and is left so: run this" in printed
@@ -370,41 +378,6 @@ def test_every_way_to_stop_it_is_an_interrupt():
     done = subprocess.run([sys.executable, "-c", LISTENING, *names], cwd=ROOT,
                           capture_output=True, text=True)
     assert (done.stdout.split(), done.returncode) == (names, 0)
-
-
-# A process that ends at once at the n-th step with which the disk changes.
-KILLED = """
-import os, sys
-from pathlib import Path
-from export.output import write
-folder, last = sys.argv[1], int(sys.argv[2])
-def watch(event, arguments):
-    global last
-    if event in ("open", "os.rename", "os.chmod", "os.remove"):
-        flags = arguments[2] if event == "open" else os.O_RDWR
-        if flags & 3 and str(arguments[0]).startswith(folder + os.sep):
-            last -= 1
-            if not last:
-                os._exit(9)
-sys.addaudithook(watch)
-write({Path(folder, name): b"new" * 999_999 for name in ("a.ipynb", "b.ipynb")})
-"""
-
-
-def test_killed_at_any_step_it_leaves_whole_files(folder, tmp_path_factory):
-    before, ends, status = contents(folder), [], 9
-    while status:
-        copy = tmp_path_factory.mktemp("copy")
-        shutil.copytree(folder, copy, dirs_exist_ok=True)
-        done = subprocess.run([sys.executable, "-c", KILLED, copy, str(len(ends) + 1)],
-                              cwd=ROOT, capture_output=True, text=True)
-        status, left = done.returncode, contents(copy)
-        assert status in (0, 9), done.stderr
-        new = {name for name in NAMES if left[name] == b"new" * 999_999}
-        assert all(left[name] == before[name] for name in before.keys() - new)
-        assert all(name.startswith(".") for name in left.keys() - before.keys())
-        ends.append(len(new))
-    assert {*ends} == {0, 1, 2} and len(ends) > 4
 
 
 # ---- The disk --------------------------------------------------------------------

@@ -331,43 +331,37 @@ def test_the_appendix_has_all_code_with_numbers_apart_from_it(built):
 
 
 def test_the_projects_modules_come_first_and_what_draws_last(tmp_path, monkeypatch):
-    """In the appendix, in its list of files, in the headers, among the attachments."""
+    """In the appendix, in its list of files, in the headers, among the attachments.
+
+    What is only attached is named above the list.
+    """
     project = tmp_path / "project"
     (project / "books").mkdir(parents=True)
     long = "def f():\n    import quicker\n" + "# x\n" * 199
     (project / "network.py").write_text(long)
     (project / "quicker.py").write_text("import network\r\nx = '\tü'", "utf-8")
+    (project / "hidden.py").write_text("HIDDEN = 1\n")
     (project / "books" / "drawing.py").write_text("import network\n")
     monkeypatch.syspath_prepend(project)
-    cell = code("import drawing\nimport network", stdout("9"), ran=4)
-    built = Built(save(project / "books" / "a.ipynb", "# A", cell))
+    cell = code("import drawing\nimport network, hidden", stdout("9"), ran=4)
+    built = Built(save(project / "books" / "a.ipynb", "# A", cell),
+                  cover=Cover(only_attached=("hidden.py", "not_there.py")))
     names = ["network.py", "quicker.py", "books/a.ipynb", "books/drawing.py"]
     attached = built.printed.reader.attachments
-    assert sorted(attached) == sorted(names)
+    assert sorted(attached) == sorted([*names, "hidden.py"])
     bare = nbformat.reads(attached["books/a.ipynb"][0].decode(), 4)
     assert bare.cells[1].source == cell.source
     assert bare.cells[1].outputs == [] and bare.cells[1].execution_count is None
     first = built.sections[-1].first
     listed = built.printed.text(first)
     assert re.search(rf"network\.py\.*{first}.*quicker\.py\.*{first + 1}", listed)
+    assert "onascreen:hidden.py." in listed and "not_there" not in listed
+    assert not any("HIDDEN=1" in built.printed.text(page) for page in built.appendix())
     *_, top = built.printed.edges(first + 1)
     header = [m.text for m in built.printed.pages[first] if m.bottom > top]
     assert " ".join(header) == f"{APPENDIX} network.py"
     starts = [it for it in built.printed.reader.outline if isinstance(it, list)]
     assert [entry.title for entry in starts[-1]] == names
-
-
-def test_code_can_be_attached_and_not_printed(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in ("shown", "hidden"):
-        (tmp_path / f"{name}.py").write_text(f"{name.upper()} = 1\n")
-    cell = code("import hidden, shown")
-    built = Built(save(tmp_path / "a.ipynb", "# A", cell),
-                  cover=Cover(only_attached=("hidden.py", "not_there.py")))
-    page = built.printed.text(built.sections[-1].first)
-    assert "onascreen:hidden.py." in page
-    assert "SHOWN=1" in page and "HIDDEN=1" not in page and "not_there" not in page
-    assert {"hidden.py", "shown.py"} <= {*built.printed.reader.attachments}
 
 
 DIGITS = "".join(f"{n:03d}" for n in range(100))
