@@ -211,18 +211,15 @@ def test_formulas_of_answers_are_read_as_mathml(opened, name):
     client = page.context.new_cdp_session(page)
     nodes = client.send("Accessibility.getFullAXTree")["nodes"]
     client.detach()
-    tree = {node["nodeId"]: node for node in nodes}
-    words, in_answers = defaultdict(str), set()
-    for node in nodes:
-        role, around = node.get("role", {}).get("value"), {}
-        outer = node
-        while outer:
-            around[outer.get("role", {}).get("value")] = outer["nodeId"]
-            outer = tree.get(outer.get("parentId"))
-        if "MathMLMath" in around:
+    around, words, in_answers = {}, defaultdict(str), set()
+    for node in nodes:  # those around a node come before it
+        role = node.get("role", {}).get("value")
+        here = around.get(node.get("parentId"), {}) | {role: node["nodeId"]}
+        around[node["nodeId"]] = here
+        if "MathMLMath" in here:
             said = node["name"]["value"] if role == "StaticText" else ""
-            words[around["MathMLMath"]] += said
-        if "blockquote" in around:
+            words[here["MathMLMath"]] += said
+        if "blockquote" in here:
             in_answers.add(role)
     assert len(words) == page.locator("math").filter(visible=True).count() > 10
     assert {"MathMLMath", "MathMLIdentifier", "MathMLNumber"} <= in_answers
