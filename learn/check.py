@@ -79,7 +79,8 @@ def one_line(text):
 def statements(body):
     """Yield the imports, definitions and assignments: a script need not run.
 
-    Left out is what calls a function of the assignment, and what needs its results.
+    Left out is what calls a function of the assignment or needs data or plots, and
+    what needs the results.
     """
     script, left_out = {*FUNCTIONS}, set[str]()
     for node in body:
@@ -87,7 +88,12 @@ def statements(body):
         made = {n.id for n in names if isinstance(n.ctx, ast.Store)}
         calls = script & {getattr(n.func, "id", "") for n in ast.walk(node)
                           if isinstance(n, ast.Call)}
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            left_out |= {
+                one.asname or one.name.partition(".")[0] for one in node.names
+                if (getattr(node, "module", "") or one.name).partition(".")[0]
+                in UNNEEDED - {"tqdm"}}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             script |= {node.name} if calls else set()
         elif calls or left_out & {n.id for n in names} - made or isinstance(
                 node, ast.Expr | ast.For | ast.While | ast.With):

@@ -222,7 +222,11 @@ def test_what_a_foreign_file_does_is_named_and_the_rest_is_checked(report):
     source = RIGHT.replace("import math", "import math, no_such_module") + '''
 from tqdm.auto import tqdm, trange
 print("x" * 10**6)
-W, b, h = train(1, 2, 3)
+from nn_data import get_mnist_threes_nines
+(X, y), (X_test, y_test) = get_mnist_threes_nines()
+W, b, h = train(X, y, X_test)
+best = h["test_loss"].min()
+GENERATOR = np.random.default_rng(0)
 open("a file")
 
 def finite_difference_gradient(f, a, g=finite_difference_gradient):
@@ -253,7 +257,7 @@ del train
     said, tests = report(source)
     lines = {name: test["output"] for name, test in tests.items()}
     assert "No module named 'no_such_module'" in said and "marked out of 22" in said
-    assert "train" not in tests and len(said) < 1000
+    assert "train" not in tests and len(said) < 1000 and said.count("Left out") == 1
     assert "an endless loop?" in lines["relu_activation"]
     assert "it ends the program (line" in lines["logistic_loss"]
     assert "It ends Python" in lines["layer_forward"]
