@@ -83,10 +83,10 @@ def planted(source, part, pairs):
 def layers_of(module, dL_dg, X, Ws, bs):
     """Return what cases.CACHED names, of each layer."""
     relu, sigmoid = (module[name] for name in check.ACTIVATIONS)
-    g, caches = module["forward_pass"](X, Ws, bs, [relu] * (len(Ws) - 1) + [sigmoid])
-    outs = [*(x for x, *_ in caches[1:]), g[:, np.newaxis]]
-    return [[x, W, b, x @ W + b, out, slope]
-            for (x, W, slope), b, out in zip(caches, bs, outs)]
+    activations = [relu] * (len(Ws) - 1) + [sigmoid]
+    _, caches = module["forward_pass"](X, Ws, bs, activations)
+    return [[x, W, b, x @ W + b, *activation(x @ W + b)]
+            for (x, W, _), b, activation in zip(caches, bs, activations)]
 
 
 @functools.cache
