@@ -134,6 +134,7 @@ class Samples:
         mark = f"#pagebreak(weak: true)\n#place(dy: -0.85in)[§§{self.count}]"
         for number, cell in enumerate(notebook(raw(mark), *cells).cells):
             cell = deepcopy(cell)
+            cell.id = f"{self.count}-{number}"
             cell.metadata["where"] = f"case {self.count}, cell {number}"
             self.cells.append(cell)
         return Shown(self, self.count)

@@ -147,6 +147,11 @@ def test_words_are_those_that_jupyter_shows(shown, wanted):
     assert shown.seen == wanted
 
 
+@samples.of(*WORDS["formulas in MathML and in LaTeX"][0])
+def test_formulas_that_pandoc_finds_are_read_out_as_their_tex(shown):
+    assert shown.alternatives == [r"\frac{1}{n}", r"\alpha"]
+
+
 NUMBERS = {
     "2. a\n   1. b\n   2. c\n3. d\n   - e\n     1. f": "2.a 1.b 2.c 3.d 1.f",
     "1) a\n   1. b": "1)a 1.b",
