@@ -189,7 +189,7 @@ def test_progress_bars_are_shown_as_a_terminal_shows_them_in_the_end():
 
 def test_endless_output_is_cut_and_says_so():
     outputs = stdout("1\n" * 30_000 + "z" * 50_000), stdout("a" * 20_001, "stderr")
-    assert warnings_of(code("x", *outputs, markdown("word " * 500_000))) == [
+    assert pdf_of(code("x", *outputs, markdown("word " * 500_000)))[1] == [
         "cell 1: 10,001 more lines and 30,000 more characters left out: print less",
         "cell 1: 1 more characters left out: print less",
         "cell 1: 2,500,000 characters of text/markdown: too many to set",
@@ -245,7 +245,7 @@ def test_links_to_figures_and_tables_become_their_numbers():
      ["cell 1: nothing has the label 'x'"]),
 ])  # fmt: skip
 def test_a_label_that_nothing_or_too_much_has_is_named(cells, warnings):
-    assert warnings_of(*cells) == warnings
+    assert pdf_of(*cells)[1] == warnings
 
 
 @samples.of(code("", figure("A"), markdown("Short.", role="caption")),
