@@ -39,8 +39,8 @@ SECTIONS = {"0": "Getting started: nothing to write in nn_helpers.py.",
             **{question: f"({question})" for question in "abcde"},
             "f": "(f): nothing to write in nn_helpers.py; it uses (b) to (e)."}
 PUBLIC = "These are the public checks: they see the code, and not the written answers."
-# How near a value must be to the right one, relatively and absolutely.
-NEAR = {"": (1e-6, 1e-8), "the output": (1e-6, 0), "1 - the output": (0.3, 0),
+# How near a value must be to the right one, relatively and absolutely; or 1e-6, 1e-8.
+NEAR = {"the output": (1e-6, 0), "1 - the output": (0.3, 0),
         "the derivative": (1e-6, 1e-12), "the standard deviation": (0.1, 0),
         "the mean": (0, 5e-4), "the share within one standard deviation": (0, 0.03)}
 
@@ -270,8 +270,7 @@ def apart(key, a, b, most=1.0):
         return f"{key} is {(*map(int, b),)}; expected {(*map(int, a),)}"
     if b.shape != a.shape:
         return f"{key} must have shape {a.shape}, and has shape {b.shape}"
-    relative, absolute = NEAR.get(key, NEAR[""])
-    absolute = min(absolute, most)
+    relative, absolute = NEAR.get(key, (1e-6, min(1e-8, most)))
     if b.dtype == np.float32:
         relative, absolute = max(relative, 1e-4), max(absolute, 1e-6)
     near = np.isclose(b, a, relative, absolute, equal_nan=True)
