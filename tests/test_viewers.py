@@ -251,7 +251,7 @@ def test_each_place_shows_the_digit_its_pushes_and_its_neighbours(pager, network
         says(pager, "pushes-caption", f"<b>{pushed.sum() + rest:+.2f}")
         says(pager, "digit-caption", f"{max(g[k], 1 - g[k]):.3f}",
              f"Image {k}: a {'39'[data.y_test[k]]}, taken for a")
-        assert find(pager, "digit-caption").value in find(pager, "digit").tooltip + "."
+        assert find(pager, "digit-caption").value in find(pager, "digit").alt + "."
 
 
 def test_menu_chooses_a_group_sorted_by_how_sure_the_network_was(pager, network, data):
@@ -343,18 +343,18 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
     for place in [1, 42, 43, 2]:
         go_to(pager, place)
         assert counted.value == f"mistake {place} of {len(wrong)}, from the surest down"
-        at = chart.clicks.at
+        at = chart.at
         assert at == (place - 1) % 42
         row, column = divmod(at, 14)
         tile = pixels(value(pager, "glance"))[29 * row:, 29 * column:][:28, :28, 0]
         image = data.X_test[wrong[place - 1]].reshape(28, 28)
         assert abs(tile - 255 * (1 - image)).max() < 2
     chart.choose(4)
-    assert find(pager, "image").value == wrong[4] and chart.clicks.at == 4
-    assert chart.clicks.places[4] == [4.5 / 14, 0.5 / 3, f"image {wrong[4]}"]
+    assert find(pager, "image").value == wrong[4] and chart.at == 4
+    assert chart.places[4] == [4.5 / 14, 0.5 / 3, f"image {wrong[4]}"]
     right = next(k for k in range(120) if k not in wrong)
     type_in(pager, "image", str(right))
-    assert chart.clicks.at == -1 and f"image {right} is not one" in counted.value
+    assert chart.at == -1 and f"image {right} is not one" in counted.value
     choose_group(pager, "right, but nearly wrong")
     assert counted.value == "digit 1 of 30, from the least sure up"
 
@@ -550,8 +550,8 @@ def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
     for place in [2, 4 + 2, 8 + 2]:  # the third moment in each of the three curves
         find(box, "timestep").value = 0
         chart.choose(place)
-        assert "Timestep 10" in find(box, "now").value and chart.clicks.at == 2
-    x = [x for x, _, words in chart.clicks.places if words == "timestep 10"]
+        assert "Timestep 10" in find(box, "now").value and chart.at == 2
+    x = [x for x, _, words in chart.places if words == "timestep 10"]
     assert 0 < x[0] < 1 / 3 < x[1] < 2 / 3 < x[2] < 1
 
 
@@ -780,8 +780,8 @@ def test_another_run_is_compared_for_the_same_digit(two_runs, data):
 
 def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):
     box, chart = two_runs, find(two_runs, "run-curves-chart")
-    names = [name for *_, name in chart.clicks.places]
-    assert all(0 < x < 1 and 0 < y < 1 for x, y, _ in chart.clicks.places)
+    names = [name for *_, name in chart.places]
+    assert all(0 < x < 1 and 0 < y < 1 for x, y, _ in chart.places)
     moments = [t for t, _ in find(box, "run on show").value.film][1:]
     assert names[:len(moments)] == [f"timestep {t}" for t in moments]
     chart.choose(1)
@@ -864,7 +864,7 @@ def test_each_step_shows_its_secant_and_its_error():
         seen.add(value(box, "secant"))
     assert len(seen) == 3
     find(box, "secant-chart").choose(25)
-    assert find(box, "step").value == find(box, "secant-chart").clicks.at == 25
+    assert find(box, "step").value == find(box, "secant-chart").at == 25
     box = viewers.move_epsilon(np.exp, 1.0, a=0.0)
     for index, cause in [(5, "bends"), (26, "balance"), (60, "rounded")]:
         find(box, "step").value = index

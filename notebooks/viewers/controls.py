@@ -7,21 +7,11 @@ from pathlib import Path
 import anywidget
 import ipywidgets as widgets
 import numpy as np
-from traitlets import Any, Bool, Int, List, Unicode
+from traitlets import Any, Bool, Bytes, Int, List, Unicode
 
 HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
 HOW_TO_USE = "Drag the handle, or click on it and press the arrow keys"
-
-
-class Picture(widgets.Image):
-    """An image with an alternative text, which is its tooltip."""
-
-    description = Unicode().tag(sync=True)  # ipywidgets asks for it before the tooltip
-
-    def show(self, png: bytes, words: str) -> None:
-        """Show a PNG, which words describe."""
-        self.value, self.tooltip = png, words
 
 
 class Accessibility(anywidget.AnyWidget):
@@ -111,8 +101,7 @@ class Dial(widgets.HBox):
         """The text in the box: a dash if there is no value."""
         if self.value is None:
             return "–"
-        texts = [text for text, value in self.places if value == self.value]
-        return texts[0] if texts else f"{self.value:g}"
+        return {k: text for text, k in self.places}.get(self.value, f"{self.value:g}")
 
     def _slid(self, _change: object) -> None:
         if self.slider.index != self._near():  # else it only followed
@@ -148,53 +137,53 @@ def _number(typed: str) -> float:
 
 
 class Player(widgets.Play):
-    """Play buttons that act only in the window in which they are pressed."""
+    """Play buttons that move a dial one place per interval, in ms.
+
+    They act only in the window in which they are pressed.
+    """
 
     playing = Bool().tag(sync=True, echo_update=False)
 
-
-def player(label: str, dial: Dial, interval: int) -> Player:
-    """Return play buttons, with a label, that move dial one place per interval, in ms.
-    """
-    play = Player(interval=interval, min=0, max=max(0, len(dial.places) - 1))
-    play.tooltip = f"Play {label}"
-    # Not jslink: two windows of one kernel would each send back what the other sent.
-    widgets.link((dial.slider, "index"), (play, "value"))
-    return play
+    def __init__(self, label: str, dial: Dial, interval: int):
+        super().__init__(interval=interval, tooltip=f"Play {label}")
+        # Not by jslink: two windows of a kernel would send each other's moves back.
+        widgets.dlink((dial.slider, "options"), (self, "max"), lambda all: len(all) - 1)
+        widgets.dlink((dial.slider, "disabled"), (self, "disabled"))
+        widgets.link((dial.slider, "index"), (self, "value"))
 
 
 # ---- pictures and texts --------------------------------------------------------------
 
-def picture(name: str, width: int, height: int, pixels: bool = True) -> Picture:
-    """Return an empty picture of a fixed size, so that the layout never jumps.
+class Picture(anywidget.AnyWidget):
+    """A picture of a fixed size, which shrinks on a narrow page: see picture.js.
 
-    It shrinks on a narrow page. With pixels, each of its pixels is shown as a square.
+    choose is called with the index of a place that is clicked on, or chosen by Enter;
+    without it each pixel of the picture is shown as a square.
     """
-    return Picture(
-        format="png", width=width, height=height,
-        _dom_classes=[name, *["pixels"] * pixels],
-        layout=widgets.Layout(width=f"{width}px", height="auto"))
 
-
-class Clicks(anywidget.AnyWidget):
-    """Lets the places of the picture next to it be chosen: see clicks.js."""
-
-    _esm = (HERE / "clicks.js").read_text(encoding="utf-8")
+    _esm = (HERE / "picture.js").read_text(encoding="utf-8")
+    description = Unicode().tag(sync=True)  # its name, by which find finds it
+    size = List(Int()).tag(sync=True)  # width and height, in the browser's pixels
+    value = Bytes().tag(sync=True)
+    alt = Unicode().tag(sync=True)
     places = List(Any()).tag(sync=True)  # [x, y, words], as shares from the upper left
     at = Int(-1).tag(sync=True)  # the index of the place on show, or -1
 
-
-class Chart(widgets.Box):
-    """A picture with places that call choose with their index: by a click or by Enter.
-    """
-
     def __init__(self, name: str, width: int, height: int,
-                 choose: Callable[[int], None]):
-        self.view, self.clicks = picture(name, width, height, pixels=False), Clicks()
-        self.choose = choose
-        self.clicks.on_msg(lambda _, message, __: self.choose(message["chosen"]))
+                 choose: Callable[[int], None] | None = None):
+        kind = "chart" if choose else "pixels"
         super().__init__(
-            [self.view, self.clicks], _dom_classes=["chart", f"{name}-chart"])
+            description=name, size=[width, height],
+            layout=widgets.Layout(width=f"{width}px"),
+            _dom_classes=["picture", kind, f"{name}-{kind}"])
+        if choose:
+            self.choose = choose
+            self.on_msg(lambda _, message, __: choose(message["chosen"]))
+
+    def show(self, png: bytes, words: str) -> None:
+        """Show a PNG, which words describe."""
+        with self.hold_sync():
+            self.value, self.alt = png, words
 
 
 def text(name: str, width: int, lines: float = 1, value: str = "",
@@ -210,7 +199,7 @@ class Panel(widgets.VBox):
 
     def __init__(self, name: str, heading: str, width: int, lines: int,
                  announced: bool = False):
-        self.view = picture(name, width, width)
+        self.view = Picture(name, width, width)
         self.caption = text(f"{name}-caption", width, lines, announced=announced)
         super().__init__(
             [text(f"{name}-heading", width, value=f"<b>{heading}</b>"), self.view,

@@ -8,7 +8,7 @@ import numpy as np
 from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
-from .controls import Chart, Dial, text
+from .controls import Dial, Picture, text
 from .pictures import WIDE, painter, spots, strip
 from .static_fallback import show
 
@@ -34,18 +34,18 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     errors = abs(np.array(slopes) - slope)
     draw, dots = _three_views(f, a, epsilons, slopes, errors)
     step = Dial("step", [(name, k) for k, name in enumerate(names)], 1)
-    chart = Chart("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
-    chart.clicks.places = [
+    chart = Picture("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
+    chart.places = [
         [*dot, f"step {name}"] for dot, name in zip(dots.tolist(), names)]
     caption = text("epsilon", WIDE, 2, announced=True)
 
     def look(_change: object = None) -> None:
-        k = chart.clicks.at = step.value
+        k = chart.at = step.value
         result = (f"Step {names[k]}: the secant's slope is {slopes[k]:.12f}, "
                   f"the true one {slope:.12f}.")
         reason = f"The error is {errors[k]:.1e}: {_blame(epsilons[k])}."
         caption.value = f"<b>{result}</b><br>{reason}"
-        chart.view.show(
+        chart.show(
             draw(k), f"Secant, magnified secant and error. {result} {reason}")
 
     step.observe(look, names="value")

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from page import NINE, THREE, VOTES, digit_grid
 
-from .controls import Chart, Dial, Panel, menu, player, row, swatch, text
+from .controls import Dial, Panel, Picture, Player, menu, row, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
 from .pictures import digit_png, digits_png, signed_png
 from .sketchpad import Sheet
@@ -149,10 +149,10 @@ class Pager(widgets.VBox):
         self.menu = menu("show", [
             (f"{name} ({len(k)})", name) for name, k in self.groups.items()], 330)
         self.place = Dial("place in group", [("–", None)], None)
-        self.play = player("the group", self.place, 1500)
+        self.play = Player("the group", self.place, 1500)
         self.number = Dial("image", [], 0, (int, 0, len(images) - 1))
-        self.glance = Chart("glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
-                            self.choose_tile)
+        self.glance = Picture("glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
+                              self.choose_tile)
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
@@ -179,8 +179,6 @@ class Pager(widgets.VBox):
         group = self.groups[self.menu.value].tolist()
         self.place.lay_out([(str(n), k) for n, k in enumerate(group, start=1)],
                            group[0] if group else None)
-        self.play.max = max(0, len(group) - 1)
-        self.play.disabled = len(group) < 2
         self.look()
 
     def step(self, _change: object = None) -> None:
@@ -207,19 +205,19 @@ class Pager(widgets.VBox):
 
     def show_glance(self, group: np.ndarray) -> None:
         """Show a page of the group's digits, with a frame around the one on show."""
-        n, k, clicks = len(group), self.place.value, self.glance.clicks
+        n, k = len(group), self.place.value
         at = -1 if k is None else int(np.argmax(group == k))
         start = max(at, 0) // (ROWS * COLUMNS) * ROWS * COLUMNS
         if self.tiled != start:
             self.tiled = start
             digits = group[start:start + ROWS * COLUMNS]
-            self.glance.view.show(
+            self.glance.show(
                 digits_png(self.images[digits].reshape(-1, 784), ROWS, COLUMNS),
                 f"{n} digits at a glance: {self.menu.value}.")
-            clicks.places = [
+            self.glance.places = [
                 [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
                  f"image {digit}"] for j, digit in enumerate(digits)]
-        clicks.at = at - start if at >= 0 else -1
+        self.glance.at = at - start if at >= 0 else -1
         kind, order = (("digit", "least sure up") if self.menu.value == NEARLY_WRONG
                        else ("mistake", "surest down"))
         self.message.value = (

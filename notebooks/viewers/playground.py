@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY, NINE, THREE
 
-from .controls import LABEL, Chart, Dial, menu, row, swatch, text
+from .controls import LABEL, Dial, Picture, menu, row, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
 from .pictures import RUNS, WIDE, log_percents, painter, spots, strip
@@ -191,8 +191,8 @@ class Trainer(widgets.VBox):
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
         self.curves = Curves(1000)
-        self.chart = Chart("run-curves", WIDE, HIGH,
-                           lambda index: self.actions[index]())
+        self.chart = Picture("run-curves", WIDE, HIGH,
+                             lambda index: self.actions[index]())
         self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([
@@ -252,7 +252,7 @@ class Trainer(widgets.VBox):
                 self.bar.value = share
                 self.status.value = f"Training: {share:.0%} of {run.name}."
                 if time.perf_counter() > drawn + REDRAW:
-                    self.chart.view.value = self.curves.paint([*self.runs_left, run])
+                    self.chart.value = self.curves.paint([*self.runs_left, run])
                     drawn = time.perf_counter()
                 await asyncio.sleep(PAUSE)
             run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
@@ -324,7 +324,7 @@ class Trainer(widgets.VBox):
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
             f"{run.wrong:,} of {m:,} digits are wrong.")
         self.mark()
-        self.chart.view.show(
+        self.chart.show(
             self.curves.paint(self.runs),
             f"Loss, mistakes, certainty of {len(self.runs)} runs; the one on show has "
             f"{run.wrong} digits wrong.")
@@ -355,7 +355,7 @@ class Trainer(widgets.VBox):
                    partial(self.open_mistakes, int(k)))
                   for k, chance in zip(mistakes, chances)]
         self.actions = [action for _, action in opens]
-        self.chart.clicks.places = [
+        self.chart.places = [
             [*spot.tolist(), words] for spot, (words, _) in zip(where, opens)]
 
     def open_mistakes(self, k: int | None = None) -> None:

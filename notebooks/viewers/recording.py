@@ -8,7 +8,7 @@ import numpy as np
 
 from page import GREY, NINE, THREE
 
-from .controls import Chart, Dial, find, picture, player, row, swatch, text
+from .controls import Dial, Picture, Player, find, row, swatch, text
 from .mistakes import name_of
 from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, spots, strip
 from .static_fallback import show
@@ -53,7 +53,7 @@ class Mosaic(widgets.VBox):
     """
 
     def __init__(self, name: str):
-        self.view = picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+        self.view = Picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
         super().__init__([text(f"{name}-heading", WIDE, 2, (
             f"<b>What up to {2 * ROW} hidden units look for</b>: above those that push "
             f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
@@ -139,9 +139,9 @@ class TimeLine(widgets.VBox):
         self.number = number or Dial("image", [], 0, (int, 0, len(images) - 1))
         self.place = Dial(
             "timestep", [(str(t), k) for k, t in enumerate(self.times)], 0)
-        self.digit = picture("followed", 84, 84)
-        self.chart = Chart("curves", WIDE, HIGH, self.go)
-        self.chart.clicks.places = places
+        self.digit = Picture("followed", 84, 84)
+        self.chart = Picture("curves", WIDE, HIGH, self.go)
+        self.chart.places = places
         self.mosaic = Mosaic("weights")
         self.mosaic.follow(film)
         self.now = text("now", WIDE - 110, 2 + bool(other), announced=True)
@@ -149,7 +149,7 @@ class TimeLine(widgets.VBox):
         captions = widgets.VBox(
             [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
         super().__init__([
-            row(self.place, player("the training", self.place, 150), self.number),
+            row(self.place, Player("the training", self.place, 150), self.number),
             row(self.digit, captions), self.chart, self.mosaic])
         self.choose_digit()
         self.place.observe(self.choose_moment, names="value")
@@ -179,7 +179,7 @@ class TimeLine(widgets.VBox):
 
     def choose_moment(self, _change: object = None) -> None:
         """Show another moment: the curves' cursor, the weights and the numbers."""
-        index = self.chart.clicks.at = self.place.value
+        index = self.chart.at = self.place.value
         t, k, chance = self.times[index], self.number.value, self.chances[index]
         for cursor in self.cursors:
             cursor.set_xdata([t, t])
@@ -195,7 +195,7 @@ class TimeLine(widgets.VBox):
         compared = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
                     if self.other else "")
         self.now.value = f"<b>{moment}.</b><br>{answer}.{compared}"
-        self.chart.view.show(
+        self.chart.show(
             self.paint(), f"Curves of loss, accuracy, probability. {moment}. {answer}.")
 
 

@@ -113,7 +113,7 @@ def _content(leaf: widgets.Widget) -> list[str]:
     """Return what a leaf shows: [text], or [picture, its alternative text]."""
     if isinstance(leaf, Picture):
         data = base64.b64encode(small(bytes(leaf.value))).decode()
-        return [f"data:image/png;base64,{data}", leaf.tooltip or ""]
+        return [f"data:image/png;base64,{data}", leaf.alt]
     return [leaf.value]
 
 
@@ -148,8 +148,8 @@ def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
     if not isinstance(widget, Picture):
         width = widget.layout.width
         return f'<div {part} style="width:{width};max-width:100%">{widget.value}</div>'
-    source, alt = _content(widget)
+    (source, alt), (width, height) = _content(widget), widget.size
     squares = "pixels" in widget._dom_classes
     style = "max-width:100%;height:auto;" + squares * PIXELS
     return (f'<img {part} src="{source}" alt="{html.escape(alt)}" '
-            f'width="{widget.width}" height="{widget.height}" style="{style}">')
+            f'width="{width}" height="{height}" style="{style}">')

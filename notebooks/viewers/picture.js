@@ -1,0 +1,60 @@
+// A picture, whose places can be chosen: by a click, which takes the nearest one, or by
+// arrow keys and then Enter. See Picture in controls.py.
+//
+// value:  a PNG, which alt describes
+// places: [[x, y, words], ...], x and y as shares of the picture's width and height
+// at:     the index of the one on show, or -1
+
+function render({ model, el }) {
+  const [width, height] = model.get("size");
+  el.innerHTML = `<img class="${model.get("description")}" width="${width}"
+    height="${height}"><div class="place"></div>`;
+  const [image, mark] = el.children;
+  let at;
+
+  function point(to) {
+    const places = model.get("places"), last = places.length - 1;
+    at = Math.min(last, to);
+    mark.hidden = at < 0;
+    image.tabIndex = last < 0 ? -1 : 0;
+    image.role = last < 0 ? null : "slider";
+    if (last < 0) return;
+    const now = Math.max(0, at), [x, y, words] = places[now];
+    Object.assign(mark.style, { left: `${100 * x}%`, top: `${100 * y}%` });
+    Object.assign(image, { ariaValueMin: 0, ariaValueMax: last, ariaValueNow: now,
+      ariaValueText: `${words}; Enter chooses it` });
+  }
+
+  image.addEventListener("click", ({ offsetX, offsetY }) => {
+    const far = model.get("places").map(([x, y]) => Math.hypot(
+      x * image.clientWidth - offsetX, y * image.clientHeight - offsetY));
+    if (!far.length) return;
+    point(far.indexOf(Math.min(...far)));
+    model.send({ chosen: at });
+  });
+
+  image.addEventListener("keydown", event => {
+    const moves = { ArrowLeft: Math.max(0, at - 1), ArrowRight: at + 1, Home: 0, End: 1e9 };
+    if (event.key in moves) point(moves[event.key]);
+    else if (event.key === "Enter" && at >= 0) model.send({ chosen: at });
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  const forget = () => URL.revokeObjectURL(image.src);
+  const show = () => {
+    forget();
+    image.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
+  };
+  const describe = () => { image.alt = image.title = model.get("alt"); };
+  const follow = () => point(model.get("at"));
+  for (const [part, change] of Object.entries({
+    value: show, alt: describe, places: follow, at: follow })) {
+    model.on(`change:${part}`, change);
+    change();
+  }
+  return forget;
+}
+
+export default { render };
