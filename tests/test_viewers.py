@@ -131,7 +131,7 @@ def test_pictures_are_ink_on_paper_and_signed_ones_blue_white_and_orange():
     assert colours.tolist() == [blue, orange, [255] * 3]
     assert (pixels(pictures.signed_png(values[1], 0)) == 255).all()
     values[4] = 2
-    whole = pixels(pictures.mosaic_png(values, 2, columns=3))
+    whole = pixels(pictures.signed_png(values, 2, rows=2, columns=3))
     assert whole.shape == (57, 86, 3) and (whole[29:, 29:57] == orange).all()
     assert (whole[1:28, :28] == 255).all() and (whole[28] == 0xD9).all()
 
@@ -139,7 +139,7 @@ def test_pictures_are_ink_on_paper_and_signed_ones_blue_white_and_orange():
 def test_small_picture_looks_like_the_large_one():
     ramp = np.linspace(0, 1, 784)
     for png in [pictures.digit_png(ramp), pictures.signed_png(2 * ramp - 1, 1),
-                pictures.mosaic_png(np.ones((3, 784)), 1, 2)]:
+                pictures.signed_png(np.ones((3, 784)), 1, 2, 2)]:
         small = pictures.small(png)
         assert abs(pixels(small) - pixels(png)).max() <= 16 and len(small) < len(png)
     painted = value(viewers.move_epsilon(np.sin, np.cos(1.0)), "secant")
@@ -153,8 +153,8 @@ def test_painter_moves_only_what_moves_keeps_no_trace_and_its_colours():
     fig = Figure(figsize=(2, 1))
     ax = fig.subplots()
     ax.set(xlim=(0, 10))
-    moving = ax.axvline(2, color=pictures.RUNS[3], lw=4)
-    paint = pictures.painter(fig, [moving])
+    moving = ax.axvline(2, color=pictures.RUNS[3], lw=4, animated=True)
+    paint = pictures.painter(fig)
     first = pixels(paint())
     moving.set_xdata([8, 8])
     second = pixels(paint())

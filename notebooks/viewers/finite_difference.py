@@ -9,7 +9,7 @@ from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, text
-from .pictures import WIDE, painter, spots, strip
+from .pictures import WIDE, moving, painter, spots, strip
 from .static_fallback import show
 
 HIGH = 250  # the figure, in the browser's pixels
@@ -72,8 +72,7 @@ def _three_views(f, a, epsilons, slopes, errors):
     draw(k) returns it as a PNG at the k-th of the steps epsilons (n,), whose slopes
     (n,) have these errors (n,); dots (n, 2) are where the errors are.
     """
-    fig = strip(HIGH)
-    curve, microscope, error = fig.subplots(1, 3)
+    fig, (curve, microscope, error) = strip(HIGH)
     offsets, multiples = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
 
     heights = f(a + offsets)
@@ -89,15 +88,12 @@ def _three_views(f, a, epsilons, slopes, errors):
     error.loglog(epsilons, errors, ".", color=GREY, ms=3.5)
     error.set(title="error of the slope", xlabel=r"step $\varepsilon$")
 
-    def moving(ax, style, **options):
-        return ax.plot([], [], style, **{"color": NINE, **options})[0]
-
-    dot = {"ms": 5, "mec": "k", "mew": 0.5}
-    secant, points = moving(curve, "-"), moving(curve, "o", **dot)
-    enlarged = moving(microscope, "-", color=THREE)
-    chord, ends = moving(microscope, "-"), moving(microscope, "o", **dot)
+    dot = {"ms": 5, "mec": "k", "mew": 0.5, "color": NINE}
+    secant, points = moving(curve, color=NINE), moving(curve, "o", **dot)
+    enlarged = moving(microscope, color=THREE)
+    chord, ends = moving(microscope, color=NINE), moving(microscope, "o", **dot)
     here = moving(error, "o", **dot | {"ms": 7})
-    paint = painter(fig, [secant, points, enlarged, chord, ends, here])
+    paint = painter(fig)
 
     def draw(k: int) -> bytes:
         eps = epsilons[k]

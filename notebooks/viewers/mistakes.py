@@ -8,7 +8,7 @@ from page import NINE, THREE, VOTES, digit_grid
 
 from .controls import Dial, Panel, Picture, Player, menu, row, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
-from .pictures import digit_png, digits_png, signed_png
+from .pictures import digit_png, signed_png
 from .sketchpad import Sheet
 from .static_fallback import show
 
@@ -212,7 +212,7 @@ class Pager(widgets.VBox):
             self.tiled = start
             digits = group[start:start + ROWS * COLUMNS]
             self.glance.show(
-                digits_png(self.images[digits].reshape(-1, 784), ROWS, COLUMNS),
+                digit_png(self.images[digits], ROWS, COLUMNS),
                 f"{n} digits at a glance: {self.menu.value}.")
             self.glance.places = [
                 [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,

@@ -15,7 +15,8 @@ function render({ model, el }) {
   function point(to) {
     const places = model.get("places"), last = places.length - 1;
     at = Math.min(last, to);
-    mark.hidden = at < 0;
+    if (at < 0) mark.remove();
+    else el.append(mark);
     image.tabIndex = last < 0 ? -1 : 0;
     image.role = last < 0 ? null : "slider";
     if (last < 0) return;

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 from PIL import Image
 
@@ -61,50 +62,47 @@ def small(png: bytes) -> bytes:
         compress_level=7, bits=4)
 
 
-def digit_png(image: np.ndarray) -> bytes:
-    """Return a digit, (28, 28) or (784,) in [0, 1], as a PNG of black ink on paper."""
-    return digits_png(image.reshape(1, 784), 1, 1)
+def digit_png(images: np.ndarray, rows: int = 1, columns: int = 1) -> bytes:
+    """Return digits in [0, 1] as a PNG of black ink on paper, with room for so many.
 
-
-def signed_png(values: np.ndarray, largest: float) -> bytes:
-    """Return signed values, (28, 28) or (784,), as a PNG: blue below 0, orange above.
+    images is one, (28, 28) or (784,), or some side by side, (n, 784).
     """
-    return mosaic_png(values.reshape(1, 784), largest, 1)
+    inks = np.rint(254 * np.clip(images, 0, 1))
+    return _tiled(inks, rows, columns, PAPER_TO_INK, 0)
 
 
-def mosaic_png(values: np.ndarray, largest: float, columns: int) -> bytes:
-    """Return signed pictures (n, 784) side by side, in rows of columns, as one PNG.
+def signed_png(values: np.ndarray, largest: float, rows: int = 1,
+               columns: int = 1) -> bytes:
+    """Return signed pictures as a PNG: blue at -largest, white at 0, orange at largest.
 
-    Where a value is -largest the palette's first ink is, MIDDLE at 0, 254 at largest.
+    Their shape is as for digit_png.
     """
     share = np.clip(values / largest, -1, 1) if largest > 0 else np.zeros_like(values)
-    rows = -(-len(values) // columns)
-    return _tiled(MIDDLE + np.rint(MIDDLE * share), rows, columns, THREE_TO_NINE)
+    inks = MIDDLE + np.rint(MIDDLE * share)
+    return _tiled(inks, rows, columns, THREE_TO_NINE, MIDDLE)
 
 
-def digits_png(images: np.ndarray, rows: int, columns: int) -> bytes:
-    """Return digits (n, 784) in [0, 1] side by side as one PNG, with room for more."""
-    return _tiled(np.rint(254 * np.clip(images, 0, 1)), rows, columns, PAPER_TO_INK)
-
-
-def _tiled(inks: np.ndarray, rows: int, columns: int, palette: list[int]) -> bytes:
+def _tiled(inks: np.ndarray, rows: int, columns: int, palette: list[int],
+           blank: int) -> bytes:
+    inks = inks.reshape(-1, 28, 28)
     tiles = np.full((rows * columns, 29, 29), GAP)
-    tiles[len(inks):, :28, :28] = MIDDLE if palette is THREE_TO_NINE else 0  # white
-    tiles[:len(inks), :28, :28] = inks.reshape(-1, 28, 28)
+    tiles[:, :28, :28] = blank
+    tiles[:len(inks), :28, :28] = inks
     whole = tiles.reshape(rows, columns, 29, 29).swapaxes(1, 2).reshape(rows * 29, -1)
     picture = Image.fromarray(whole[:-1, :-1].astype(np.uint8))
     picture.putpalette(palette)
     return _encoded(picture)
 
 
-def rgb(png: bytes) -> np.ndarray:
-    """Return a PNG's colours, (rows, columns, 3), for a figure."""
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+def strip(high: int) -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure, WIDE and so high, with three pairs of axes, for painter."""
+    fig = Figure((WIDE / 96, high / 96), dpi=96 * SHARP, layout="constrained")
+    return fig, fig.subplots(1, 3)
 
 
-def strip(high: int) -> Figure:
-    """Return an empty figure, WIDE and so high, that painter can make sharp."""
-    return Figure(figsize=(WIDE / 96, high / 96), dpi=96 * SHARP, layout="constrained")
+def moving(ax: Axes, style: str = "-", **options) -> Line2D:
+    """Return an empty line in ax, which painter draws where it then is."""
+    return ax.plot([], [], style, animated=True, **options)[0]
 
 
 def spots(ax: Axes, x: ArrayLike, y: ArrayLike | None = None) -> np.ndarray:
@@ -125,21 +123,19 @@ def log_percents(ax: Axes) -> None:
     ax.minorticks_off()
 
 
-def painter(fig: Figure, moving: Sequence[Artist]) -> Callable[[], bytes]:
+def painter(fig: Figure) -> Callable[[], bytes]:
     """Return a function that draws fig as it is now and returns it as a PNG.
 
-    All but the artists in moving is drawn once, here. Each call then draws only those
+    All but the animated artists is drawn once, here. Each call then draws only those
     on top: a few milliseconds instead of fifty.
     """
-    canvas = FigureCanvasAgg(fig)
-    for artist in moving:
-        artist.set_animated(True)
+    canvas, animated = FigureCanvasAgg(fig), fig.findobj(Artist.get_animated)
     canvas.draw()
     still, size = canvas.copy_from_bbox(fig.bbox), canvas.get_width_height()
 
     def paint() -> bytes:
         canvas.restore_region(still)
-        for artist in moving:
+        for artist in animated:
             fig.draw_artist(artist)
         whole = Image.frombuffer("RGBA", size, canvas.buffer_rgba()).convert("RGB")
         # In 256 colours, which takes a fifth of the time.

@@ -18,8 +18,8 @@ from page import GREY, NINE, THREE
 from .controls import LABEL, Dial, Picture, menu, row, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
-from .pictures import RUNS, WIDE, log_percents, painter, spots, strip
-from .recording import Mosaic, TimeLine
+from .pictures import RUNS, WIDE, log_percents, moving, painter, spots, strip
+from .recording import Mosaic, TimeLine, compact, filming
 from .static_fallback import show
 
 HIGH = 250  # the curves, in the browser's pixels
@@ -72,9 +72,9 @@ class Curves:
     """The figure of the runs; its loss has room for so many updates."""
 
     def __init__(self, room: int):
-        fig = strip(HIGH)
         self.room = room
-        self.loss, self.ends, self.sure = loss, ends, sure = fig.subplots(1, 3)
+        fig, (loss, ends, sure) = strip(HIGH)
+        self.loss, self.ends, self.sure = loss, ends, sure
         loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
                  xlim=(0.9, room * 1.1), ylim=(0.003, 40))
         loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
@@ -86,16 +86,12 @@ class Curves:
                  xlim=(-0.5, 1), xlabel="each mistake", xticks=[],
                  ylabel="probability of its digit")
         sure.axhline(0.5, color=GREY, lw=0.9)
-        self.lines = {colour: loss.plot([], [], color=colour, lw=1)[0]
-                      for colour in RUNS}
-        self.tried, self.here, self.others, self.dots = (
-            ax.plot([], [], "o", **style)[0] for ax, style in [
-                (ends, {"color": GREY, "ms": 4}),
-                (ends, {"color": NINE, "ms": 7, "mec": "k", "mew": 0.7}),
-                (sure, {"mfc": "none", "mec": GREY, "ms": 4}),
-                (sure, {"color": THREE, "ms": 3.5})])
-        self.png = painter(fig, [
-            *self.lines.values(), self.tried, self.here, self.others, self.dots])
+        self.lines = {colour: moving(loss, color=colour, lw=1) for colour in RUNS}
+        self.tried = moving(ends, "o", color=GREY, ms=4)
+        self.here = moving(ends, "o", color=NINE, ms=7, mec="k", mew=0.7)
+        self.others = moving(sure, "o", mfc="none", mec=GREY, ms=4)
+        self.dots = moving(sure, "o", color=THREE, ms=3.5)
+        self.png = painter(fig)
 
     def paint(self, runs: list[Run]) -> bytes:
         """Return the figure as a PNG, with the losses of these runs."""
@@ -271,21 +267,16 @@ class Trainer(widgets.VBox):
         options = dict(run.settings)  # what sgd does not take is popped
         rng = np.random.default_rng(options.pop("seed"))
         dims = [self.X_train.shape[1], options.pop("hidden"), 1]
-        weights = [W.astype(np.float32) for W in create_weight_matrices(dims, rng)]
-        biases = [b.astype(np.float32) for b in create_bias_vectors(dims)]
-        activations = self.runs[0].film[-1][1][2]
-        run.film.append((0, (weights, biases, activations)))
+        network = compact(create_weight_matrices(dims, rng), create_bias_vectors(dims),
+                          self.runs[0].film[-1][1][2])
+        run.film.append((0, network))
         total = options["num_epochs"] * -(-len(self.X_train) // options["batch_size"])
         self.make_room(total)
         every, end = -(-total // MOMENTS), 0.0
-        steps = sgd(self.X_train, self.y_train, weights, biases, activations,
-                    rng=rng, **options)
-        for t, (weights, biases, loss, hits) in enumerate(steps, start=1):
+        steps = sgd(self.X_train, self.y_train, *network, rng=rng, **options)
+        for t, loss, hits in filming(steps, run.film, every):
             run.history["train_loss"].append(loss)
             run.history["train_accuracy"].append(hits)
-            if run.film[-1][0] % every:
-                run.film.pop()
-            run.film.append((t, (weights, biases, activations)))
             if t == total or time.perf_counter() >= end:
                 yield t / total
                 end = time.perf_counter() + SLICE

@@ -1,7 +1,7 @@
 """Record a training run and go back and forth in it."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,7 +10,16 @@ from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, Player, find, row, swatch, text
 from .mistakes import name_of
-from .pictures import WIDE, digit_png, log_percents, mosaic_png, painter, spots, strip
+from .pictures import (
+    WIDE,
+    digit_png,
+    log_percents,
+    moving,
+    painter,
+    signed_png,
+    spots,
+    strip,
+)
 from .static_fallback import show
 
 HIGH = 230  # the curves, in the browser's pixels
@@ -31,17 +40,25 @@ def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, t
     [(timestep, network), ...] with the first, every so many and the last network, in
     float32 to halve the memory.
     """
-    def compact(weight_matrices, biases, *_):
-        return ([W.astype(np.float32) for W in weight_matrices],
-                [b.astype(np.float32) for b in biases], network[2])
-
-    film, t = [(0, compact(*network))], 0
-    for t, step in enumerate(steps, start=1):
-        if t % every == 0:
-            film.append((t, compact(*step)))
-    if t > film[-1][0]:
-        film.append((t, compact(*step)))
+    film = [(0, compact(*network))]
+    for _ in filming(steps, film, every):
+        pass
     return film
+
+
+def compact(weight_matrices: list, biases: list, activations: list) -> tuple:
+    """Return a network in float32."""
+    return *([a.astype(np.float32, copy=False) for a in part]
+             for part in (weight_matrices, biases)), activations
+
+
+def filming(steps: Iterable, film: list, every: int) -> Iterator[tuple]:
+    """Go through steps, yielding (timestep, loss, accuracy), and prolong their film."""
+    for t, (weights, biases, loss, hits) in enumerate(steps, start=1):
+        if film[-1][0] % every:
+            film.pop()
+        film.append((t, compact(weights, biases, film[0][1][2])))
+        yield t, loss, hits
 
 
 class Mosaic(widgets.VBox):
@@ -62,7 +79,6 @@ class Mosaic(widgets.VBox):
     def follow(self, film: list[tuple[int, tuple]]) -> None:
         """Choose the units of this film, and the weight at which colours saturate."""
         self.film = film
-        self.index: int | None = None  # the moment on show
         first, *later = film[-1][1][0]
         effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
         order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
@@ -78,11 +94,8 @@ class Mosaic(widgets.VBox):
         return filled.reshape(2 * ROW, -1)
 
     def show(self, index: int) -> None:
-        """Show a moment of the film, unless it is on show."""
-        if index == self.index:
-            return
-        self.index = index
-        self.view.show(mosaic_png(self.tiles(index), self.largest, ROW),
+        """Show a moment of the film."""
+        self.view.show(signed_png(self.tiles(index), self.largest, 2, ROW),
                        f"The weights of the strongest hidden units at timestep "
                        f"{self.film[index][0]}.")
 
@@ -225,17 +238,17 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
     """Return (paint, lines, cursors, places) of a figure of three curves.
 
     lines are two networks' probabilities, cursors mark a moment; places are each
-    moment's in each of the curves, for Clicks.
+    moment's in each of the curves.
     """
-    fig = strip(HIGH)
-    loss, mistakes, digit = fig.subplots(1, 3)
+    fig, axes = strip(HIGH)
+    loss, mistakes, digit = axes
     for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
-        for part, name, style in [("train", "mini-batch", {"color": NINE, "lw": 0.7}),
-                                  ("test", "test set", {"color": THREE, "lw": 1.4})]:
+        for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
+                                       ("test", "test set", THREE, 1.4)]:
             numbers = np.array(history.get(f"{part}_{kind}", []))
             if len(numbers):
-                ax.plot(np.arange(1, len(numbers) + 1),
-                        numbers if ax is loss else 1 - numbers, label=name, **style)
+                ax.plot(np.arange(1, len(numbers) + 1), numbers if ax is loss else
+                        1 - numbers, label=name, color=colour, lw=lw)
     if loss.lines:
         loss.legend(loc="lower left")
     loss.set(yscale="log", title="loss")
@@ -243,16 +256,16 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
     log_percents(mistakes)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
-    lines = [digit.plot([], [], style, color=colour, lw=0.9, ms=2.5)[0]
+    lines = [moving(digit, style, color=colour, lw=0.9, ms=2.5)
              for style, colour in [(".-", "k"), ("--", GREY)]]
-    cursors = [ax.axvline(0, color="k", lw=1.6, alpha=0.6) for ax in fig.axes]
+    cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True) for ax in axes]
     marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
-    for ax in fig.axes:
+    for ax in axes:
         ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
         ax.set_xscale("symlog", linthresh=10, linscale=0.5)
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
-    paint = painter(fig, [*lines, *cursors])
-    places = [[*spot, f"timestep {t}"] for ax in fig.axes
+    paint = painter(fig)
+    places = [[*spot, f"timestep {t}"] for ax in axes
               for spot, t in zip(spots(ax, times).tolist(), times)]
     return paint, lines, cursors, places
