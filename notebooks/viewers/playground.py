@@ -155,11 +155,12 @@ class Trainer(widgets.VBox):
     latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
 
     def __init__(self, X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
-                 y_test: np.ndarray, networks: dict[str, tuple]):
+                 y_test: np.ndarray, networks: dict[str, tuple], history: dict,
+                 film: list[tuple[int, tuple]]):
         self.X_train, self.y_train = X_train.astype(np.float32), y_train
         self.X_test, self.y_test, self.networks = X_test, y_test, networks
         self.blas = ThreadpoolController()
-        Trainer.latest = None  # a cell that is run again ends the run it began
+        self.stop()  # a cell that is run again ends the run it began
         self.newest: Run | None = None  # that was begun here
         self.runs: list[Run] = []  # in the menus: the first and the newest ones
         self.tried: list[Run] = []  # all, without their weights
@@ -173,9 +174,8 @@ class Trainer(widgets.VBox):
             for name in ("Stop", "Back to the run above", "Look into its mistakes",
                          "Go through its training"))
         self.stop_button.icon, self.stop_button.disabled = "stop", True
-        self.stop_button.on_click(self.stop)
-        for button, press in zip(buttons, (self.back, self.open_mistakes,
-                                           self.open_film)):
+        for button, press in zip((self.stop_button, *buttons), (
+                self.stop, self.back, self.open_mistakes, self.open_film)):
             button.on_click(lambda _, press=press: press())
         self.menus = [menu(label, [NONE], 560) for label in (
             "run on show", "compare with")]
@@ -186,7 +186,7 @@ class Trainer(widgets.VBox):
             layout=widgets.Layout(width="400px"))
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
-        self.curves = Curves(1000)
+        self.curves = Curves(max(1000, len(history.get("train_loss", []))))
         self.chart = Picture("run-curves", WIDE, HIGH,
                              lambda index: self.actions[index]())
         self.mosaic = Mosaic("run-weights")
@@ -195,10 +195,8 @@ class Trainer(widgets.VBox):
             text("how-to", WIDE, value=HOW_TO_TRAIN), *self.dials.values(), self.bar,
             self.status, row(*self.menus), row(self.stop_button, *buttons), self.opened,
             self.chart, self.goals, self.mosaic, self.table])
-
-    def chosen(self) -> dict:
-        """Return the settings that the sliders are at."""
-        return {name: dial.value for name, dial in self.dials.items()}
+        settings = {name: dial.value for name, dial in self.dials.items()}
+        self.add(Run(settings, "the run above", RUNS[0], "finished", history, film))
 
     def start(self, _change: object = None) -> None:
         """Train with the chosen settings; a run under way ends."""
@@ -206,7 +204,7 @@ class Trainer(widgets.VBox):
             dial.note.value = ""
         if self.filling:
             return
-        chosen = self.chosen()
+        chosen = {name: dial.value for name, dial in self.dials.items()}
         batch = chosen["batch_size"]
         name = (f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, batch "
                 f"{'all' if batch == len(self.X_train) else batch}, "
@@ -221,7 +219,8 @@ class Trainer(widgets.VBox):
         # Kept here, because a task that nothing refers to may vanish half-way.
         self.task = asyncio.get_running_loop().create_task(self.train(run))
 
-    def stop(self, _button: object = None) -> None:
+    @staticmethod
+    def stop(*_signal: object) -> None:
         """Let the training end after its current update."""
         Trainer.latest = None
 
@@ -242,7 +241,9 @@ class Trainer(widgets.VBox):
         try:
             slices, share, drawn = self.slices(run), 0.0, time.perf_counter()
             while share < 1 and Trainer.latest is run:
-                hear_interrupts()
+                # Between cells ipykernel ignores Jupyter's interrupt, again after each.
+                if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+                    signal.signal(signal.SIGINT, self.stop)
                 with self.blas.limit(limits=1, user_api="blas"):
                     share = next(slices)  # more threads would only wait for each other
                 self.bar.value = share
@@ -271,7 +272,9 @@ class Trainer(widgets.VBox):
                           self.runs[0].film[-1][1][2])
         run.film.append((0, network))
         total = options["num_epochs"] * -(-len(self.X_train) // options["batch_size"])
-        self.make_room(total)
+        if self.curves.room < total:
+            self.curves = Curves(2 * total)
+            self.mark()
         every, end = -(-total // MOMENTS), 0.0
         steps = sgd(self.X_train, self.y_train, *network, rng=rng, **options)
         for t, loss, hits in filming(steps, run.film, every):
@@ -297,14 +300,7 @@ class Trainer(widgets.VBox):
         self.menus[1].options = [NONE, *names]
         self.menus[1].value = other if other in self.runs else NONE[1]
         self.filling = False
-        self.make_room(len(run.history["train_loss"]))
         self.look()
-
-    def make_room(self, updates: int) -> None:
-        """See that so many updates fit into the curves."""
-        if self.curves.room < updates:
-            self.curves = Curves(2 * updates)
-            self.mark()
 
     def look(self, _change: object = None) -> None:
         """Show the run that the menu names; what is opened of another one closes."""
@@ -374,15 +370,6 @@ class Trainer(widgets.VBox):
                  value=f"<b>The {what} of {self.menus[0].value.name}</b>"), viewer]
 
 
-def hear_interrupts() -> None:
-    """Let Jupyter's interrupt stop a training, which runs when no cell does.
-
-    Between cells ipykernel ignores the signal; after each it does so again.
-    """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: setattr(Trainer, "latest", None))
-
-
 def runs_table(runs: list[Run], on_show: Run) -> str:
     """Return an HTML table of the runs in the curves' colours, newest first."""
     rows = [("th", "curve", "settings", "outcome", "test accuracy")]
@@ -414,9 +401,7 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     -----
     The training happens in slices of time between the kernel's other work: see SLICE.
     """
-    viewer = Trainer(X_train, y_train, X_test, y_test, networks)
-    film = [*film[:-1], (film[-1][0], network)]
-    viewer.add(Run(
-        viewer.chosen(), "the run above", RUNS[0], "finished", history, film))
+    viewer = Trainer(X_train, y_train, X_test, y_test, networks, history,
+                     [*film[:-1], (film[-1][0], network)])
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

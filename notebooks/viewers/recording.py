@@ -8,18 +8,10 @@ import numpy as np
 
 from page import GREY, NINE, THREE
 
+from . import pictures
 from .controls import Dial, Picture, Player, find, row, swatch, text
 from .mistakes import name_of
-from .pictures import (
-    WIDE,
-    digit_png,
-    log_percents,
-    moving,
-    painter,
-    signed_png,
-    spots,
-    strip,
-)
+from .pictures import WIDE, digit_png, signed_png
 from .static_fallback import show
 
 HIGH = 230  # the curves, in the browser's pixels
@@ -153,7 +145,9 @@ class TimeLine(widgets.VBox):
         self.place = Dial(
             "timestep", [(str(t), k) for k, t in enumerate(self.times)], 0)
         self.digit = Picture("followed", 84, 84)
-        self.chart = Picture("curves", WIDE, HIGH, self.go)
+        self.chart = Picture(  # each moment is a place in each of the curves
+            "curves", WIDE, HIGH, lambda place: setattr(
+                self.place, "value", place % len(film)))
         self.chart.places = places
         self.mosaic = Mosaic("weights")
         self.mosaic.follow(film)
@@ -171,10 +165,6 @@ class TimeLine(widgets.VBox):
     def release(self) -> None:
         """Follow no longer the dial of another viewer."""
         self.number.unobserve(self.choose_digit, names="value")
-
-    def go(self, index: int) -> None:
-        """Go to a place in the curves; each moment has three of them."""
-        self.place.value = index % len(self.times)
 
     def choose_digit(self, _change: object = None) -> None:
         """Show another digit: its picture, its fate and the curve of that."""
@@ -240,7 +230,7 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
     lines are two networks' probabilities, cursors mark a moment; places are each
     moment's in each of the curves.
     """
-    fig, axes = strip(HIGH)
+    fig, axes = pictures.strip(HIGH)
     loss, mistakes, digit = axes
     for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
         for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
@@ -253,10 +243,10 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
         loss.legend(loc="lower left")
     loss.set(yscale="log", title="loss")
     mistakes.set(title="share of mistakes")
-    log_percents(mistakes)
+    pictures.log_percents(mistakes)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
-    lines = [moving(digit, style, color=colour, lw=0.9, ms=2.5)
+    lines = [pictures.moving(digit, style, color=colour, lw=0.9, ms=2.5)
              for style, colour in [(".-", "k"), ("--", GREY)]]
     cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True) for ax in axes]
     marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
@@ -265,7 +255,7 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
         ax.set_xscale("symlog", linthresh=10, linscale=0.5)
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
-    paint = painter(fig)
+    paint = pictures.painter(fig)
     places = [[*spot, f"timestep {t}"] for ax in axes
-              for spot, t in zip(spots(ax, times).tolist(), times)]
+              for spot, t in zip(pictures.spots(ax, times).tolist(), times)]
     return paint, lines, cursors, places
