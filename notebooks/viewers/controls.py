@@ -123,8 +123,7 @@ class Dial(widgets.HBox):
         if valid:
             self.value = valid[0]
         elif typed != self.text:
-            self.note.value = (
-                f"{html.escape(typed)} is not taken: type {expected}.")
+            self.note.value = f"{html.escape(typed)} is not taken: type {expected}."
         self.box.value = self.text
 
 

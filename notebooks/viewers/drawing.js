@@ -83,8 +83,8 @@
     const canvas = Object.assign(document.createElement("canvas"), {
       width: FIELD, height: FIELD });
     const pixels = new ImageData(FIELD, FIELD);
-    levels.forEach((level, k) => pixels.data.set([...pair[+(level > 0)].map(
-      part => 255 + Math.abs(level) * (part - 255)), 255], 4 * k));
+    levels.forEach((level, k) => pixels.data.set([...[1, 3, 5].map(at => 255 +
+      Math.abs(level) * (parseInt(pair[+(level > 0)].slice(at, at + 2), 16) - 255)), 255], 4 * k));
     canvas.getContext("2d").putImageData(pixels, 0, 0);
     Object.assign(image, { src: canvas.toDataURL(), alt });
   }

@@ -4,7 +4,6 @@ import base64
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import page
@@ -75,11 +74,9 @@ def _in_page(layers: list) -> tuple[str, list]:
     sheet, function = ((HERE / name).read_text(encoding="utf-8")
                        for name in ("sketchpad.js", "drawing.js"))
     sheet = sheet.replace("export default", "return")
-    colours = [[255 * np.array(to_rgb(colour)) for colour in pair]
-               for pair in (("white", "black"), (THREE, NINE))]
     return f"(root, ...data) => ({function})(root, (() => {{{sheet}}})(), ...data)", [
         (HERE / "viewers.css").read_text(encoding="utf-8"),
-        [[part.tolist() for part in pair] for pair in colours], EXAMPLES,
+        [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES,
         [[url(levels), url(np.append(scales, biases).astype(np.float32))]
          for levels, scales, biases in layers]]
 
@@ -101,7 +98,7 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
     def answer(_change: object = None) -> None:
         image = sheet.image
         hint.value = "" if image.any() else "The sheet is empty: draw a 3 or a 9 on it."
-        explainer.explain(image, "" if image.any() else "An empty sheet. ")
+        explainer.explain(image)
 
     sheet.observe(answer, names=["strokes", "digit"])
     sheet.put(EXAMPLES["a 9 with a curled tail"])  # for the static fallback

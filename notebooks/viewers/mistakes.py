@@ -18,15 +18,6 @@ def name_of(label: float) -> str:
     return "9" if label > 0.5 else "3"
 
 
-def verdict(g: float, label: float | None = None) -> str:
-    """Return in words what the output g means, with the true label if there is one."""
-    answer = f"{name_of(g)} with probability {max(g, 1 - g):.3f}"
-    if label is None:
-        return f"The network says {answer}"
-    rightly = "rightly " if name_of(g) == name_of(label) else ""
-    return f"a {name_of(label)}, {rightly}taken for a {answer}"
-
-
 PARTS = ["upper left", "upper right", "lower left", "lower right"]
 
 
@@ -62,14 +53,21 @@ class Explainer:
 
     def explain(self, image: np.ndarray, before: str = "",
                 label: float | None = None) -> None:
-        """Show image, (28, 28) or (784,), with a caption that begins with before."""
+        """Show image, (28, 28) or (784,), with a caption that begins with before.
+
+        label is what it truly is, if that is known.
+        """
         x = image.ravel()
+        if not x.any():
+            before, label = "An empty sheet. ", None
         shown = x.tobytes(), before, label, self.covered
         if shown == self.shown:
             return
         self.shown = shown
         g = probabilities(self.network, x[np.newaxis])[0]
-        caption = f"{before}{verdict(g, label)}."
+        truth = "The network says" if label is None else f"a {name_of(label)}, " + (
+            "rightly " * (name_of(g) == name_of(label)) + "taken for a")
+        caption = f"{before}{truth} {name_of(g)} with probability {max(g, 1 - g):.3f}."
         if self.other:
             name, network = self.other
             other = probabilities(network, x[np.newaxis])[0]
@@ -151,8 +149,9 @@ class Pager(widgets.VBox):
         self.place = Dial("place in group", [("–", None)], None)
         self.play = Player("the group", self.place, 1500)
         self.number = Dial("image", [], 0, (int, 0, len(images) - 1))
-        self.glance = Picture("glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
-                              self.choose_tile)
+        self.glance = Picture(
+            "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2, lambda tile: setattr(
+                self.place, "value", self.place.places[self.tiled + tile][1]))
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
@@ -166,7 +165,8 @@ class Pager(widgets.VBox):
 
         for button in self.answers.children:
             button.on_click(self.judge)
-        self.place.observe(self.step, names="value")
+        widgets.dlink((self.place, "value"), (self.number, "value"),
+                      lambda k: self.number.value if k is None else k)
         self.menu.observe(self.choose, names="value")
         for control in (self.number, self.edit, self.guess):
             control.observe(self.look, names="value")
@@ -180,11 +180,6 @@ class Pager(widgets.VBox):
         self.place.lay_out([(str(n), k) for n, k in enumerate(group, start=1)],
                            group[0] if group else None)
         self.look()
-
-    def step(self, _change: object = None) -> None:
-        """Show the digit at the slider's place."""
-        if self.place.value is not None:
-            self.number.value = self.place.value
 
     def look(self, _change: object = None) -> None:
         """Show the digit that the box names; the slider follows if it is in the group.
@@ -226,19 +221,14 @@ class Pager(widgets.VBox):
             f"There is no digit here: {self.menu.value} holds none. The box <i>image"
             f"</i> still takes any number from 0 to {len(self.images) - 1}.")
 
-    def choose_tile(self, index: int) -> None:
-        """Show the digit of a tile."""
-        self.place.value = self.place.places[self.tiled + index][1]
-
     def explain(self, _change: object = None) -> None:
         """Explain the digit as it is, or as it has been edited."""
         k = self.number.value
         image, before, label = self.images[k], f"Image {k}: ", self.y[k]
         if self.edit.value and self.sheet.edited:
             image, before = self.sheet.image, f"Image {k}, edited: "
-            if not (self.sheet.digit and image.any()):
-                kind = "A drawing of your own. " if image.any() else "An empty sheet. "
-                before, label = kind, None
+            if not self.sheet.digit:
+                before, label = "A drawing of your own. ", None
         self.explainer.explain(image, before, label)
 
     def judge(self, button: widgets.Button) -> None:

@@ -1,14 +1,13 @@
-(root, label, contents, frames) => {
+(root, label, places, contents) => {
   root.querySelector("p").insertAdjacentHTML("afterend", `<p><label>${label} <input
-    type="range" min="0" max="${frames.length - 1}" value="0" style="width: min(100%, 400px);
+    type="range" min="0" max="${places.length - 1}" value="0" style="width: min(100%, 400px);
     height: 24px; vertical-align: middle"></label> <span></span></p>`);
   const slider = root.querySelector("input"), where = root.querySelector("label + span");
   const leaves = Array.from(root.querySelectorAll("[data-part]"));
   slider.oninput = () => {
-    const [place, parts] = frames[slider.value];
-    where.textContent = slider.ariaValueText = place;
+    where.textContent = slider.ariaValueText = places[slider.value];
     leaves.forEach((leaf, k) => {
-      const [content, alt] = parts[k].map(number => contents[number]);
+      const [content, alt] = contents[k][slider.value] ?? contents[k][0];
       if (leaf.tagName === "IMG") Object.assign(leaf, { src: content, alt });
       else leaf.innerHTML = content;
     });

@@ -109,24 +109,22 @@ def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
     return page, number
 
 
-def _content(leaf: widgets.Widget) -> list[str]:
-    """Return what a leaf shows: [text], or [picture, its alternative text]."""
+def _content(leaf: widgets.Widget) -> tuple[str, ...]:
+    """Return what a leaf shows: (text,), or (picture, its alternative text)."""
     if isinstance(leaf, Picture):
         data = base64.b64encode(small(bytes(leaf.value))).decode()
-        return [f"data:image/png;base64,{data}", leaf.alt]
-    return [leaf.value]
+        return f"data:image/png;base64,{data}", leaf.alt
+    return (leaf.value,)
 
 
 def _frames(leaves: list, dial: Dial, places: Sequence) -> tuple[list, list]:
-    """Return all contents, and [place, the numbers of each leaf's] for each place."""
-    before, frames = dial.value, []
-    numbers: dict[str, int] = {}
+    """Return the places' texts, and what each leaf shows there, once if always this."""
+    before, texts, shown = dial.value, [], []
     for dial.value in places:
-        frames.append([dial.text, [
-            [numbers.setdefault(content, len(numbers)) for content in _content(leaf)]
-            for leaf in leaves]])
+        texts.append(dial.text)
+        shown.append([_content(leaf) for leaf in leaves])
     dial.value = before
-    return list(numbers), frames
+    return texts, [each[:1] if len(set(each)) == 1 else each for each in zip(*shown)]
 
 
 def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
