@@ -7,33 +7,25 @@
   const total = numbers => numbers.reduce((sum, one) => sum + one, 0);
   const clip = (number, low, high) => Math.min(high, Math.max(low, number));
 
-  const bytes = url => Uint8Array.from(atob(url.split(",")[1]), c => c.charCodeAt(0)).buffer;
-  const network = layers.map(([levels, parts]) => {
-    const numbers = Array.from(new Float32Array(bytes(parts)));  // scales, then biases
-    const n = numbers.length / 2;
-    return { W: new Int8Array(bytes(levels)), n,
-      scales: numbers.slice(0, n), biases: numbers.slice(n) };
-  });
+  const network = layers.map(([levels, scales, biases]) => ({ scales, biases,
+    W: Int8Array.from(atob(levels.split(",")[1]), byte => byte.charCodeAt(0)) }));
 
   // Return the logit and the pushes of an image, 784 numbers in [0, 1].
   function read(x) {
-    const passed = [];
+    const passed = [];  // the last layer first
     let out = x, ds = [1];
-    for (const { W, n, scales, biases } of network) {
-      const sums = Array(n).fill(0);
-      out.forEach((value, p) => {
-        if (value) for (let j = 0; j < n; j++) sums[j] += value * W[p * n + j];
-      });
-      passed.push(sums.map((sum, j) => scales[j] * sum + biases[j]));
-      out = passed.at(-1).map(s => Math.max(s, 0));
+    for (const { W, scales, biases } of network) {
+      const sums = biases.map((bias, j) => bias + scales[j] * total(
+        out.map((value, p) => value * W[p * biases.length + j])));
+      passed.unshift({ W, scales, sums });
+      out = sums.map(s => Math.max(s, 0));
     }
-    for (const [k, { W, n, scales }] of [...network.entries()].reverse()) {
-      const on = j => k === network.length - 1 || passed[k][j] > 0;
-      const factors = ds.map((d, j) => on(j) ? d * scales[j] : 0);
-      ds = range(W.length / n).map(p =>
-        factors.reduce((sum, factor, j) => sum + factor * W[p * n + j], 0));
+    for (const [k, { W, scales, sums }] of passed.entries()) {
+      const factors = scales.map((scale, j) => k === 0 || sums[j] > 0 ? ds[j] * scale : 0);
+      ds = range(W.length / scales.length).map(p =>
+        total(factors.map((factor, j) => factor * W[p * scales.length + j])));
     }
-    return [passed.at(-1)[0], ds.map((d, p) => d * x[p])];
+    return [passed[0].sums[0], ds.map((d, p) => d * x[p])];
   }
 
   function seen(strokes) {

@@ -68,17 +68,14 @@ def _in_page(layers: list) -> tuple[str, list]:
 
     layers is what in_8_bits returns.
     """
-    def url(array: np.ndarray) -> str:
-        return f"data:;base64,{base64.b64encode(array.tobytes()).decode()}"
-
     sheet, function = ((HERE / name).read_text(encoding="utf-8")
                        for name in ("sketchpad.js", "drawing.js"))
     sheet = sheet.replace("export default", "return")
     return f"(root, ...data) => ({function})(root, (() => {{{sheet}}})(), ...data)", [
         (HERE / "viewers.css").read_text(encoding="utf-8"),
         [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES,
-        [[url(levels), url(np.append(scales, biases).astype(np.float32))]
-         for levels, scales, biases in layers]]
+        [[f"data:;base64,{base64.b64encode(levels.tobytes()).decode()}",
+          scales.tolist(), biases[0].tolist()] for levels, scales, biases in layers]]
 
 
 def draw_a_digit(network: tuple, X_train: np.ndarray,

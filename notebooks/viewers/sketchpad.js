@@ -7,6 +7,7 @@
 // examples: {name: strokes, ...}, each of which a button draws
 
 const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
+const WAYS = [["←", "Left", -1, 0], ["↑", "Up", 0, -1], ["↓", "Down", 0, 1], ["→", "Right", 1, 0]];
 const HOW_TO_DRAW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
   "after the space key has put the pen down; space again lifts it";
 
@@ -122,17 +123,15 @@ function render({ model, el }) {
     cursor.hidden = false;
   }
 
-  const ARROWS = {
-    ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   canvas.addEventListener("keydown", event => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const way = WAYS.find(([, name]) => event.key === `Arrow${name}`);
     if (event.key === " ") {
       if (pen === null) down(...hand, "key");
       else if (pen === "key") pen = null;
       announcement.textContent = pen === "key" ? "The pen is down." : "The pen is up.";
-    } else if (event.key in ARROWS) {
-      hand = hand.map((part, k) =>
-        Math.min(SIDE, Math.max(0, part + STEP * ARROWS[event.key][k])));
+    } else if (way) {
+      hand = hand.map((part, k) => Math.min(SIDE, Math.max(0, part + STEP * way[2 + k])));
       if (pen === "key") move(hand);
     } else return;
     event.preventDefault();
@@ -168,9 +167,9 @@ function render({ model, el }) {
   const thick = add(tools, "label", { textContent: "pen width" });
   const width = add(thick, "input", { type: "range", min: 4, max: 40, step: 2, value: 22 });
   const moves = add(tools, "div", { className: "moves" });
-  for (const [text, label, dx, dy] of [
-    ["←", "left", -1, 0], ["↑", "up", 0, -1], ["↓", "down", 0, 1], ["→", "right", 1, 0]])
-    button(moves, text, `Move ${label} by a pixel`, () => change(shifted(now, dx, dy)));
+  for (const [text, name, dx, dy] of WAYS)
+    button(moves, text, `Move ${name.toLowerCase()} by a pixel`,
+      () => change(shifted(now, dx, dy)));
   add(tools, "small", {
     textContent: "By keyboard: arrow keys move, space puts the pen down or lifts it." });
 
