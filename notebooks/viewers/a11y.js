@@ -12,8 +12,6 @@ function finish(viewer) {
     const readout = slider.querySelector(".widget-readout");  // hidden, but at once
     for (const handle of slider.querySelectorAll("[role=slider]"))
       Object.assign(handle, { ariaLabel, ariaValueText: readout.textContent });
-    for (const box of slider.parentElement.querySelectorAll(".dial-value input"))
-      box.ariaLabel = `${ariaLabel}, typed`;
   }
   for (const one of all("[title=null]")) one.removeAttribute("title");
   for (const note of all(".input-error")) note.role = "alert";
@@ -21,9 +19,6 @@ function finish(viewer) {
     play.querySelectorAll("button").forEach((button, k) => {
       button.ariaLabel = play.title + ["", ": stop and go back", ": over and over"][k];
     });
-  for (const bar of all(".widget-hprogress .progress"))
-    Object.assign(bar, { role: "progressbar",
-      ariaLabel: bar.closest(".widget-hprogress").textContent.trim() });
 }
 
 // Suppress Jupyter's shortcuts of a single key, such as the arrows in Notebook 7, or d

@@ -42,12 +42,9 @@ def find(box: widgets.Widget, label: str) -> widgets.Widget:
 class Dial(widgets.HBox):
     """A slider with a box that shows its value and takes a typed one.
 
-    Parameters
-    ----------
-    label : the slider's label, by which find finds the dial
-    places : each place's text and value, in order; without any there is only the box
-    value : where the dial is at first; the trait value holds it from then on
-    limits : of what else may be typed: its kind, int or float, the least, the largest
+    places are each place's text and value, in order; without any there is only the box.
+    value is where the dial is. limits are of what else may be typed: its kind, int or
+    float, the least, the largest.
     """
 
     value = Any()
@@ -60,13 +57,14 @@ class Dial(widgets.HBox):
             layout=widgets.Layout(width="400px"))
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
-            layout=widgets.Layout(width="84px"), _dom_classes=["dial-value"])
+            description=f"{label}, typed", layout=widgets.Layout(width="84px"),
+            _dom_classes=["dial-value"])
         if not places:
             self.slider.layout.display = "none"
             self.box.description, self.box.layout.width = label, "170px"
+            self.box.remove_class("dial-value")
         self.note = widgets.HTML(_dom_classes=["input-error"])
         super().__init__([self.slider, self.box, self.note])
-        self.layout.flex_flow = "row wrap"
         self.lay_out(places, value)
         self.observe(self._show, names="value")
         self.slider.observe(self._slid, names="index")
@@ -136,10 +134,7 @@ def _number(typed: str) -> float:
 
 
 class Player(widgets.Play):
-    """Play buttons that move a dial one place per interval, in ms.
-
-    They act only in the window in which they are pressed.
-    """
+    """Play buttons that move a dial one place per interval, in ms, in one window."""
 
     playing = Bool().tag(sync=True, echo_update=False)
 
@@ -214,12 +209,6 @@ def menu(label: str, options: Sequence, width: int) -> widgets.Dropdown:
     """Return a menu with a label."""
     return widgets.Dropdown(options=options, description=label, style=LABEL,
                             layout=widgets.Layout(width=f"{width}px"))
-
-
-def row(*children: widgets.Widget) -> widgets.HBox:
-    """Return widgets in a row that wraps on a narrow page."""
-    layout = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
-    return widgets.HBox(children, layout=layout)
 
 
 def swatch(colour: str) -> str:

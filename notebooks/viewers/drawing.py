@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import page
 from page import NINE, THREE
 
-from .controls import HERE, row, text
+from .controls import HERE, text
 from .explanations import probabilities
 from .mistakes import Explainer, name_of
 from .sketchpad import PEN, Sheet, Stroke, ink, seen
@@ -24,14 +24,11 @@ def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> 
 
 
 _LOOP = _arc(138, 94, 44, 40, 0, 360)  # the nines differ in their tails alone
-_POINTS = {
-    "a 3": _arc(138, 94, 46, 42, -150, 90) + _arc(138, 188, 54, 52, -90, 145),
-    "a 9": [*_LOOP, (180, 100), (172, 170), (156, 240)],
-    "a 9 with a curled tail": _LOOP + _arc(118, 150, 66, 88, -35, 130),
-}
 EXAMPLES: dict[str, list[Stroke]] = {
-    name: [{"points": points, "width": PEN, "erase": False}]
-    for name, points in _POINTS.items()}
+    name: [{"points": points, "width": PEN, "erase": False}] for name, points in {
+        "a 3": _arc(138, 94, 46, 42, -150, 90) + _arc(138, 188, 54, 52, -90, 145),
+        "a 9": [*_LOOP, (180, 100), (172, 170), (156, 240)],
+        "a 9 with a curled tail": _LOOP + _arc(118, 150, 66, 88, -35, 130)}.items()}
 
 
 def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:
@@ -64,10 +61,7 @@ def in_8_bits(network: tuple) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def _in_page(layers: list) -> tuple[str, list]:
-    """Return what answers in a page without a kernel: see drawing.js.
-
-    layers is what in_8_bits returns.
-    """
+    """Return what answers in a page without a kernel, with layers of in_8_bits."""
     sheet, function = ((HERE / name).read_text(encoding="utf-8")
                        for name in ("sketchpad.js", "drawing.js"))
     sheet = sheet.replace("export default", "return")
@@ -99,7 +93,7 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
 
     sheet.observe(answer, names=["strokes", "digit"])
     sheet.put(EXAMPLES["a 9 with a curled tail"])  # for the static fallback
-    viewer = widgets.VBox([hint, row(sheet, *explainer.panels)])
+    viewer = widgets.VBox([hint, widgets.HBox([sheet, *explainer.panels])])
     layers = in_8_bits(network)
     rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
     changed = np.sum((probabilities(rounded, X_train) > 0.5) !=

@@ -9,10 +9,9 @@ from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, text
-from .pictures import WIDE, moving, painter, spots, strip
+from .pictures import HIGH, WIDE, moving, painter, spots, strip
 from .static_fallback import show
 
-HIGH = 250  # the figure, in the browser's pixels
 FLOOR = 1e-13  # below this an error is drawn here: a logarithmic axis has no 0
 
 
@@ -37,13 +36,17 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     chart = Picture("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
     chart.places = [
         [*dot, f"step {name}"] for dot, name in zip(dots.tolist(), names)]
+    best = np.finfo(float).eps ** (1 / 3)  # about 6e-6, for f of ordinary size
     caption = text("epsilon", WIDE, 2, announced=True)
 
     def look(_change: object = None) -> None:
         k = chart.at = step.value
         result = (f"Step {names[k]}: the secant's slope is {slopes[k]:.12f}, "
                   f"the true one {slope:.12f}.")
-        reason = f"The error is {errors[k]:.1e}: {_blame(epsilons[k])}."
+        cause = ("the curve bends between the two points" if epsilons[k] > 3 * best else
+                 "the two kinds of error are in balance" if epsilons[k] > best / 3 else
+                 "f is rounded, and dividing by the small step magnifies that")
+        reason = f"The error is {errors[k]:.1e}: {cause}."
         caption.value = f"<b>{result}</b><br>{reason}"
         chart.show(
             draw(k), f"Secant, magnified secant and error. {result} {reason}")
@@ -56,23 +59,13 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     return viewer
 
 
-def _blame(eps: float) -> str:
-    """Return in words which of the two errors is larger at this step."""
-    best = np.finfo(float).eps ** (1 / 3)  # about 6e-6, for f of ordinary size
-    if eps > 3 * best:
-        return "the curve bends between the two points"
-    if eps > best / 3:
-        return "the two kinds of error are in balance"
-    return "f is rounded, and dividing by the small step magnifies that"
-
-
 def _three_views(f, a, epsilons, slopes, errors):
     """Return (draw, dots) for a figure: secant, magnified, and the error.
 
     draw(k) returns it as a PNG at the k-th of the steps epsilons (n,), whose slopes
     (n,) have these errors (n,); dots (n, 2) are where the errors are.
     """
-    fig, (curve, microscope, error) = strip(HIGH)
+    fig, (curve, microscope, error) = strip()
     offsets, multiples = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
 
     heights = f(a + offsets)

@@ -2,11 +2,12 @@
 
 import ipywidgets as widgets
 import numpy as np
+from ipywidgets import HBox
 from matplotlib.figure import Figure
 
 from page import NINE, THREE, VOTES, digit_grid
 
-from .controls import Dial, Panel, Picture, Player, menu, row, swatch, text
+from .controls import Dial, Panel, Picture, Player, menu, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
 from .pictures import digit_png, signed_png
 from .sketchpad import Sheet
@@ -41,7 +42,7 @@ class Explainer:
         means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [Panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
         self.panels = [self.digit, self.pushes,
-                       widgets.VBox([row(*means), row(*self.neighbours)])]
+                       widgets.VBox([HBox(means), HBox(self.neighbours)])]
         for label, mean in enumerate(means):
             mean.show(digit_png(X_train[y_train == label].mean(axis=0)),
                       f"The mean of all training {name_of(label)}s.")
@@ -53,10 +54,7 @@ class Explainer:
 
     def explain(self, image: np.ndarray, before: str = "",
                 label: float | None = None) -> None:
-        """Show image, (28, 28) or (784,), with a caption that begins with before.
-
-        label is what it truly is, if that is known.
-        """
+        """Show image, (28, 28) or (784,), with its label and words that come before."""
         x = image.ravel()
         if not x.any():
             before, label = "An empty sheet. ", None
@@ -147,21 +145,21 @@ class Pager(widgets.VBox):
         self.menu = menu("show", [
             (f"{name} ({len(k)})", name) for name, k in self.groups.items()], 330)
         self.place = Dial("place in group", [("–", None)], None)
-        self.play = Player("the group", self.place, 1500)
         self.number = Dial("image", [], 0, (int, 0, len(images) - 1))
         self.glance = Picture(
-            "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2, lambda tile: setattr(
-                self.place, "value", self.place.places[self.tiled + tile][1]))
+            "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
+            lambda tile: setattr(self.place, "value", self.tiled[tile]))
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
-        self.answers = row(*(widgets.Button(description=part) for part in PARTS))
+        self.answers = HBox([widgets.Button(description=part) for part in PARTS])
         super().__init__([
-            row(self.menu, self.number), self.glance, row(self.place, self.play),
-            self.message, row(self.edit, self.guess), self.answers, self.judged,
-            row(self.sheet, *self.explainer.panels)])
+            HBox([self.menu, self.number]), self.glance,
+            HBox([self.place, Player("the group", self.place, 1500)]), self.message,
+            HBox([self.edit, self.guess]), self.answers, self.judged,
+            HBox([self.sheet, *self.explainer.panels])])
 
         for button in self.answers.children:
             button.on_click(self.judge)
@@ -175,7 +173,6 @@ class Pager(widgets.VBox):
 
     def choose(self, _change: object = None) -> None:
         """Show the first digit of the group that the menu names."""
-        self.tiled = -1  # where the digits at a glance begin; none is on show
         group = self.groups[self.menu.value].tolist()
         self.place.lay_out([(str(n), k) for n, k in enumerate(group, start=1)],
                            group[0] if group else None)
@@ -203,15 +200,12 @@ class Pager(widgets.VBox):
         n, k = len(group), self.place.value
         at = -1 if k is None else int(np.argmax(group == k))
         start = max(at, 0) // (ROWS * COLUMNS) * ROWS * COLUMNS
-        if self.tiled != start:
-            self.tiled = start
-            digits = group[start:start + ROWS * COLUMNS]
-            self.glance.show(
-                digit_png(self.images[digits], ROWS, COLUMNS),
-                f"{n} digits at a glance: {self.menu.value}.")
-            self.glance.places = [
-                [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
-                 f"image {digit}"] for j, digit in enumerate(digits)]
+        digits = self.tiled = group[start:start + ROWS * COLUMNS].tolist()
+        self.glance.show(digit_png(self.images[digits], ROWS, COLUMNS),
+                         f"{n} digits at a glance: {self.menu.value}.")
+        self.glance.places = [
+            [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
+             f"image {digit}"] for j, digit in enumerate(digits)]
         self.glance.at = at - start if at >= 0 else -1
         kind, order = (("digit", "least sure up") if self.menu.value == NEARLY_WRONG
                        else ("mistake", "surest down"))

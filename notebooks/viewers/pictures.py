@@ -19,7 +19,7 @@ from PIL import Image
 
 from page import GREY, NINE, THREE
 
-WIDE = 780  # a figure that moves, in the browser's pixels
+WIDE, HIGH = 780, 250  # a figure that moves, in the browser's pixels
 SHARP = 1.5  # a figure has this many pixels for each of the browser's
 
 # Of runs: colours that colour-blind readers tell apart (Okabe and Ito).
@@ -94,9 +94,9 @@ def _tiled(inks: np.ndarray, rows: int, columns: int, palette: list[int],
     return _encoded(picture)
 
 
-def strip(high: int) -> tuple[Figure, Sequence[Axes]]:
-    """Return a figure, WIDE and so high, with three pairs of axes, for painter."""
-    fig = Figure((WIDE / 96, high / 96), dpi=96 * SHARP, layout="constrained")
+def strip() -> tuple[Figure, Sequence[Axes]]:
+    """Return a figure for painter, with three pairs of axes."""
+    fig = Figure((WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
     return fig, fig.subplots(1, 3)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
@@ -15,14 +15,12 @@ from threadpoolctl import ThreadpoolController
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY, NINE, THREE
 
-from .controls import LABEL, Dial, Picture, menu, row, swatch, text
+from .controls import Dial, Picture, menu, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
-from .pictures import RUNS, WIDE, log_percents, moving, painter, spots, strip
-from .recording import Mosaic, TimeLine, compact, filming
+from .pictures import HIGH, RUNS, WIDE, log_percents, moving, painter, spots, strip
+from .recording import Film, Mosaic, TimeLine, compact, filming
 from .static_fallback import show
-
-HIGH = 250  # the curves, in the browser's pixels
 
 STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)] + [100.0]
 HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
@@ -34,8 +32,8 @@ PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
+HOW_TO_TRAIN = "Each place of a slider is a network, trained from scratch."
 NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
-HOW_TO_TRAIN = "At each place of a slider a network is trained from scratch."
 
 
 @dataclass(eq=False)
@@ -47,7 +45,7 @@ class Run:
     colour: str
     outcome: str
     history: dict
-    film: list[tuple[int, tuple]]  # ends at the newest network
+    film: Film  # ends at the newest network
     chances: np.ndarray = field(default_factory=lambda: np.array([]))  # of true digits
 
     @property
@@ -73,7 +71,7 @@ class Curves:
 
     def __init__(self, room: int):
         self.room = room
-        fig, (loss, ends, sure) = strip(HIGH)
+        fig, (loss, ends, sure) = strip()
         self.loss, self.ends, self.sure = loss, ends, sure
         loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
                  xlim=(0.9, room * 1.1), ylim=(0.003, 40))
@@ -116,7 +114,8 @@ def border(runs: list[Run], name: str, places: list, wrong: float) -> float | No
 
 
 def goals(runs: list[Run]) -> str:
-    """Return HTML of what there is to reach, ticked where these finished runs did."""
+    """Return HTML of what there is to reach, ticked where a finished run did."""
+    runs = [run for run in runs if run.outcome == "finished"]
     m, least = len(runs[0].chances), min(run.wrong for run in runs)
     items = [
         ("fewer than 30 test digits wrong", f"{least} so far",
@@ -154,17 +153,13 @@ class Trainer(widgets.VBox):
 
     latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
 
-    def __init__(self, X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
-                 y_test: np.ndarray, networks: dict[str, tuple], history: dict,
-                 film: list[tuple[int, tuple]]):
-        self.X_train, self.y_train = X_train.astype(np.float32), y_train
-        self.X_test, self.y_test, self.networks = X_test, y_test, networks
+    def __init__(self, digits: tuple, networks: dict, history: dict, film: Film):
+        X_train, self.y_train, self.X_test, self.y_test = digits
+        self.X_train, self.networks = X_train.astype(np.float32), networks
         self.blas = ThreadpoolController()
         self.stop()  # a cell that is run again ends the run it began
-        self.newest: Run | None = None  # that was begun here
-        self.runs: list[Run] = []  # in the menus: the first and the newest ones
+        self.task: asyncio.Task | None = None  # of the newest run that was begun here
         self.tried: list[Run] = []  # all, without their weights
-        self.actions: list[Callable] = []  # of the curves' places
         self.filling = False  # while the program, not the user, moves dials and menus
         self.dials = setting_dials(len(X_train))
         for dial in self.dials.values():
@@ -181,22 +176,18 @@ class Trainer(widgets.VBox):
             "run on show", "compare with")]
         for one in self.menus:
             one.observe(self.look, names="value")
-        self.bar = widgets.FloatProgress(
-            min=0, max=1, description="progress", style=LABEL,
-            layout=widgets.Layout(width="400px"))
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
-        self.chart = Picture("run-curves", WIDE, HIGH,
-                             lambda index: self.actions[index]())
+        self.chart = Picture("run-curves", WIDE, HIGH, lambda k: self.actions[k]())
         self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([
-            text("how-to", WIDE, value=HOW_TO_TRAIN), *self.dials.values(), self.bar,
-            self.status, row(*self.menus), row(self.stop_button, *buttons), self.opened,
-            self.chart, self.goals, self.mosaic, self.table])
+            text("how-to", WIDE, 1, HOW_TO_TRAIN), *self.dials.values(), self.status,
+            widgets.HBox(self.menus), widgets.HBox([self.stop_button, *buttons]),
+            self.opened, self.chart, self.goals, self.mosaic, self.table])
         settings = {name: dial.value for name, dial in self.dials.items()}
-        self.add(Run(settings, "the run above", RUNS[0], "finished", history, film))
+        self.add(Run(settings, "the run above", RUNS[0], "finished", history, film), [])
 
     def start(self, _change: object = None) -> None:
         """Train with the chosen settings; a run under way ends."""
@@ -205,19 +196,17 @@ class Trainer(widgets.VBox):
         if self.filling:
             return
         chosen = {name: dial.value for name, dial in self.dials.items()}
-        batch = chosen["batch_size"]
         name = (f"step size {chosen['step_size']:g}, hidden {chosen['hidden']}, batch "
-                f"{'all' if batch == len(self.X_train) else batch}, "
-                f"epochs {chosen['num_epochs']}, seed {chosen['seed']}")
+                f"{self.dials['batch_size'].text}, epochs {chosen['num_epochs']}, "
+                f"seed {chosen['seed']}")
         first, *others = (run for run in self.runs if run.name != name)
-        self.runs_left = [first, *others[2 - len(RUNS):]]
-        taken = {run.colour for run in self.runs_left}
-        run = Trainer.latest = self.newest = Run(
+        left = [first, *others[2 - len(RUNS):]]
+        taken = {run.colour for run in left}
+        run = Trainer.latest = Run(
             chosen, name, next(colour for colour in RUNS if colour not in taken),
             "training", {"train_loss": [], "train_accuracy": []}, [])
         self.stop_button.disabled = False
-        # Kept here, because a task that nothing refers to may vanish half-way.
-        self.task = asyncio.get_running_loop().create_task(self.train(run))
+        self.task = asyncio.get_running_loop().create_task(self.train(run, left))
 
     @staticmethod
     def stop(*_signal: object) -> None:
@@ -228,7 +217,7 @@ class Trainer(widgets.VBox):
         """Show the first run, with all dials at its settings; a run under way ends."""
         self.stop_button.disabled = True
         first = Trainer.latest = self.runs[0]
-        self.newest = None
+        self.task = None
         self.filling = True
         for name, value in first.settings.items():
             self.dials[name].value = value
@@ -236,7 +225,7 @@ class Trainer(widgets.VBox):
         self.menus[0].value = first
         self.look()
 
-    async def train(self, run: Run) -> None:
+    async def train(self, run: Run, others: list[Run]) -> None:
         """Train in slices of time, until the end or until another run begins."""
         try:
             slices, share, drawn = self.slices(run), 0.0, time.perf_counter()
@@ -246,10 +235,11 @@ class Trainer(widgets.VBox):
                     signal.signal(signal.SIGINT, self.stop)
                 with self.blas.limit(limits=1, user_api="blas"):
                     share = next(slices)  # more threads would only wait for each other
-                self.bar.value = share
-                self.status.value = f"Training: {share:.0%} of {run.name}."
+                self.status.value = (
+                    f'<progress aria-label="progress" value="{share}"></progress> '
+                    f"Training: {share:.0%} of {run.name}.")
                 if time.perf_counter() > drawn + REDRAW:
-                    self.chart.value = self.curves.paint([*self.runs_left, run])
+                    self.chart.value = self.curves.paint([*others, run])
                     drawn = time.perf_counter()
                 await asyncio.sleep(PAUSE)
             run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
@@ -257,11 +247,10 @@ class Trainer(widgets.VBox):
             run.outcome = f"broke down: {error}"
         except KeyboardInterrupt:
             run.outcome = "interrupted"
-        if self.newest is run:  # no other was begun here meanwhile
+        if self.task is asyncio.current_task():  # no other was begun here meanwhile
             self.stop_button.disabled = True
             if run.film:
-                self.runs = self.runs_left
-                self.add(run)
+                self.add(run, others)
 
     def slices(self, run: Run) -> Iterator[float]:
         """Train, and yield the share that is done after each slice of time."""
@@ -284,16 +273,15 @@ class Trainer(widgets.VBox):
                 yield t / total
                 end = time.perf_counter() + SLICE
 
-    def add(self, run: Run) -> None:
-        """Add a run that has ended to those in the menus, and show it."""
+    def add(self, run: Run, others: list[Run]) -> None:
+        """Add a run that has ended to others in the menus, and show it."""
         g = probabilities(run.film[-1][1], self.X_test)
         run.chances = np.where(self.y_test > 0.5, g, 1 - g)
-        self.runs = [*self.runs, run]
+        self.runs = [*others, run]  # in the menus: the first and the newest ones
         self.tried.append(replace(run, film=[], history={}))
         self.networks.clear()
         self.networks.update({one.name: one.film[-1][1] for one in self.runs})
-        self.goals.value = goals(
-            [one for one in self.tried if one.outcome == "finished"])
+        self.goals.value = goals(self.tried)
         self.filling = True
         other, names = self.menus[1].value, [(one.name, one) for one in self.runs]
         self.menus[0].options, self.menus[0].value = names[::-1], run
@@ -341,7 +329,7 @@ class Trainer(widgets.VBox):
         opens += [(f"image {k}, probability {chance:.2f}",
                    partial(self.open_mistakes, int(k)))
                   for k, chance in zip(mistakes, chances)]
-        self.actions = [action for _, action in opens]
+        self.actions = [action for _, action in opens]  # of the curves' places
         self.chart.places = [
             [*spot.tolist(), words] for spot, (words, _) in zip(where, opens)]
 
@@ -372,20 +360,17 @@ class Trainer(widgets.VBox):
 
 def runs_table(runs: list[Run], on_show: Run) -> str:
     """Return an HTML table of the runs in the curves' colours, newest first."""
-    rows = [("th", "curve", "settings", "outcome", "test accuracy")]
+    rows = "<tr><th>curve<th>settings<th>outcome<th>test accuracy"
     for run in reversed(runs):
         name = f"<b>{run.name}</b>" if run is on_show else run.name
-        rows.append(("td", swatch(run.colour), name, run.outcome,
-                     f"{1 - run.wrong / len(run.chances):.2%}"))
-    body = "".join(f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
-                   for tag, *cells in rows)
-    return f'<table class="runs" style="border-spacing:8px 1px">{body}</table>'
+        rows += (f"<tr><td>{swatch(run.colour)}<td>{name}<td>{run.outcome}"
+                 f"<td>{1 - run.wrong / len(run.chances):.2%}")
+    return f'<table class="runs" style="border-spacing:8px 1px">{rows}</table>'
 
 
 def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
                    y_test: np.ndarray, network: tuple, history: dict[str, np.ndarray],
-                   networks: dict[str, tuple],
-                   film: list[tuple[int, tuple]]) -> widgets.Widget:
+                   networks: dict[str, tuple], film: Film) -> widgets.Widget:
     """Show a slider for each setting of a training; every place trains from scratch.
 
     Parameters
@@ -401,7 +386,7 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     -----
     The training happens in slices of time between the kernel's other work: see SLICE.
     """
-    viewer = Trainer(X_train, y_train, X_test, y_test, networks, history,
+    viewer = Trainer((X_train, y_train, X_test, y_test), networks, history,
                      [*film[:-1], (film[-1][0], network)])
     show(viewer, "Here each place of a slider is a network, trained from scratch.")
     return viewer

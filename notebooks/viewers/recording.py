@@ -9,16 +9,16 @@ import numpy as np
 from page import GREY, NINE, THREE
 
 from . import pictures
-from .controls import Dial, Picture, Player, find, row, swatch, text
+from .controls import Dial, Picture, Player, find, swatch, text
 from .mistakes import name_of
-from .pictures import WIDE, digit_png, signed_png
+from .pictures import HIGH, WIDE, digit_png, signed_png
 from .static_fallback import show
 
-HIGH = 230  # the curves, in the browser's pixels
+Film = list[tuple[int, tuple]]  # (timestep, network), ...
 ROW = 8  # hidden units on show for each digit
 
 
-def record(steps: Iterable, network: tuple, every: int = 5) -> list[tuple[int, tuple]]:
+def record(steps: Iterable, network: tuple, every: int = 5) -> Film:
     """Run a training to its end, and keep networks on the way for through_time.
 
     Parameters
@@ -44,7 +44,7 @@ def compact(weight_matrices: list, biases: list, activations: list) -> tuple:
              for part in (weight_matrices, biases)), activations
 
 
-def filming(steps: Iterable, film: list, every: int) -> Iterator[tuple]:
+def filming(steps: Iterable, film: Film, every: int) -> Iterator[tuple]:
     """Go through steps, yielding (timestep, loss, accuracy), and prolong their film."""
     for t, (weights, biases, loss, hits) in enumerate(steps, start=1):
         if film[-1][0] % every:
@@ -68,7 +68,7 @@ class Mosaic(widgets.VBox):
             f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
             f"{swatch(THREE)} it lowers it.")), self.view])
 
-    def follow(self, film: list[tuple[int, tuple]]) -> None:
+    def follow(self, film: Film) -> None:
         """Choose the units of this film, and the weight at which colours saturate."""
         self.film = film
         first, *later = film[-1][1][0]
@@ -92,7 +92,7 @@ class Mosaic(widgets.VBox):
                        f"{self.film[index][0]}.")
 
 
-def fate(film: list[tuple[int, tuple]], image: np.ndarray, label: float) -> np.ndarray:
+def fate(film: Film, image: np.ndarray, label: float) -> np.ndarray:
     """Return the probability that image's true digit gets at each moment, (moments,).
 
     All moments at once, layer by layer. Blank pixels, six of seven, add nothing to a
@@ -134,9 +134,9 @@ class TimeLine(widgets.VBox):
     the name and the film of another run, whose answers are shown as well.
     """
 
-    def __init__(self, film: list[tuple[int, tuple]], history: dict[str, np.ndarray],
-                 images: np.ndarray, y: np.ndarray, number: Dial | None = None,
-                 other: tuple[str, list] | None = None):
+    def __init__(self, film: Film, history: dict[str, np.ndarray], images: np.ndarray,
+                 y: np.ndarray, number: Dial | None = None,
+                 other: tuple[str, Film] | None = None):
         self.film, self.history, self.images, self.y = film, history, images, y
         self.other = other
         self.times = np.array([t for t, _ in film])
@@ -153,11 +153,11 @@ class TimeLine(widgets.VBox):
         self.mosaic.follow(film)
         self.now = text("now", WIDE - 110, 2 + bool(other), announced=True)
         self.fate = text("fate", WIDE - 110, 2)
-        captions = widgets.VBox(
-            [self.now, self.fate], layout=widgets.Layout(margin="0 0 0 12px"))
         super().__init__([
-            row(self.place, Player("the training", self.place, 150), self.number),
-            row(self.digit, captions), self.chart, self.mosaic])
+            widgets.HBox([
+                self.place, Player("the training", self.place, 150), self.number]),
+            widgets.HBox([self.digit, widgets.VBox([self.now, self.fate])]),
+            self.chart, self.mosaic])
         self.choose_digit()
         self.place.observe(self.choose_moment, names="value")
         self.number.observe(self.choose_digit, names="value")
@@ -202,9 +202,8 @@ class TimeLine(widgets.VBox):
             self.paint(), f"Curves of loss, accuracy, probability. {moment}. {answer}.")
 
 
-def through_time(film: list[tuple[int, tuple]], history: dict[str, np.ndarray],
-                 images: np.ndarray, y: np.ndarray,
-                 follow: widgets.Widget | None = None) -> widgets.Widget:
+def through_time(film: Film, history: dict[str, np.ndarray], images: np.ndarray,
+                 y: np.ndarray, follow: widgets.Widget | None = None) -> widgets.Widget:
     """Show a slider over a training run: the curves, the weights, and one digit's fate.
 
     Parameters
@@ -230,8 +229,7 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
     lines are two networks' probabilities, cursors mark a moment; places are each
     moment's in each of the curves.
     """
-    fig, axes = pictures.strip(HIGH)
-    loss, mistakes, digit = axes
+    fig, (loss, mistakes, digit) = pictures.strip()
     for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
         for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
                                        ("test", "test set", THREE, 1.4)]:
@@ -248,14 +246,15 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
     digit.axhline(0.5, color=GREY, lw=0.9)
     lines = [pictures.moving(digit, style, color=colour, lw=0.9, ms=2.5)
              for style, colour in [(".-", "k"), ("--", GREY)]]
-    cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True) for ax in axes]
+    cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True)
+               for ax in fig.axes]
     marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
-    for ax in axes:
+    for ax in fig.axes:
         ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
         ax.set_xscale("symlog", linthresh=10, linscale=0.5)
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
     paint = pictures.painter(fig)
-    places = [[*spot, f"timestep {t}"] for ax in axes
+    places = [[*spot, f"timestep {t}"] for ax in fig.axes
               for spot, t in zip(pictures.spots(ax, times).tolist(), times)]
     return paint, lines, cursors, places

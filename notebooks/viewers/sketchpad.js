@@ -93,11 +93,9 @@ function render({ model, el }) {
     become({ ...now, strokes: [...now.strokes.slice(0, -1), longer] });
   }
 
-  const place = event => {
-    const box = canvas.getBoundingClientRect();
-    const part = (at, from, length) => Math.round(10 * SIDE * (at - from) / length) / 10;
-    return [part(event.clientX, box.left, box.width),
-            part(event.clientY, box.top, box.height)];
+  const place = ({ clientX, clientY }) => {
+    const { left, top, width } = canvas.getBoundingClientRect();
+    return [clientX - left, clientY - top].map(at => Math.round(10 * SIDE * at / width) / 10);
   };
   canvas.addEventListener("pointerdown", event => {
     if (event.button !== 0 || pen !== null) return;

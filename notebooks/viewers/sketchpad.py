@@ -99,7 +99,6 @@ class Sheet(anywidget.AnyWidget):
 
     description = "sheet"
     _esm = (HERE / "sketchpad.js").read_text(encoding="utf-8")
-    _css = (HERE / "viewers.css").read_text(encoding="utf-8")
     strokes: Any = List().tag(sync=True)
     digit: Any = List().tag(sync=True)
     original: Any = List().tag(sync=True)  # the digit that was put; Undo ends there

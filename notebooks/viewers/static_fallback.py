@@ -17,15 +17,6 @@ from .pictures import small
 PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"
 HOW_TO_START = "To use it in JupyterLab, choose Run > Run All Cells."
 
-# The fallback is hidden while its viewer is alive, and the viewer once it is dead; in
-# JupyterLab also the message that a viewer's model is not found.
-STYLE = """<style>
-:root:has(.viewer-{id}:not(.jupyter-widgets-disconnected)) .fallback-{id},
-:root:has(.fallback-{id}) .viewer-{id}.jupyter-widgets-disconnected,
-.jp-OutputArea:has(.fallback-{id})
-  .jp-OutputArea-output.jupyter-widgets:not(:has(.viewer)) {{ display: none; }}
-</style>"""
-
 # The viewers on show, by the cell that made them: (window, run of the cell, viewer).
 _on_show: dict[str, list[tuple[str, str, widgets.Box]]] = {}
 WINDOWS = 2  # in how many windows of a kernel a cell's viewers stay alive
@@ -33,18 +24,12 @@ WINDOWS = 2  # in how many windows of a kernel a cell's viewers stay alive
 
 def show(widget: widgets.Box, instead: str, dial: Dial | None = None,
          places: Sequence = (), answers: tuple[str, list] | None = None) -> None:
-    """Display a viewer and its static fallback, for where no kernel runs.
+    """Display a viewer and its static fallback: HTML, for where no kernel runs.
 
-    The fallback is self-contained HTML.
-
-    Parameters
-    ----------
-    widget : the viewer
-    instead : a sentence that tells what the viewer is for; on paper it is all there is
-    dial : the dial that the fallback has a slider for, if any; see static_fallback.js
-    places : the values of dial at which the fallback shows what the viewer shows
-    answers : (a function in JavaScript, the data that it gets after the fallback's
-        element), for a fallback that does more than show places
+    instead is a sentence that tells what the viewer is for; on paper it is all there
+    is. The fallback has a slider for dial, if one is given, and shows at places, values
+    of it, what the viewer shows. Or it does more: answers is a function in JavaScript,
+    and the data that it gets after the fallback's element.
     """
     _close_former(widget)
     # Before the viewer is seen, because the dial goes to all places.
@@ -95,8 +80,14 @@ def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
     tree = _tree(box, leaves, empty=bool(dial or answers))
     body = f"<p>{html.escape(f'{instead} {HOW_TO_START}')}</p>{tree}"
     if dial is not None:
-        function = (HERE / "static_fallback.js").read_text(encoding="utf-8")
-        answers = function, [dial.description, *_frames(leaves, dial, places)]
+        before, texts, shown = dial.value, [], []
+        for dial.value in places:
+            texts.append(dial.text)
+            shown.append([_content(leaf) for leaf in leaves])
+        dial.value = before
+        answers = (HERE / "static_fallback.js").read_text(encoding="utf-8"), [
+            dial.description, texts,
+            [each[:1] if len(set(each)) == 1 else each for each in zip(*shown)]]
     script = ""
     if answers is not None:
         function, arguments = answers
@@ -104,9 +95,9 @@ def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
         call = f"(document.currentScript.parentElement, ...{data})"
         script = f"<script>({function.strip().rstrip(';')}){call}</script>"
     number = zlib.crc32((body + script).encode())
-    classes = f"static-fallback fallback-{number}"
-    page = f'{STYLE.format(id=number)}<div class="{classes}">{body}{script}</div>'
-    return page, number
+    style = (HERE / "static_fallback.css").read_text("utf-8").replace("ID", str(number))
+    page = f'<div class="static-fallback fallback-{number}">{body}{script}</div>'
+    return f"<style>\n{style}</style>{page}", number
 
 
 def _content(leaf: widgets.Widget) -> tuple[str, ...]:
@@ -115,16 +106,6 @@ def _content(leaf: widgets.Widget) -> tuple[str, ...]:
         data = base64.b64encode(small(bytes(leaf.value))).decode()
         return f"data:image/png;base64,{data}", leaf.alt
     return (leaf.value,)
-
-
-def _frames(leaves: list, dial: Dial, places: Sequence) -> tuple[list, list]:
-    """Return the places' texts, and what each leaf shows there, once if always this."""
-    before, texts, shown = dial.value, [], []
-    for dial.value in places:
-        texts.append(dial.text)
-        shown.append([_content(leaf) for leaf in leaves])
-    dial.value = before
-    return texts, [each[:1] if len(set(each)) == 1 else each for each in zip(*shown)]
 
 
 def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
