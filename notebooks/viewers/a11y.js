@@ -12,6 +12,8 @@ function finish(viewer) {
     const readout = slider.querySelector(".widget-readout");  // hidden, but at once
     for (const handle of slider.querySelectorAll("[role=slider]"))
       Object.assign(handle, { ariaLabel, ariaValueText: readout.textContent });
+    for (const box of slider.parentElement.querySelectorAll(".dial-value input"))
+      box.ariaLabel = `${ariaLabel}, typed`;
   }
   for (const one of all("[title=null]")) one.removeAttribute("title");
   for (const note of all(".input-error")) note.role = "alert";

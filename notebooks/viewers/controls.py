@@ -57,12 +57,10 @@ class Dial(widgets.HBox):
             layout=widgets.Layout(width="400px"))
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
-            description=f"{label}, typed", layout=widgets.Layout(width="84px"),
-            _dom_classes=["dial-value"])
+            layout=widgets.Layout(width="84px"), _dom_classes=["dial-value"])
         if not places:
             self.slider.layout.display = "none"
             self.box.description, self.box.layout.width = label, "170px"
-            self.box.remove_class("dial-value")
         self.note = widgets.HTML(_dom_classes=["input-error"])
         super().__init__([self.slider, self.box, self.note])
         self.lay_out(places, value)
