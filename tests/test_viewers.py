@@ -291,9 +291,23 @@ def test_caption_says_what_is_on_the_sheet(pager, network, data):
         g = g_of(network, image)
         assert find(pager, "digit-caption").value.startswith(begins)
         says(pager, "digit-caption", f"{max(g, 1 - g):.3f}")
+        sums = find(pager, "pushes-caption").value  # in which no number begins a line
+        assert sums.count("&nbsp;") > 4 and len(re.findall(
+            r"&nbsp;(?:<b>)?[-+]\d", sums)) == len(re.findall(r"[-+]\d", sums)) == 4
     go_to(pager, 2)
     says(pager, "digit-caption", f"Image {find(pager, 'image').value}: a ")
     assert not sheet.strokes and sheet.digit == sheet.original != digit
+
+
+def test_each_picture_is_sent_once_for_a_change(pager, run, data, monkeypatch):
+    viewers.through_time(*run, data.X_test, data.y_test, follow=pager)
+    find(pager, "Edit this digit").value = True
+    sent = []
+    monkeypatch.setattr(type(pager.comm), "publish_msg", lambda comm, kind, data, **_: (
+        "alt" in data["state"] and sent.append(_instances[comm.comm_id].description)))
+    go_to(pager, 3)
+    assert sorted(sent) == [
+        "curves", "digit", "followed", "nearest-3", "nearest-9", "pushes"]
 
 
 def test_guessing_comes_before_the_reasons(pager, network, data):
