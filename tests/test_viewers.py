@@ -7,7 +7,6 @@ import gc
 import io
 import json
 import re
-import signal
 import weakref
 from types import SimpleNamespace
 
@@ -34,10 +33,6 @@ from viewers import explanations, find, pictures, playground, recording, static_
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [relu_activation, sigmoid_activation]
 WHICH = "place in group"  # the label of the slider over mistakes
-NO_HISTORY = {f"{a}_{b}": np.array([]) for a in ("train", "test")
-              for b in ("loss", "accuracy")}
-
-
 FALLBACK_HTML = static_fallback.fallback_html
 
 
@@ -367,13 +362,26 @@ def test_no_mistake_and_a_single_one(network, data):
 
 # ---- without a kernel ----------------------------------------------------------------
 
+@pytest.fixture
+def makers(network, data, run):
+    """A function for each viewer, which gets those made before and makes it."""
+    return {
+        "pager": lambda _: viewers.look_into(
+            network, data.X_test, data.y_test, data.X, data.y),
+        "film": lambda made: viewers.through_time(
+            *run, data.X_test, data.y_test, follow=made["pager"]),
+        "secant": lambda _: viewers.move_epsilon(np.sin, np.cos(1.0)),
+        "drawing": lambda _: viewers.draw_a_digit(network, data.X, data.y),
+        "trainer": lambda _: new_trainer(data, run),
+    }
+
+
 def test_every_viewer_shows_itself_and_a_fallback_that_says_how_to_start(
-    with_fallbacks, network, data, run, displayed, pager
+    with_fallbacks, makers, displayed
 ):
-    viewers.through_time(*run, data.X_test, data.y_test)
-    viewers.move_epsilon(np.sin, np.cos(1.0))
-    viewers.draw_a_digit(network, data.X, data.y)
-    new_trainer(data, run)
+    made = {}
+    for name, make in makers.items():
+        made[name] = make(made)
     assert len(displayed) == 10
     for (view, as_view), (instead, as_widget) in zip(displayed[::2], displayed[1::2]):
         assert as_view == {"raw": True, "metadata": {"role": "screen"}}
@@ -405,20 +413,9 @@ def test_fallback_shows_what_the_viewer_shows_at_each_place(
         assert f'data-part="{k}"' in before_script and part[0][0] in before_script
 
 
-def test_running_a_cell_again_frees_the_viewers_it_made(
-    network, data, run, monkeypatch
-):
+def test_running_a_cell_again_frees_the_viewers_it_made(makers, monkeypatch):
     """But not what a viewer of another cell still uses."""
-    digits = data.X_test, data.y_test
-    boxes = {}
-    makers = {
-        "a": lambda: viewers.look_into(network, *digits, data.X, data.y),
-        "b": lambda: viewers.through_time(*run, *digits, follow=boxes["a"]),
-        "c": lambda: viewers.move_epsilon(np.sin, np.cos(1.0)),
-        "d": lambda: viewers.draw_a_digit(network, data.X, data.y),
-        "e": lambda: new_trainer(data, run),
-    }
-    request = {"metadata": {}, "header": {}}
+    boxes, request = {}, {"metadata": {}, "header": {}}
     monkeypatch.setattr(static_fallback, "get_ipython",
                         lambda: SimpleNamespace(get_parent=lambda: request))
 
@@ -427,26 +424,26 @@ def test_running_a_cell_again_frees_the_viewers_it_made(
         request["header"] = {"msg_id": message, "session": session}
         for name in names:
             request["metadata"]["cellId"] = name
-            boxes[name] = makers[name]()
+            boxes[name] = makers[name](boxes)
         gc.collect()
         gc.collect()  # what a widget's finalizer has touched goes only now
         return len(_instances)
 
     gc.collect()
     gc.freeze()  # all that is not made here: to go through that takes long
-    count = run_cells("abcde", "1")
+    count = run_cells(makers, "1")
     first = [weakref.ref(box) for box in boxes.values()]
-    assert run_cells("abcde", "2") == count and not any(box() for box in first)
-    run_cells("a", "3")
-    find(boxes["b"], "image").value = 17
-    says(boxes["b"], "now", "Image 17 ")
-    assert find(boxes["b"], "image").comm is not None
-    assert run_cells("b", "4") == count
+    assert run_cells(makers, "2") == count and not any(box() for box in first)
+    run_cells(["pager"], "3")
+    find(boxes["film"], "image").value = 17
+    says(boxes["film"], "now", "Image 17 ")
+    assert find(boxes["film"], "image").comm is not None
+    assert run_cells(["film"], "4") == count
     gc.unfreeze()
-    shown_in_one = find(boxes["d"], "sheet")
-    run_cells("d", "5", "another window, or one after a reload")
+    shown_in_one = find(boxes["drawing"], "sheet")
+    run_cells(["drawing"], "5", "another window, or one after a reload")
     assert shown_in_one.comm is not None
-    run_cells("d", "6", "a third")
+    run_cells(["drawing"], "6", "a third")
     assert shown_in_one.comm is None
 
 
@@ -488,7 +485,8 @@ def test_strongest_units_come_first_on_each_side(data):
     effects = np.array([1.0, -3, 2, -1, 0.5] + 9 * [0.1])  # its output's weight
     network = ([np.tile(sizes, (784, 1)), effects[:, np.newaxis]],
                [np.zeros((1, 14)), np.zeros((1, 1))], ACTIVATIONS)
-    box = viewers.through_time([(0, network)], NO_HISTORY, data.X_test, data.y_test)
+    box = viewers.through_time([(0, network)], {}, data.X_test, data.y_test)
+    says(box, "now", "before the first update")
     tiles = pixels(value(box, "weights"))[14::29, 14::29]  # their middles, (2, 8, 3)
     expected = np.zeros((2, 8))
     expected[0] = [3, 5, 1] + 5 * [0.1]  # a strength of 6, 2.5, 1, and then of 0.01
@@ -511,42 +509,28 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
             assert float(shown) == pytest.approx(g if label else 1 - g, abs=6e-4)
 
 
-@pytest.mark.parametrize("right, times, words", [
-    ([0, 0, 0, 0], [0, 5, 10, 15], "never got"),
-    ([1, 1, 1, 1], [0, 5, 10, 15], "at timesteps 0&ndash;15, and it stayed right"),
-    ([0, 1, 1, 0], [0, 5, 10, 15],
-     "at timesteps 5&ndash;10, and it was lost for good after 10"),
-    ([0, 1, 0, 0], [0, 5, 10, 15], "only at timestep 5."),
-    ([1, 0, 0, 1], [0, 5, 10, 15], "at timesteps 0, 15, and it stayed right"),
-    (20 * [1, 0], range(40), "0, 2, 16 others, 36, 38"),
+@pytest.mark.parametrize("right, words", [
+    ([0, 0, 0, 0], "never got"),
+    ([1, 1, 1, 1], "at timesteps 0&ndash;15, and it stayed right"),
+    ([0, 1, 1, 0], "at timesteps 5&ndash;10, and it was lost for good after 10"),
+    ([0, 1, 0, 0], "only at timestep 5."),
+    ([1, 0, 0, 1], "at timesteps 0, 15, and it stayed right"),
+    (20 * [1, 0], "0, 10, 16 others, 180, 190"),
 ])
-def test_fate_of_a_digit_in_words(right, times, words):
-    assert words in recording.spells(np.array(right, bool), np.array(times))
+def test_fate_of_a_digit_in_words(right, words):
+    assert words in recording.spells(np.array(right, bool), 5 * np.arange(len(right)))
 
 
-def test_each_timestep_shows_its_numbers_curves_and_weights(run, data):
-    recorded, history = run
-    box = viewers.through_time(recorded, history, data.X_test, data.y_test)
-    seen, chart = set(), find(box, "curves")
-    for index, t in enumerate([0, 5, 10, 12]):
-        find(box, "timestep").value = index
-        says(box, "now", f"Timestep {t}", *(
-            [f"test loss {history['test_loss'][t - 1]:.3f}"] if t else []))
-        seen.add((value(box, "curves"), value(box, "weights")))
-    assert len(seen) == 4
-    for place in [2, 4 + 2, 8 + 2]:  # the third moment in each of the three curves
+def test_each_moment_has_a_place_in_each_of_the_three_curves(run, data):
+    box = viewers.through_time(*run, data.X_test, data.y_test)
+    chart = find(box, "curves")
+    for place in [2, 4 + 2, 8 + 2]:  # the third moment
         find(box, "timestep").value = 0
         chart.choose(place)
         says(box, "now", "Timestep 10")
         assert chart.at == 2
     x = [x for x, _, words in chart.places if words == "timestep 10"]
     assert 0 < x[0] < 1 / 3 < x[1] < 2 / 3 < x[2] < 1
-
-
-def test_film_of_one_picture_and_a_history_without_a_test_set(data):
-    film = [(0, with_biases([784, 3, 1]))]
-    box = viewers.through_time(film, {}, data.X_test, data.y_test)
-    says(box, "now", "before the first update")
 
 
 # ---- training is a slider ------------------------------------------------------------
@@ -623,6 +607,8 @@ def test_a_new_run_ends_the_one_before_and_leaves_nothing_of_it(trainer):
 
     assert "step size 0.7, hidden 200, batch 1, epochs 1" in asyncio.run(move())
     assert find(trainer, "runs").value.count("<tr>") == 3 == 1 + len(trainer.networks)
+    film = find(trainer, "run on show").value.film
+    assert film[-1][0] == 100 and 40 < len(film) < 70  # not each update is kept
 
 
 def test_training_uses_one_blas_thread_and_gives_the_others_back(
@@ -645,26 +631,18 @@ def test_training_uses_one_blas_thread_and_gives_the_others_back(
     assert len(seen) >= 10 and all(one == {1} for one in seen)
 
 
-@pytest.mark.parametrize("way", ["Stop", "interrupt between cells", "another trainer"])
-def test_training_stops_and_keeps_the_network_so_far(trainer, data, run, way):
-    async def stop():
+def test_another_trainer_ends_a_training_which_keeps_the_network_so_far(
+    trainer, data, run
+):
+    async def begin_and_begin_elsewhere():
         find(trainer, "batch size").value = 1
         find(trainer, "epochs").value = 30
         await asyncio.sleep(0.05)
-        if way == "Stop":
-            find(trainer, "Stop").click()
-        elif way == "another trainer":
-            other = new_trainer(data, run)  # its run begins before the first has ended
-            assert "finished" in await trained(other, hidden_units=3)
-        else:
-            signal.raise_signal(signal.SIGINT)
+        other = new_trainer(data, run)  # its run begins before the first has ended
+        assert "finished" in await trained(other, hidden_units=3)
         await ended(trainer)
 
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel does
-    try:
-        asyncio.run(stop())
-    finally:
-        signal.signal(signal.SIGINT, before)
+    asyncio.run(begin_and_begin_elsewhere())
     says(trainer, "status", "stopped at ")
     assert len(trainer.networks) == 2
 
