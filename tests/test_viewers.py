@@ -483,6 +483,18 @@ def test_film_keeps_the_first_every_fifth_and_the_last(run, data):
     assert len(viewers.record(iter([]), with_biases([784, 3, 1]))) == 1
 
 
+def test_film_keeps_its_networks_when_a_training_changes_them_in_place():
+    start, bias = np.zeros((784, 1), np.float32), np.zeros((1, 1), np.float32)
+
+    def steps():
+        for _ in range(12):
+            start[:] += 1
+            yield [start], [bias], 0.5, 0.5
+
+    film = viewers.record(steps(), ([start], [bias], ACTIVATIONS[1:]))
+    assert [(t, W[0, 0]) for t, ([W], *_) in film] == [(t, t) for t in (0, 5, 10, 12)]
+
+
 def test_strongest_units_come_first_on_each_side(data):
     """Above those that push towards 9, below those that push towards 3."""
     sizes = np.array([1.0, 2, 3, 4, 5] + 9 * [0.1])  # of each unit's weights

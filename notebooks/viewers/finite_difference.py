@@ -34,8 +34,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     draw, dots = _three_views(f, a, epsilons, slopes, errors)
     step = Dial("step", [(name, k) for k, name in enumerate(names)], 1)
     chart = Picture("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
-    chart.places = [
-        [*dot, f"step {name}"] for dot, name in zip(dots.tolist(), names)]
+    chart.places = [[*dot, f"step {name}"] for dot, name in zip(dots.tolist(), names)]
     best = np.finfo(float).eps ** (1 / 3)  # about 6e-6, for f of ordinary size
     caption = text("epsilon", WIDE, 2, announced=True)
 
@@ -48,8 +47,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
                  "f is rounded, and dividing by the small step magnifies that")
         reason = f"The error is {errors[k]:.1e}: {cause}."
         caption.value = f"<b>{result}</b><br>{reason}"
-        chart.show(
-            draw(k), f"Secant, magnified secant and error. {result} {reason}")
+        chart.show(draw(k), f"Secant, magnified secant and error. {result} {reason}")
 
     step.observe(look, names="value")
     look()

@@ -38,19 +38,19 @@ def record(steps: Iterable, network: tuple, every: int = 5) -> Film:
     return film
 
 
-def compact(weight_matrices: list, biases: list, activations: list) -> tuple:
-    """Return a network in float32."""
-    return *([a.astype(np.float32, copy=False) for a in part]
-             for part in (weight_matrices, biases)), activations
+def compact(weights: list, biases: list, activations: list, copy: bool = True) -> tuple:
+    """Return a network in float32, with arrays of its own unless copy is False."""
+    return *([a.astype(np.float32, copy=copy) for a in part]
+             for part in (weights, biases)), activations
 
 
 def filming(steps: Iterable, film: Film, every: int) -> Iterator[tuple]:
     """Go through steps, yielding (timestep, loss, accuracy), and prolong their film."""
-    for t, (weights, biases, loss, hits) in enumerate(steps, start=1):
+    for t, (weights, biases, *rest) in enumerate(steps, start=1):
         if film[-1][0] % every:
             film.pop()
-        film.append((t, compact(weights, biases, film[0][1][2])))
-        yield t, loss, hits
+        film.append((t, compact(weights, biases, film[0][1][2], copy=t % every == 0)))
+        yield t, *rest
 
 
 class Mosaic(widgets.VBox):

@@ -1,3 +1,5 @@
+// A slider over places, given by their texts. contents: for each part of the page what it
+// shows at each place, or the one thing that it always shows.
 (root, label, places, contents) => {
   root.querySelector("p").insertAdjacentHTML("afterend", `<p><label>${label} <input
     type="range" min="0" max="${places.length - 1}" value="0" style="width: min(100%, 400px);
