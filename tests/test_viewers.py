@@ -17,21 +17,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
+import nn_helpers as nn
 import viewers
-from nn_helpers import (
-    create_bias_vectors,
-    create_weight_matrices,
-    forward_pass,
-    get_mnist_threes_nines,
-    relu_activation,
-    sgd,
-    sigmoid_activation,
-    train,
-)
 from viewers import explanations, find, pictures, playground, recording, static_fallback
 
 pytestmark = pytest.mark.notebooks
-ACTIVATIONS = [relu_activation, sigmoid_activation]
+ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
 WHICH = "place in group"  # the label of the slider over mistakes
 FALLBACK_HTML = static_fallback.fallback_html
 
@@ -65,7 +56,7 @@ def with_fallbacks(monkeypatch):
 @pytest.fixture(scope="module")
 def data():
     """A hundred digits to train on and 120 others, as rows."""
-    (X, y), (X_test, y_test) = get_mnist_threes_nines()
+    (X, y), (X_test, y_test) = nn.get_mnist_threes_nines()
     return SimpleNamespace(X=X[:100].reshape(100, -1), y=y[:100],
                            X_test=X_test[950:1070].reshape(120, -1),
                            y_test=y_test[950:1070])
@@ -74,11 +65,11 @@ def data():
 @pytest.fixture(scope="module")
 def run(data):
     """A film and a history of the same short training, 12 timesteps."""
-    start = (create_weight_matrices([784, 6, 1], 0), create_bias_vectors([784, 6, 1]),
-             ACTIVATIONS)
+    start = (nn.create_weight_matrices([784, 6, 1], 0),
+             nn.create_bias_vectors([784, 6, 1]), ACTIVATIONS)
     options = {"batch_size": 25, "num_epochs": 3, "rng": 1}
-    *_, history = train(data.X, data.y, data.X_test, data.y_test, *start, **options)
-    return viewers.record(sgd(data.X, data.y, *start, **options), start), history
+    *_, history = nn.train(data.X, data.y, data.X_test, data.y_test, *start, **options)
+    return viewers.record(nn.sgd(data.X, data.y, *start, **options), start), history
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +87,13 @@ def pager(network, data):
 def with_biases(layer_dims):
     """Return an untrained network whose biases are not zero, so that they count."""
     rng = np.random.default_rng(0)
-    weights = [30 * W for W in create_weight_matrices(layer_dims, rng)]
-    biases = [rng.normal(size=b.shape) for b in create_bias_vectors(layer_dims)]
-    return weights, biases, [relu_activation] * (len(weights) - 1) + ACTIVATIONS[1:]
+    weights = [30 * W for W in nn.create_weight_matrices(layer_dims, rng)]
+    biases = [rng.normal(size=b.shape) for b in nn.create_bias_vectors(layer_dims)]
+    return weights, biases, [nn.relu_activation] * (len(weights) - 1) + ACTIVATIONS[1:]
 
 
 def g_of(network, image):
-    return forward_pass(np.reshape(image, (1, -1)), *network)[0][0]
+    return nn.forward_pass(np.reshape(image, (1, -1)), *network)[0][0]
 
 
 def pixels(png):
@@ -233,7 +224,7 @@ def says(box, name, *parts):
 
 
 def test_menu_chooses_a_group_sorted_by_how_sure_the_network_was(pager, network, data):
-    g, _ = forward_pass(data.X_test, *network)
+    g, _ = nn.forward_pass(data.X_test, *network)
     surest = np.argsort(-abs(g - 0.5), kind="stable")
     wrong = ((g > 0.5) != data.y_test)[surest]
     for name, expected in {
@@ -351,7 +342,7 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
 
 
 def test_no_mistake_and_a_single_one(network, data):
-    answers = (forward_pass(data.X_test, *network)[0] > 0.5).astype(int)
+    answers = (nn.forward_pass(data.X_test, *network)[0] > 0.5).astype(int)
     box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
     says(box, "message", "holds none")
     assert find(box, WHICH).box.disabled
@@ -597,16 +588,16 @@ def choose_run(box, menu, name):
 
 def test_a_place_is_the_network_that_train_gives_with_its_settings(two_runs, data):
     rng = np.random.default_rng(3)
-    weights, biases, _ = train(
-        data.X, data.y, None, None, create_weight_matrices([784, 10, 1], rng),
-        create_bias_vectors([784, 10, 1]), ACTIVATIONS, batch_size=20, num_epochs=2,
+    weights, biases, _ = nn.train(
+        data.X, data.y, None, None, nn.create_weight_matrices([784, 10, 1], rng),
+        nn.create_bias_vectors([784, 10, 1]), ACTIVATIONS, batch_size=20, num_epochs=2,
         rng=rng)
     networks = two_runs.networks
     assert list(networks) == [RUN_ABOVE, FINISHED]
     W, b, _ = networks[FINISHED]
     for one, other in zip(W + b, weights + biases):
         assert one.dtype == np.float32 and abs(one - other).max() < 1e-5
-    g, _ = forward_pass(data.X_test, weights, biases, ACTIVATIONS)
+    g, _ = nn.forward_pass(data.X_test, weights, biases, ACTIVATIONS)
     wrong = np.sum((g > 0.5) != data.y_test)
     says(two_runs, "status", f"{FINISHED}: finished.", f": {wrong} of 120 digits")
     says(two_runs, "runs", f"{1 - wrong / 120:.2%}")
@@ -635,7 +626,7 @@ def test_training_uses_one_blas_thread_and_gives_the_others_back(
                 if pool["user_api"] == "blas"}
 
     def watched(*arguments, **options):
-        for step in sgd(*arguments, **options):
+        for step in nn.sgd(*arguments, **options):
             seen.append(threads())
             yield step
 
@@ -831,7 +822,7 @@ def line(*points, width=22, erase=False):
 
 
 def test_mnist_digit_drawn_ten_times_larger_comes_back_as_itself():
-    _, (X_test, _) = get_mnist_threes_nines()
+    _, (X_test, _) = nn.get_mnist_threes_nines()
     for image in X_test[:200]:
         rows, columns = np.nonzero(image)
         if max(np.ptp(rows), np.ptp(columns)) != 19:
