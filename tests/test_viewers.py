@@ -517,15 +517,18 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
 
 
 @pytest.mark.parametrize("right, words", [
-    ([0, 0, 0, 0], "never got"),
-    ([1, 1, 1, 1], "at timesteps 0&ndash;15, and it stayed right"),
-    ([0, 1, 1, 0], "at timesteps 5&ndash;10, and it was lost for good after 10"),
-    ([0, 1, 0, 0], "only at timestep 5."),
-    ([1, 0, 0, 1], "at timesteps 0, 15, and it stayed right"),
-    (20 * [1, 0], "0, 10, 16 others, 180, 190"),
+    ([0, 0, 0, 0], "none"),
+    ([1, 1, 1, 1], "0&ndash;15, which is the last"),
+    ([0, 1, 1, 0], "5&ndash;10, and at no later one"),
+    ([0, 1, 0, 0], "5, and at no later one"),
+    ([1, 0, 0, 1], "0, 15, which is the last"),
+    (20 * [1, 0], "0, 10, 16 others, 180, 190, and at no later one"),
 ])
-def test_fate_of_a_digit_in_words(right, words):
-    assert words in recording.spells(np.array(right, bool), 5 * np.arange(len(right)))
+def test_fate_of_a_digit_is_told_of_the_moments_kept_alone(right, words):
+    times = 5 * np.arange(len(right))
+    assert recording.spells(np.array(right, bool), times) == (
+        f"Timesteps kept: {len(right)}, from 0 to {times[-1]}. "
+        f"Among these, the digit was right at {words}.")
 
 
 def test_each_moment_has_a_place_in_each_of_the_three_curves(run, data):

@@ -112,19 +112,18 @@ def fate(film: Film, image: np.ndarray, label: float) -> np.ndarray:
 
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
-    """Return in words at which times (n,) a digit was right (n,), True or False."""
+    """Return in words at which times (n,) a digit was right (n,), True or False.
+
+    Between these times it may have changed, so the words say how many they are.
+    """
     starts, ends = np.flatnonzero(np.diff([0, *right, 0])).reshape(-1, 2).T - [[0], [1]]
     parts = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
              for a, b in zip(starts, ends)]
-    if not parts:
-        return "It never got this digit right."
-    if right.sum() == 1 and not right[-1]:
-        return f"It got this digit right only at timestep {parts[0]}."
-    end = ("it stayed right" if right[-1] else
-           f"it was lost for good after {times[ends[-1]]}")
     if len(parts) > 6:
         parts[2:-2] = [f"{len(parts) - 4} others"]
-    return f"It got this digit right at timesteps {', '.join(parts)}, and {end}."
+    end = ", which is the last" if right[-1] else ", and at no later one"
+    return (f"Timesteps kept: {len(times)}, from 0 to {times[-1]}. Among these, the "
+            f"digit was right at {', '.join(parts) + end if parts else 'none'}.")
 
 
 class TimeLine(widgets.VBox):
