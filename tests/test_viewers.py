@@ -311,12 +311,25 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
     assert value(pager, "pushes") == shown
     judged = find(pager, "judged")
     right = int("Most" not in judged.value)
-    says(pager, "judged", f" {right} of 1 right.",
+    says(pager, "judged", f" First guesses: {right} of 1 right.",
          f"The lower left holds {towards[14:, :14].sum() / towards.sum():.0%}")
     find(pager, "upper right").click()  # a second guess of it does not count
     assert judged.value.endswith(f" {right} of 1 right.")
     go_to(pager, 2)
     assert judged.value == "" and value(pager, "pushes") == value(pager, "digit")
+    find(pager, "Edit this digit").value = True
+    find(pager, "upper left").click()
+    says(pager, "judged", "The upper left holds ", " of 2 right.")
+    find(pager, "sheet").set_state({"strokes": [line((60, 60), (200, 60))]})
+    assert judged.value == ""  # it was about what was shown before
+    go_to(pager, 3)
+    find(pager, "sheet").set_state({"strokes": [], "digit": []})
+    for part in ["upper left", "lower right"]:
+        find(pager, part).click()
+        assert judged.value == "No ink pushed towards the network's answer."
+    find(pager, "Edit this digit").value = False
+    find(pager, "upper left").click()
+    says(pager, "judged", " of 3 right.")
 
 
 def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):

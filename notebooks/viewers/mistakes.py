@@ -185,7 +185,7 @@ class Pager(widgets.VBox):
         group = self.groups[self.menu.value]
         self.place.value = k if k in group else None
         self.show_glance(group)
-        self.judged.value = self.number.note.value = self.place.note.value = ""
+        self.number.note.value = self.place.note.value = ""
         self.explainer.covered = self.guess.value
         for part, is_shown in [(self.answers, self.guess.value), (self.judged,
                                self.guess.value), (self.sheet, self.edit.value)]:
@@ -217,7 +217,7 @@ class Pager(widgets.VBox):
 
     def explain(self, _change: object = None) -> None:
         """Explain the digit as it is, or as it has been edited."""
-        k = self.number.value
+        k, self.judged.value = self.number.value, ""
         image, before, label = self.images[k], f"Image {k}: ", self.y[k]
         if self.edit.value and self.sheet.edited:
             image, before = self.sheet.image, f"Image {k}, edited: "
@@ -226,18 +226,20 @@ class Pager(widgets.VBox):
         self.explainer.explain(image, before, label)
 
     def judge(self, button: widgets.Button) -> None:
-        """Uncover the pushes, and tell how good the guess was; each digit counts once.
-        """
+        """Uncover the pushes, and judge the guess; the first of each digit counts."""
         self.explainer.covered = False
         self.explain()
         guess, shares = button.description, dict(zip(PARTS, self.explainer.shares))
         best = max(PARTS, key=lambda part: shares[part])
+        if not shares[best]:
+            self.judged.value = "No ink pushed towards the network's answer."
+            return
         self.guesses.setdefault(self.number.value, guess == best)
         more = "" if guess == best else (
             f" Most, {shares[best]:.0%}, come from the {best}.")
         self.judged.value = (
             f"The {guess} holds {shares[guess]:.0%} of the pushes towards the "
-            f"network's answer.{more} {sum(self.guesses.values())} of "
+            f"network's answer.{more} First guesses: {sum(self.guesses.values())} of "
             f"{len(self.guesses)} right.")
 
 
