@@ -228,7 +228,7 @@ def test_menu_chooses_a_group_sorted_by_how_sure_the_network_was(pager, network,
     surest = np.argsort(-abs(g - 0.5), kind="stable")
     wrong = ((g > 0.5) != data.y_test)[surest]
     for name, expected in {
-        "right, but nearly wrong": surest[~wrong][::-1][:30],
+        "right, but least sure": surest[~wrong][::-1][:30],
         "9 taken for 3": surest[wrong & (data.y_test[surest] == 1)],
         "3 taken for 9": surest[wrong & (data.y_test[surest] == 0)],
         "all mistakes": surest[wrong],
@@ -350,7 +350,7 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
     type_in(pager, "image", str(right))
     says(pager, "message", f"image {right} is not one")
     assert chart.at == -1
-    choose_group(pager, "right, but nearly wrong")
+    choose_group(pager, "right, but least sure")
     says(pager, "message", "digit 1 of 30, from the least sure up")
 
 
@@ -359,7 +359,7 @@ def test_no_mistake_and_a_single_one(network, data):
     box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
     says(box, "message", "holds none")
     assert find(box, WHICH).box.disabled
-    find(box, "show").value = "right, but nearly wrong"
+    find(box, "show").value = "right, but least sure"
     says(box, "message", "digit 1 of")
     assert not find(box, WHICH).box.disabled
     answers[4] = 1 - answers[4]
@@ -514,6 +514,7 @@ def test_strongest_units_come_first_on_each_side(data):
     for colour, size in zip(tiles.reshape(16, 3), expected.ravel(), strict=True):
         square = pixels(pictures.signed_png(np.full(784, size), 5))
         assert colour.tolist() == square[0, 0].tolist()
+    says(box, "weights-heading", "when on,", "may never be on")
 
 
 def test_fate_of_a_digit_is_what_each_network_says(run, data):

@@ -111,14 +111,14 @@ def reasons_figure(network: tuple, images: np.ndarray) -> Figure:
                       names=["digit", "pushes"])
 
 
-NEARLY_WRONG, NEARLY = "right, but nearly wrong", 30  # the latter is how many
+LEAST_SURE, NEARLY = "right, but least sure", 30  # the latter is how many
 COLUMNS, ROWS = 14, 3  # of the digits on show at a glance
 
 
 def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     """Return the indices of each group's digits, for outputs g (n,) and labels y (n,).
 
-    Mistakes come surest first, digits that are right but nearly wrong least sure first.
+    Mistakes come surest first, right digits least sure first.
     """
     wrong = (g > 0.5) != (y > 0.5)
     doubt = np.argsort(-abs(g - 0.5), kind="stable")
@@ -127,7 +127,7 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         "all mistakes": mistakes,
         "3 taken for 9": mistakes[y[mistakes] < 0.5],
         "9 taken for 3": mistakes[y[mistakes] > 0.5],
-        NEARLY_WRONG: right[:NEARLY],
+        LEAST_SURE: right[:NEARLY],
     }
 
 
@@ -207,7 +207,7 @@ class Pager(widgets.VBox):
             [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
              f"image {digit}"] for j, digit in enumerate(digits)]
         self.glance.at = at - start if at >= 0 else -1
-        kind, order = (("digit", "least sure up") if self.menu.value == NEARLY_WRONG
+        kind, order = (("digit", "least sure up") if self.menu.value == LEAST_SURE
                        else ("mistake", "surest down"))
         self.message.value = (
             f"{kind} {at + 1} of {n}, from the {order}" if at >= 0 else

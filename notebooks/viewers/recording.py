@@ -64,9 +64,10 @@ class Mosaic(widgets.VBox):
     def __init__(self, name: str):
         self.view = Picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
         super().__init__([text(f"{name}-heading", WIDE, 2, (
-            f"<b>What up to {2 * ROW} hidden units look for</b>: above those that push "
-            f"towards 9, below towards 3. Ink on {swatch(NINE)} raises the logit, on "
-            f"{swatch(THREE)} it lowers it.")), self.view])
+            f"<b>What up to {2 * ROW} hidden units look for</b>: when on, those above "
+            f"push towards 9, those below towards 3; ink on {swatch(NINE)} then raises "
+            f"the logit, on {swatch(THREE)} it lowers it. Some may never be on. White: "
+            f"small next to the final weights.")), self.view])
 
     def follow(self, film: Film) -> None:
         """Choose the units of this film, and the weight at which colours saturate."""
