@@ -218,8 +218,7 @@ def through_time(film: Film, history: dict[str, np.ndarray], images: np.ndarray,
     line = TimeLine(film, history, images, y, follow and find(follow, "image"))
     last = len(film) - 1
     early = np.unique(np.rint(last * np.linspace(0, 1, 16) ** 2).astype(int)).tolist()
-    show(line, f"Here a slider goes through the training, {last + 1} moments of it.",
-         line.place, early)
+    show(line, "Here a slider goes through the training.", line.place, early)
     return line
 
 
