@@ -325,9 +325,9 @@ def test_secant_follows_keys_mouse_and_places_of_its_chart(q):
         assert viewer.evaluate(LAYOUT) == layout
         pictures_seen.add(shown(picture))
 
-    reads(10**-0.2)
+    reads(0.63)
     press(viewer, "step", "ArrowRight")
-    reads(10**-0.4)
+    reads(0.4)
     press(viewer, "step", "End")
     reads(1e-15)
     drag(viewer, "step", 25 / 75)

@@ -27,8 +27,8 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     slope : its true derivative at a
     a : where the derivative is taken
     """
-    epsilons = 10.0 ** np.linspace(0, -15, 76)
-    names = [f"{eps:.1e}" for eps in epsilons]
+    names = [f"{eps:.1e}" for eps in 10.0 ** np.linspace(0, -15, 76)]
+    epsilons = np.array(names, float)  # exactly what is shown
     slopes = [finite_difference_gradient(f, np.array(a), eps) for eps in epsilons]
     errors = abs(np.array(slopes) - slope)
     draw, dots = _three_views(f, a, epsilons, slopes, errors)
