@@ -251,13 +251,25 @@ def test_box_takes_any_digit_and_the_slider_follows(pager):
     for invalid in ["5000", "12.7", "-1", "", "<b>", "–"]:
         kept, note = type_in(pager, "image", invalid)
         assert kept == str(wrong[0]) and "whole number from 0 to 119" in note
-        assert "<b>" not in note
+        assert "<b>" not in note and not note.startswith(" ")
     type_in(pager, WHICH, "2")
     assert find(pager, "image").value == wrong[1]
-    assert f"places, from 1 to {len(wrong)}." in type_in(pager, WHICH, "99")[1]
+    assert type_in(pager, WHICH, "99") == (
+        "2", f"99 is not taken: type a number from 1 to {len(wrong)}.")
     assert type_in(pager, "image", "-1")[1]
     go_to(pager, 3)
     assert find(pager, "image").note.value == ""
+
+
+@pytest.mark.parametrize("label, typed, taken", [
+    ("timestep", "7", "5"), ("timestep", "8", "10"), ("timestep", "11.9", "12"),
+    ("step", "2e-5", "1.6e-05"), ("step", "1", "1.0e+00"),
+])
+def test_box_takes_the_nearest_place(label, typed, taken, run, data):
+    box = (viewers.move_epsilon(np.sin, np.cos(1.0)) if label == "step" else
+           viewers.through_time(*run, data.X_test, data.y_test))
+    assert type_in(box, label, typed) == (taken, "")
+    assert find(box, label).slider.label == taken
 
 
 def test_caption_says_what_is_on_the_sheet(pager, network, data):

@@ -44,7 +44,7 @@ class Dial(widgets.HBox):
 
     places are each place's text and value, in order; without any there is only the box.
     value is where the dial is. limits are of what else may be typed: its kind, int or
-    float, the least, the largest.
+    float, the least, the largest; without them the place nearest to it is taken.
     """
 
     value = Any()
@@ -108,18 +108,17 @@ class Dial(widgets.HBox):
         number = _number(typed)
         valid = [value for text, value in self.places if value is not None
                  if typed == text or number == _number(text)]
-        expected = (f"one of the slider's places, from {self.places[0][0]} to "
-                    f"{self.places[-1][0]}")
-        if self.limits:
-            kind, low, high = self.limits
-            if low <= number <= high and number == kind(number):
-                valid.append(kind(number))
-            whole = "whole " if kind is int else ""
-            expected = f"a {whole}number from {low:g} to {high:.10g}"
+        ends = sorted(_number(self.places[end][0]) for end in (0, -1))
+        kind, low, high = self.limits or (float, ends[0], ends[-1])
+        if low <= number <= high and number == kind(number):
+            valid.append(kind(number) if self.limits else min(
+                self.places, key=lambda place: abs(_number(place[0]) - number))[1])
         if valid:
             self.value = valid[0]
         elif typed != self.text:
-            self.note.value = f"{html.escape(typed)} is not taken: type {expected}."
+            what, whole = html.escape(typed) or "An empty box", "whole " * (kind is int)
+            self.note.value = (f"{what} is not taken: type a {whole}number from "
+                               f"{low:g} to {high:.10g}.")
         self.box.value = self.text
 
 
@@ -158,7 +157,7 @@ class Picture(anywidget.AnyWidget):
     size = List(Int()).tag(sync=True)  # width and height, in the browser's pixels
     value = Bytes().tag(sync=True)
     alt = Unicode().tag(sync=True)
-    places = List(Any()).tag(sync=True)  # [x, y, words], as shares from the upper left
+    places = List(List()).tag(sync=True)  # [x, y, words], as shares from the upper left
     at = Int(-1).tag(sync=True)  # the index of the place on show, or -1
 
     def __init__(self, name: str, width: int, height: int,
