@@ -553,6 +553,7 @@ def answers(viewer, strokes, tolerance=12):
 [NINE], [CURLED] = EXAMPLES["a 9"], EXAMPLES["a 9 with a curled tail"]
 LOOP, TAIL = ({**NINE, "points": NINE["points"][part]}
               for part in (slice(24), slice(23, None)))
+DOT = line((140, 140))
 
 
 def clear(viewer):
@@ -607,6 +608,9 @@ def test_drawing_is_undone_erased_and_thin(q):
     has_ink(viewer, [])
     undo.click()  # Clear
     answers(viewer, [CURLED])
+    clear(viewer)
+    draw(viewer, [DOT])
+    has_ink(viewer, [DOT])
 
 
 def test_sheet_draws_by_keyboard_and_traps_neither_mouse_nor_keys(q):
@@ -1044,6 +1048,10 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
     button(root, "Clear").click()
     expect(caption).to_contain_text("An empty sheet. The network says ")
     root.locator(SHEET).scroll_into_view_if_needed()
+    touch(root, [DOT])
+    expect(caption).not_to_contain_text("An empty sheet")
+    has_ink(root, [DOT])
+    button(root, "Clear").click()
     touch(root, [LOOP, TAIL])
     expect(caption).not_to_contain_text("An empty sheet")
     has_ink(root, [NINE])

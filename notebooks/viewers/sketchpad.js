@@ -18,7 +18,8 @@ function stroke(context, { points, width, erase }) {
   context.strokeStyle = erase ? "white" : "black";
   context.lineWidth = width;
   context.beginPath();
-  context.moveTo(...points[0]);
+  const [[x, y]] = points;
+  context.moveTo(x, y + 0.01);  // a line from a point to itself may be left out
   for (const point of points) context.lineTo(...point);
   context.stroke();
 }
