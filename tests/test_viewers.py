@@ -10,6 +10,7 @@ import re
 import weakref
 from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
@@ -18,6 +19,7 @@ from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import nn_helpers as nn
+import page
 import viewers
 from viewers import explanations, find, pictures, playground, recording, static_fallback
 
@@ -925,10 +927,15 @@ def test_figure_of_reasons_has_each_digit_above_its_pushes(network, data):
 
 
 def test_figure_of_drawings_has_two_pictures_for_each(network):
-    fig = viewers.drawings_figure(network, viewers.EXAMPLES)
+    with matplotlib.rc_context():
+        page.set_up()
+        fig = viewers.drawings_figure(network, viewers.EXAMPLES)
+        fig.canvas.draw()
     [ax] = fig.axes
     titles = [text.get_text() for text in ax.texts]
-    assert titles[::2] == list(viewers.EXAMPLES)
+    assert titles[::2] == ["a 3", "a 9", "curled tail"]
+    for words, picture in zip(ax.texts, ax.images):
+        assert words.get_window_extent().width <= picture.get_window_extent().width
     for strokes, title, drawn, shown in zip(
         viewers.EXAMPLES.values(), titles[1::2], ax.images[::2], ax.images[1::2]
     ):
@@ -936,4 +943,4 @@ def test_figure_of_drawings_has_two_pictures_for_each(network):
         image = viewers.seen(strokes)
         assert np.array_equal(shown.get_array(), image)
         g = g_of(network, image)
-        assert title == f"{'9' if g > 0.5 else '3'}, {max(g, 1 - g):.3f}"
+        assert title == f"says {'9' if g > 0.5 else '3'} ({max(g, 1 - g):.3f})"

@@ -44,7 +44,8 @@ def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure
         image = seen(strokes)
         g = probabilities(network, image[np.newaxis])[0]
         shown += [ink(strokes) / 255, image]
-        titles += [name, f"{name_of(g)}, {max(g, 1 - g):.3f}"]
+        titles += [name.removeprefix("a 9 with a "),  # else wider than the picture
+                   f"says {name_of(g)} ({max(g, 1 - g):.3f})"]
     return page.digit_grid(shown, titles, columns=len(shown))
 
 
