@@ -26,6 +26,7 @@ from viewers import explanations, find, pictures, playground, recording, static_
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
 WHICH = "place in group"  # the label of the slider over mistakes
+BLUE, ORANGE = [0x1B, 0x4F, 0x8A], [0xE8, 0x87, 0x1E]
 FALLBACK_HTML = static_fallback.fallback_html
 
 
@@ -116,18 +117,17 @@ def type_in(box, label, typed):
 # ---- pictures ------------------------------------------------------------------------
 
 def test_pictures_are_ink_on_paper_and_signed_ones_blue_white_and_orange():
-    blue, orange = [0x1B, 0x4F, 0x8A], [0xE8, 0x87, 0x1E]
     image, values = np.zeros((28, 28)), np.zeros((5, 784))
     image[3, 5] = 1
     grey = pixels(pictures.digit_png(image))[..., 0]
     assert grey.shape == (28, 28) and grey[3, 5] == 0 and (grey == 255).sum() == 783
     values[0, :2] = -2, 2
     colours = pixels(pictures.signed_png(values[0], 2))[0, :3]
-    assert colours.tolist() == [blue, orange, [255] * 3]
+    assert colours.tolist() == [BLUE, ORANGE, [255] * 3]
     assert (pixels(pictures.signed_png(values[1], 0)) == 255).all()
     values[4] = 2
     whole = pixels(pictures.signed_png(values, 2, rows=2, columns=3))
-    assert whole.shape == (57, 86, 3) and (whole[29:, 29:57] == orange).all()
+    assert whole.shape == (57, 86, 3) and (whole[29:, 29:57] == ORANGE).all()
     assert (whole[1:28, :28] == 255).all() and (whole[28] == 0xD9).all()
 
 
@@ -494,6 +494,12 @@ def test_find_names_what_it_does_not_find(pager):
 
 # ---- through time --------------------------------------------------------------------
 
+def drawn_in(box, colour):
+    """Return how many pixels of each of a film's three curves have this colour."""
+    thirds = np.split(pixels(value(box, "curves"))[20:-60], 3, axis=1)
+    return [np.sum(abs(third - colour).max(axis=2) < 40) for third in thirds]
+
+
 def test_film_keeps_the_first_every_fifth_and_the_last(run, data):
     recorded, history = run
     assert [t for t, _ in recorded] == [0, 5, 10, 12]
@@ -543,6 +549,15 @@ def test_fate_of_a_digit_is_what_each_network_says(run, data):
             g = g_of(network, images[k])
             shown = find(box, "now").value.split("probability of ")[1].split(":")[0]
             assert float(shown) == pytest.approx(g if label else 1 - g, abs=6e-4)
+
+
+def test_film_of_one_update_draws_a_point_and_tells_a_close_call(data):
+    network = [np.zeros((784, 1))], [np.full((1, 1), -4e-4)], ACTIVATIONS[1:]
+    history = {"train_loss": [0.7], "train_accuracy": [0.4]}
+    box = viewers.through_time([(0, network), (1, network)], history, data.X_test,
+                               np.ones(120))
+    says(box, "now", "probability of 0.499900: wrong")
+    assert min(drawn_in(box, ORANGE)[:2]) > 20
 
 
 @pytest.mark.parametrize("right, words", [
@@ -757,10 +772,8 @@ def test_any_run_is_opened_under_its_name_and_compared_with_another(two_runs, da
 
 def test_film_of_a_run_here_draws_its_own_two_curves_and_no_test_set(two_runs):
     find(two_runs, "Go through its training").click()
-    thirds = np.split(pixels(value(two_runs, "curves"))[20:-60], 3, axis=1)
-    reds, blues = ([np.sum(abs(third - colour).max(axis=2) < 40) for third in thirds]
-                   for colour in ([0xE8, 0x87, 0x1E], [0x1B, 0x4F, 0x8A]))
-    assert min(reds[:2]) > 100 and reds[2] == 0 and sum(blues) == 0
+    orange, blue = (drawn_in(two_runs, colour) for colour in (ORANGE, BLUE))
+    assert min(orange[:2]) > 100 and orange[2] == 0 and sum(blue) == 0
 
 
 def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):

@@ -193,8 +193,9 @@ class TimeLine(widgets.VBox):
                           for kind in ("loss", "accuracy"))
             moment += f": test loss {loss:.3f}, test accuracy {hits:.2%}"
         verdict = "right" if chance > 0.5 else "wrong"
+        digits = 3 if abs(chance - 0.5) > 0.0005 else 6  # not "0.500: wrong"
         answer = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
-                  f"probability of {chance:.3f}: {verdict}")
+                  f"probability of {chance:.{digits}f}: {verdict}")
         compared = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
                     if self.other else "")
         self.now.value = f"<b>{moment}.</b><br>{answer}.{compared}"
@@ -235,7 +236,8 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
             numbers = np.array(history.get(f"{part}_{kind}", []))
             if len(numbers):
                 ax.plot(np.arange(1, len(numbers) + 1), numbers if ax is loss else
-                        1 - numbers, label=name, color=colour, lw=lw)
+                        1 - numbers, "o" if len(numbers) == 1 else "-", label=name,
+                        color=colour, lw=lw)
     if loss.lines:
         loss.legend(loc="lower left")
     loss.set(yscale="log", title="loss")
