@@ -274,6 +274,14 @@ def test_box_takes_the_nearest_place(label, typed, taken, run, data):
     assert find(box, label).slider.label == taken
 
 
+def test_refusal_goes_when_the_other_box_of_a_film_takes_a_number(run, data):
+    box = viewers.through_time(*run, data.X_test, data.y_test)
+    for refusing, other in [("timestep", "image"), ("image", "timestep")]:
+        assert type_in(box, refusing, "x")[1]
+        assert type_in(box, other, "10") == ("10", "")
+        assert find(box, refusing).note.value == ""
+
+
 def test_caption_says_what_is_on_the_sheet(pager, network, data):
     """A digit, one that was edited, a drawing, or nothing; and so do all pictures."""
     sheet, k = find(pager, "sheet"), find(pager, "image").value

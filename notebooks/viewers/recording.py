@@ -183,6 +183,7 @@ class TimeLine(widgets.VBox):
     def choose_moment(self, _change: object = None) -> None:
         """Show another moment: the curves' cursor, the weights and the numbers."""
         index = self.chart.at = self.place.value
+        self.place.note.value = self.number.note.value = ""
         t, k, chance = self.times[index], self.number.value, self.chances[index]
         for cursor in self.cursors:
             cursor.set_xdata([t, t])
