@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import matplotlib
 import numpy as np
 import pytest
+from ipywidgets import Play
 from ipywidgets.widgets.widget import _instances
 from matplotlib.figure import Figure
 from PIL import Image
@@ -22,6 +23,7 @@ import nn_helpers as nn
 import page
 import viewers
 from viewers import explanations, find, pictures, playground, recording, static_fallback
+from viewers.controls import walk
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
@@ -250,6 +252,8 @@ def test_box_takes_any_digit_and_the_slider_follows(pager):
         assert not find(pager, WHICH).note.value
         says(pager, "digit-caption", f"Image {k}: ")
         assert find(pager, WHICH).text == place
+        [player] = [one for one in walk(pager) if isinstance(one, Play)]
+        assert player.disabled == (place == "–")  # for there is no next place
     for invalid in ["5000", "12.7", "-1", "", "<b>", "–"]:
         kept, note = type_in(pager, "image", invalid)
         assert kept == str(wrong[0]) and "whole number from 0 to 119" in note

@@ -139,7 +139,9 @@ class Player(widgets.Play):
         super().__init__(interval=interval, tooltip=f"Play {label}")
         # Not by jslink: two windows of a kernel would send each other's moves back.
         widgets.dlink((dial.slider, "options"), (self, "max"), lambda all: len(all) - 1)
-        widgets.dlink((dial.slider, "disabled"), (self, "disabled"))
+        for part, name in ((dial.slider, "disabled"), (dial, "value")):
+            widgets.dlink((part, name), (self, "disabled"), lambda _: (
+                dial.slider.disabled or dial.value is None))
         widgets.link((dial.slider, "index"), (self, "value"))
 
 
