@@ -439,6 +439,8 @@ def test_fallback_shows_what_the_viewer_shows_at_each_place(
         go_to(pager, k + 1)
         shown = [part[k if len(part) > 1 else 0] for part in contents]
         assert [find(pager, "digit-caption").value] in shown
+        x, y, _ = find(pager, "glance").places[k % 42]
+        assert any(f"left:{x:.2%};top:{y:.2%}" in part[0] for part in shown)
         pngs = [base64.b64decode(part[0].split(",")[1])
                 for part in shown if len(part) == 2]
         assert value(pager, "pushes") in pngs and len(pngs) >= 3

@@ -5,7 +5,7 @@ import base64
 import html
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 from IPython import get_ipython
@@ -76,14 +76,14 @@ def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
 
     The arguments are those of show; the same viewer gets the same number at each run.
     """
-    leaves: list[widgets.Widget] = []  # in the order in which they are on the page
+    leaves: list[Callable] = []  # what parts show, in their order on the page
     tree = _tree(box, leaves, empty=bool(dial or answers))
     body = f"<p>{html.escape(f'{instead} {HOW_TO_START}')}</p>{tree}"
     if dial is not None:
         before, texts, shown = dial.value, [], []
         for dial.value in places:
             texts.append(dial.text)
-            shown.append([_content(leaf) for leaf in leaves])
+            shown.append([leaf() for leaf in leaves])
         dial.value = before
         answers = (HERE / "static_fallback.js").read_text(encoding="utf-8"), [
             dial.description, texts,
@@ -108,10 +108,16 @@ def _content(leaf: widgets.Widget) -> tuple[str, ...]:
     return (leaf.value,)
 
 
+def _frame(picture: Picture) -> tuple[str]:
+    """Return HTML of a frame around the place of a picture that is on show."""
+    x, y, _ = picture.places[picture.at]
+    return (f'<div class="frame" style="left:{x:.2%};top:{y:.2%}"></div>',)
+
+
 def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
     """Return the visible parts of a widget as HTML with the same layout.
 
-    Pictures and texts are added to leaves, empty ones only if they may be filled.
+    What pictures and texts show is added to leaves, empty ones if they may be filled.
     """
     if widget.layout.display == "none" or "input-error" in widget._dom_classes:
         return ""
@@ -123,12 +129,17 @@ def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
     if not (isinstance(widget, (Picture, widgets.HTML)) and (widget.value or empty)):
         return ""
     part = f'data-part="{len(leaves)}"'
-    leaves.append(widget)
+    leaves.append(lambda: _content(widget))
     if not isinstance(widget, Picture):
         width = widget.layout.width
         return f'<div {part} style="width:{width};max-width:100%">{widget.value}</div>'
     (source, alt), (width, height) = _content(widget), widget.size
     squares = "pixels" in widget._dom_classes
     style = "max-width:100%;height:auto;" + squares * PIXELS
-    return (f'<img {part} src="{source}" alt="{html.escape(alt)}" '
-            f'width="{width}" height="{height}" style="{style}">')
+    image = (f'<img {part} src="{source}" alt="{html.escape(alt)}" '
+             f'width="{width}" height="{height}" style="{style}">')
+    if "glance-chart" not in widget._dom_classes or widget.at < 0:
+        return image
+    leaves.append(lambda: _frame(widget))
+    return (f'<div class="framed">{image}<div data-part="{len(leaves) - 1}">'
+            f'{_frame(widget)[0]}</div></div>')
