@@ -29,8 +29,10 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     """
     names = [f"{eps:.1e}" for eps in 10.0 ** np.linspace(0, -15, 76)]
     epsilons = np.array(names, float)  # exactly what is shown
-    slopes = [finite_difference_gradient(f, np.array(a), eps) for eps in epsilons]
-    errors = abs(np.array(slopes) - slope)
+    slopes = np.concatenate([  # of a function of a vector, as everybody's takes it
+        finite_difference_gradient(lambda x: f(x[0]), np.array([a]), eps)
+        for eps in epsilons])
+    errors = abs(slopes - slope)
     draw, dots = _three_views(f, a, epsilons, slopes, errors)
     step = Dial("step", [(name, k) for k, name in enumerate(names)], 1)
     chart = Picture("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
