@@ -309,6 +309,9 @@ def test_caption_says_what_is_on_the_sheet(pager, network, data):
         sums = find(pager, "pushes-caption").value  # in which no number begins a line
         assert sums.count("&nbsp;") > 4 and len(re.findall(
             r"&nbsp;(?:<b>)?[-+]\d", sums)) == len(re.findall(r"[-+]\d", sums)) == 4
+    for label, name in enumerate("39"):
+        assert value(pager, f"mean-{name}") == pictures.digit_png(
+            data.X[data.y == label].mean(axis=0))
     go_to(pager, 2)
     says(pager, "digit-caption", f"Image {find(pager, 'image').value}: a ")
     assert not sheet.strokes and sheet.digit == sheet.original != digit
