@@ -663,7 +663,7 @@ def test_playground_trains_stops_and_opens_any_run(q):
     growing = shown(curves)
     wait_for(lambda: shown(curves) not in (growing, None), "a curve that grows")
     stop.dblclick()
-    expect(status).to_contain_text("stopped at")
+    expect(status).to_contain_text("stopped at timestep ")
     expect(stop).to_be_disabled()
     newest = "step size 10, hidden 7, batch 1, epochs 100, seed 0"
     for name, what, part in [("Look into its mistakes", "mistakes", ".digit-caption"),
@@ -698,7 +698,7 @@ def test_playground_hears_an_interrupt_and_trains_on_in_a_cell_that_runs_again(q
         type_in(viewer, "seed", seed)
         expect(status).to_contain_text(re.compile(f"Training: .* seed {seed}"))
         end()
-        expect(status).to_contain_text(re.compile(f"seed {seed}: stopped at"))
+        expect(status).to_contain_text(re.compile(f"seed {seed}: stopped at timestep "))
     type_in(viewer, "seed", "7")
     expect(status).to_contain_text(re.compile("Training: .* seed 7"))
     run_cell(q, "= train_yourself")

@@ -714,7 +714,9 @@ def test_another_trainer_ends_a_training_which_keeps_the_network_so_far(
         await ended(trainer)
 
     asyncio.run(begin_and_begin_elsewhere())
-    says(trainer, "status", "stopped at ")
+    [_, (_, stopped)] = find(trainer, "compare with").options[1:]
+    assert 0 < stopped.film[-1][0] < 3000
+    says(trainer, "status", f"stopped at timestep {stopped.film[-1][0]:,}.")
     assert len(trainer.networks) == 2
 
 

@@ -242,7 +242,8 @@ class Trainer(widgets.VBox):
                     self.chart.value = self.curves.paint([*others, run])
                     drawn = time.perf_counter()
                 await asyncio.sleep(PAUSE)
-            run.outcome = "finished" if share == 1 else f"stopped at {share:.0%}"
+            run.outcome = ("finished" if share == 1 else
+                           f"stopped at timestep {len(run.history['train_loss']):,}")
         except ValueError as error:  # a weight grew beyond all numbers
             run.outcome = f"broke down: {error}"
         except KeyboardInterrupt:
