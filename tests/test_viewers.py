@@ -7,6 +7,8 @@ import gc
 import io
 import json
 import re
+import signal
+import threading
 import weakref
 from types import SimpleNamespace
 
@@ -644,6 +646,12 @@ async def trained(box, **settings):
     return find(box, "status").value
 
 
+async def settled():
+    """Wait until no training is under way, not even one that has been dropped."""
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0)
+
+
 def choose_run(box, menu, name):
     """Choose a run by its name in one of the menus; return it."""
     find(box, menu).value = dict(find(box, menu).options)[name]
@@ -817,10 +825,8 @@ def test_back_to_the_run_above_puts_all_dials_back(two_runs):
 
     async def back():
         find(box, "seed").value = 5  # which is dropped
-        dropped = box.task
         find(box, "Back to the run above").click()
-        await ended(box)
-        await dropped
+        await settled()
 
     asyncio.run(back())
     assert [find(box, label).value for label in ["step size", "hidden units", "epochs",
@@ -828,6 +834,74 @@ def test_back_to_the_run_above_puts_all_dials_back(two_runs):
     assert find(box, "run on show").value.name == RUN_ABOVE
     says(box, "status", f"{RUN_ABOVE}: finished. Test accuracy ")
     assert find(box, "runs").value.count("<tr>") == 3
+
+
+class Lock:
+    """A lock that says when another thread than the main one waits for it."""
+
+    def __init__(self, waits):
+        self.lock, self.waits = threading.RLock(), waits
+
+    def __enter__(self):
+        if threading.current_thread() is not threading.main_thread():
+            self.waits.set()
+        self.lock.acquire()
+
+    def __exit__(self, *_error):
+        self.lock.release()
+
+
+@pytest.mark.parametrize("during", ["sgd", "probabilities"])
+def test_back_in_another_thread_is_not_overtaken_by_the_training(
+    trainer, monkeypatch, during
+):
+    """While a slice is trained, or while the run that has ended is added."""
+    def press():
+        find(trainer, "Back to the run above").click()
+        waits.set()  # or it has not waited
+
+    def interrupted(*arguments, **options):
+        if not pressing.ident:
+            pressing.start()
+            assert waits.wait(60)
+        return act(*arguments, **options)
+
+    async def train():
+        find(trainer, "epochs").value = 1
+        while not pressing.ident or pressing.is_alive():
+            await asyncio.sleep(0)
+        await settled()
+
+    waits, pressing = threading.Event(), threading.Thread(target=press)
+    act = getattr(playground, during)
+    monkeypatch.setattr(playground, during, interrupted)
+    monkeypatch.setattr(playground, "LOCK", Lock(waits), raising=False)
+    asyncio.run(train())
+    says(trainer, "status", f"{RUN_ABOVE}: finished. Test accuracy ")
+    assert find(trainer, "run on show").value.name == RUN_ABOVE
+    assert find(trainer, "Stop").disabled and find(trainer, "epochs").value == 5
+
+
+def test_training_that_another_thread_begins_hears_an_interrupt(data, run):
+    """A thread other than the main one may not set what handles it."""
+    async def train():
+        box = new_trainer(data, run)
+        moving = threading.Thread(
+            target=lambda: asyncio.run(trained(box, batch_size=1, epochs=100)))
+        moving.start()
+        while "Training" not in find(box, "status").value:
+            assert moving.is_alive()
+            await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGINT)
+        await ended(box)
+        moving.join()
+        return find(box, "status").value
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel does
+    try:
+        assert "epochs 100, seed 0: stopped at timestep " in asyncio.run(train())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_curve_grows_while_it_trains_and_nothing_else_is_drawn(trainer, monkeypatch):

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
@@ -33,6 +35,7 @@ REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
 HOW_TO_TRAIN = "Each place of a slider is a network, trained from scratch."
+LOCK = threading.RLock()  # of all that changes a playground
 NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
 
 
@@ -131,6 +134,14 @@ def goals(runs: list[Run]) -> str:
         f"<br>☑ {goal}: <b>{reached:g}, done</b>" for goal, hint, reached in items)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let other threads wait: ipykernel 7 runs callbacks of different comms in several.
+    """
+    with LOCK:
+        yield
+
+
 def setting_dials(N: int) -> dict[str, Dial]:
     """Return a dial for each setting, for N training examples."""
     def numbers(values):
@@ -158,7 +169,10 @@ class Trainer(widgets.VBox):
         self.X_train, self.networks = X_train.astype(np.float32), networks
         self.blas = ThreadpoolController()
         self.stop()  # a cell that is run again ends the run it began
-        self.task: asyncio.Task | None = None  # of the newest run that was begun here
+        self.newest: Run | None = None  # that was begun here
+        self.loop: asyncio.AbstractEventLoop | None = None
+        with suppress(RuntimeError):  # in a script no loop runs
+            self.loop = asyncio.get_running_loop()  # the main thread's
         self.tried: list[Run] = []  # all, without their weights
         self.filling = False  # while the program, not the user, moves dials and menus
         self.dials = setting_dials(len(X_train))
@@ -189,6 +203,7 @@ class Trainer(widgets.VBox):
         settings = {name: dial.value for name, dial in self.dials.items()}
         self.add(Run(settings, "the run above", RUNS[0], "finished", history, film), [])
 
+    @alone()
     def start(self, _change: object = None) -> None:
         """Train with the chosen settings; a run under way ends."""
         for dial in self.dials.values():
@@ -202,22 +217,24 @@ class Trainer(widgets.VBox):
         first, *others = (run for run in self.runs if run.name != name)
         left = [first, *others[2 - len(RUNS):]]
         taken = {run.colour for run in left}
-        run = Trainer.latest = Run(
+        run = Trainer.latest = self.newest = Run(
             chosen, name, next(colour for colour in RUNS if colour not in taken),
             "training", {"train_loss": [], "train_accuracy": []}, [])
         self.stop_button.disabled = False
-        self.task = asyncio.get_running_loop().create_task(self.train(run, left))
+        # Kept here, because a task that nothing refers to may vanish half-way.
+        self.task = asyncio.run_coroutine_threadsafe(
+            self.train(run, left), self.loop or asyncio.get_running_loop())
 
     @staticmethod
     def stop(*_signal: object) -> None:
         """Let the training end after its current update."""
         Trainer.latest = None
 
+    @alone()
     def back(self) -> None:
         """Show the first run, with all dials at its settings; a run under way ends."""
         self.stop_button.disabled = True
-        first = Trainer.latest = self.runs[0]
-        self.task = None
+        first, Trainer.latest, self.newest = self.runs[0], None, None
         self.filling = True
         for name, value in first.settings.items():
             self.dials[name].value = value
@@ -226,32 +243,47 @@ class Trainer(widgets.VBox):
         self.look()
 
     async def train(self, run: Run, others: list[Run]) -> None:
-        """Train in slices of time, until the end or until another run begins."""
+        """Train in slices of time, until the end or until another run begins.
+
+        It is in the main thread, the only one that may handle Jupyter's interrupt.
+        """
+        slices, self.drawn = self.slices(run), time.perf_counter()
+        while run.outcome == "training":
+            self.advance(run, others, slices)
+            await asyncio.sleep(PAUSE)
+
+    @alone()
+    def advance(self, run: Run, others: list[Run], slices: Iterator[float]) -> None:
+        """Train for one slice, or end the run and add it to others in the menus."""
         try:
-            slices, share, drawn = self.slices(run), 0.0, time.perf_counter()
-            while share < 1 and Trainer.latest is run:
-                # Between cells ipykernel ignores Jupyter's interrupt, again after each.
-                if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-                    signal.signal(signal.SIGINT, self.stop)
-                with self.blas.limit(limits=1, user_api="blas"):
-                    share = next(slices)  # more threads would only wait for each other
-                self.status.value = (
-                    f'<progress aria-label="progress" value="{share}"></progress> '
-                    f"Training: {share:.0%} of {run.name}.")
-                if time.perf_counter() > drawn + REDRAW:
-                    self.chart.value = self.curves.paint([*others, run])
-                    drawn = time.perf_counter()
-                await asyncio.sleep(PAUSE)
-            run.outcome = ("finished" if share == 1 else
-                           f"stopped at timestep {len(run.history['train_loss']):,}")
+            if Trainer.latest is run:
+                self.take_slice(run, others, slices)
+            else:
+                run.outcome = f"stopped at timestep {len(run.history['train_loss']):,}"
         except ValueError as error:  # a weight grew beyond all numbers
             run.outcome = f"broke down: {error}"
         except KeyboardInterrupt:
             run.outcome = "interrupted"
-        if self.task is asyncio.current_task():  # no other was begun here meanwhile
+        if run.outcome != "training" and self.newest is run:
             self.stop_button.disabled = True
             if run.film:
                 self.add(run, others)
+
+    def take_slice(self, run: Run, others: list[Run], slices: Iterator[float]) -> None:
+        """Train for one slice, and show how far the run is."""
+        # Between cells ipykernel ignores Jupyter's interrupt.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self.stop)
+        with self.blas.limit(limits=1, user_api="blas"):
+            share = next(slices)  # more threads would only wait for each other
+        if share == 1:
+            run.outcome = "finished"
+        self.status.value = (
+            f'<progress aria-label="progress" value="{share}"></progress> '
+            f"Training: {share:.0%} of {run.name}.")
+        if time.perf_counter() > self.drawn + REDRAW:
+            self.chart.value = self.curves.paint([*others, run])
+            self.drawn = time.perf_counter()
 
     def slices(self, run: Run) -> Iterator[float]:
         """Train, and yield the share that is done after each slice of time."""
@@ -291,6 +323,7 @@ class Trainer(widgets.VBox):
         self.filling = False
         self.look()
 
+    @alone()
     def look(self, _change: object = None) -> None:
         """Show the run that the menu names; what is opened of another one closes."""
         if self.filling:
@@ -334,6 +367,7 @@ class Trainer(widgets.VBox):
         self.chart.places = [
             [*spot.tolist(), words] for spot, (words, _) in zip(where, opens)]
 
+    @alone()
     def open_mistakes(self, k: int | None = None) -> None:
         """Look into the digits that the network on show gets wrong, or into digit k."""
         run, other = (one.value for one in self.menus)
@@ -343,6 +377,7 @@ class Trainer(widgets.VBox):
             pager.number.value = k
         self.show_opened("mistakes", pager)
 
+    @alone()
     def open_film(self, moment: int = 0) -> None:
         """Go back and forth in the run on show, from a moment of its film."""
         run, other = (one.value for one in self.menus)
