@@ -923,23 +923,43 @@ def test_curve_grows_while_it_trains_and_nothing_else_is_drawn(trainer, monkeypa
 
 def run_of(step_size, hidden, wrong):
     """Return a finished run that has so many of its test digits wrong."""
-    return playground.Run({"step_size": step_size, "hidden": hidden, "seed": 0}, "", "",
-                          "finished", {}, [], np.repeat([0.0, 1], [wrong, 1000]))
+    return playground.Run({"step_size": step_size, "hidden": hidden, "seed": 0},
+                          f"run of {hidden}", "", "finished", {}, [],
+                          np.repeat([0.0, 1], [wrong, 1000]))
+
+
+LARGER = [size for size in playground.STEP_SIZES if size > 2]
 
 
 @pytest.mark.parametrize("runs, reached", [
     ([(0.1, 200, 30)], [None] * 3),
     ([(0.1, 200, 29)], ["29", None, None]),
-    ([(0.1, 10, 12), (0.1, 5, 40)], ["12", "10", None]),
+    ([(0.1, 10, 19), *((0.1, n, 40) for n in (5, 3, 2, 1))], ["19", "10", None]),
+    ([(0.1, 10, 19), *((0.1, n, 40) for n in (5, 3, 2))], ["19", None, None]),
+    ([(0.1, 10, 19), *((0.3, n, 40) for n in (5, 3, 2, 1))], ["19", None, None]),
+    ([(0.1, 10, 19), (0.1, 5, 40), (0.3, 2, 19), (0.1, 1, 40)], ["19", None, None]),
+    ([(0.1, 10, 19), (0.1, 5, 40), (0.1, 2, 19), (0.1, 1, 40)], ["19", "2", None]),
     ([(0.1, 1, 35), (2.0, 50, 50)], [None] * 3),
     ([(0.1, 1, 12)], ["12", "1", None]),
-    ([(2.0, 50, 50), (3.0, 50, 500)], [None, None, "2"]),
-    ([(2.0, 20, 50), (3.0, 50, 500)], [None] * 3),  # other hidden units
+    ([(2.0, 50, 50), (3.0, 50, 500)], [None] * 3),
+    ([(2.0, 50, 50), *((size, 50, 500) for size in LARGER)], [None, None, "2"]),
+    ([(2.0, 20, 50), *((size, 50, 500) for size in LARGER)], [None] * 3),
+    ([(100.0, 50, 50)], [None, None, "100"]),
 ])
-def test_goals_are_ticked_by_finished_runs(runs, reached):
+def test_goals_are_ticked_once_finished_runs_prove_them(runs, reached):
     lines = playground.goals([run_of(*one) for one in runs]).split("<br>")[1:]
-    assert [line.split("<b>")[1].split(",")[0] if "☑" in line else None
+    assert [line.split("<b>")[1].split(", done")[0] if "☑" in line else None
             for line in lines] == reached
+
+
+def test_goals_name_what_would_prove_them():
+    runs = [run_of(0.1, 10, 19), run_of(0.1, 2, 19), run_of(50.0, 2, 19)]
+    _, least, fewest, largest = playground.goals(runs).split("<br>")
+    assert least.endswith("<b>19, done</b>")
+    assert fewest.endswith(": 2 so far; proven once 1 fail, all else as in run of 2")
+    assert largest.endswith(
+        ": 50 so far; proven once 70, 100 fail, all else as in run of 2")
+    assert "0.15, 0.2, 0.3, 0.5 and 14 more fail" in playground.goals(runs[:2])
 
 
 # ---- finite differences --------------------------------------------------------------

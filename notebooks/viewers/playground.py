@@ -102,36 +102,43 @@ class Curves:
         return self.png()
 
 
-def border(runs: list[Run], name: str, places: list, wrong: float) -> float | None:
-    """Return the last of a setting's places at which a run has fewer digits wrong.
+def border(
+    runs: list[Run], name: str, places: list, wrong: float
+) -> tuple[str, bool]:
+    """Return in words how far in a setting's places runs have fewer digits wrong.
 
-    For that a run at the next place, if there is one, with its other settings the same,
-    must have at least as many wrong.
+    And whether it is proven: at all places beyond, a run with that one's other settings
+    has as many wrong.
     """
-    reached = [place for place, beyond in zip(places, [*places[1:], None])
-               for run in runs if run.settings[name] == place and run.wrong < wrong
-               if beyond is None or any(
-                   other.settings == {**run.settings, name: beyond}
-                   and other.wrong >= wrong for other in runs)]
-    return reached[-1] if reached else None
+    good = [run for run in runs if run.wrong < wrong and run.settings[name] in places]
+    if not good:
+        return "none so far", False
+    at = max(places.index(run.settings[name]) for run in good)
+    tried = [run.settings for run in runs]
+    missing, best = min((([f"{place:g}" for place in places[at + 1:]
+                           if {**run.settings, name: place} not in tried], run.name)
+                         for run in good if run.settings[name] == places[at]),
+                        key=lambda one: len(one[0]))
+    others = ", ".join(missing[:4]) + f" and {len(missing) - 4} more" * (
+        len(missing) > 4)
+    hint = f" so far; proven once {others} fail, all else as in {best}" * bool(missing)
+    return f"{places[at]:g}{hint}", not missing
 
 
 def goals(runs: list[Run]) -> str:
-    """Return HTML of what there is to reach, ticked where a finished run did."""
+    """Return HTML of what there is to reach, ticked where finished runs prove it."""
     runs = [run for run in runs if run.outcome == "finished"]
     m, least = len(runs[0].chances), min(run.wrong for run in runs)
-    items = [
-        ("fewer than 30 test digits wrong", f"{least} so far",
-         least if least < 30 else None),
-        ("the fewest hidden units above 98%",
-         "show that one place less, all else the same, is not enough",
-         border(runs, "hidden", HIDDEN[::-1], 0.02 * m)),
-        ("the largest step size that still learns, to 90%",
-         "show that one place more, all else the same, is too much",
-         border(runs, "step_size", STEP_SIZES, 0.1 * m))]
-    return "<b>Three goals</b>" + "".join(
-        f"<br>☐ {goal}: {hint}" if reached is None else
-        f"<br>☑ {goal}: <b>{reached:g}, done</b>" for goal, hint, reached in items)
+    items = {
+        "fewer than 30 test digits wrong": (
+            f"{least}" + " so far" * (least >= 30), least < 30),
+        "the fewest hidden units above 98%": border(
+            runs, "hidden", HIDDEN[::-1], 0.02 * m),
+        "the largest step size that still learns, to 90%": border(
+            runs, "step_size", STEP_SIZES, 0.1 * m)}
+    return "<b>Three goals</b>, the last two among their sliders' places" + "".join(
+        f"<br>☑ {goal}: <b>{reached}, done</b>" if done else
+        f"<br>☐ {goal}: {reached}" for goal, (reached, done) in items.items())
 
 
 @contextmanager
@@ -191,7 +198,7 @@ class Trainer(widgets.VBox):
         for one in self.menus:
             one.observe(self.look, names="value")
         self.status = text("status", WIDE, announced=True)
-        self.goals, self.table = text("goals", WIDE, 4), text("runs", WIDE)
+        self.goals, self.table = text("goals", WIDE, 6), text("runs", WIDE)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
         self.chart = Picture("run-curves", WIDE, HIGH, lambda k: self.actions[k]())
         self.mosaic = Mosaic("run-weights")
