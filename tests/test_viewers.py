@@ -797,6 +797,19 @@ def test_any_run_is_opened_under_its_name_and_compared_with_another(two_runs, da
         says(box, "now", f"{other}, which ends at {g if label else 1 - g:.3f}")
 
 
+def test_what_is_opened_stays_when_a_training_ends_until_it_is_closed(trainer):
+    find(trainer, "Look into its mistakes").click()
+    find(trainer, "show").value = "right, but nearly wrong"
+    asyncio.run(trained(trainer, **SMALL))
+    assert find(trainer, "run on show").value.name == FINISHED
+    says(trainer, "opened", f"The mistakes of {RUN_ABOVE}")
+    assert find(trainer, "show").value == "right, but nearly wrong"
+    find(trainer, "Look into its mistakes").click()
+    says(trainer, "opened", f"The mistakes of {FINISHED}")
+    find(trainer, "Close").click()
+    assert not trainer.opened.children
+
+
 def test_film_of_a_run_here_draws_its_own_two_curves_and_no_test_set(two_runs):
     find(two_runs, "Go through its training").click()
     orange, blue = (drawn_in(two_runs, colour) for colour in (ORANGE, BLUE))

@@ -196,7 +196,7 @@ class Trainer(widgets.VBox):
         self.menus = [menu(label, [NONE], 560) for label in (
             "run on show", "compare with")]
         for one in self.menus:
-            one.observe(self.look, names="value")
+            one.observe(self.choose, names="value")
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 6), text("runs", WIDE)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
@@ -247,7 +247,7 @@ class Trainer(widgets.VBox):
             self.dials[name].value = value
         self.filling = False
         self.menus[0].value = first
-        self.look()
+        self.choose()
 
     async def train(self, run: Run, others: list[Run]) -> None:
         """Train in slices of time, until the end or until another run begins.
@@ -331,10 +331,14 @@ class Trainer(widgets.VBox):
         self.look()
 
     @alone()
-    def look(self, _change: object = None) -> None:
+    def choose(self, _change: object = None) -> None:
         """Show the run that the menu names; what is opened of another one closes."""
-        if self.filling:
-            return
+        if not self.filling:
+            self.opened.children = ()
+            self.look()
+
+    def look(self) -> None:
+        """Show the run that the menu names; what is opened stays, and names its own."""
         run, m = self.menus[0].value, len(self.y_test)
         self.status.value = (
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
@@ -347,7 +351,6 @@ class Trainer(widgets.VBox):
         self.table.value = runs_table(self.runs, run)
         self.mosaic.follow(run.film[-1:])
         self.mosaic.show(0)
-        self.opened.children = ()
 
     def mark(self) -> None:
         """Mark in the curves the run on show, and what a click on them opens."""
@@ -396,9 +399,11 @@ class Trainer(widgets.VBox):
 
     def show_opened(self, what: str, viewer: widgets.Box) -> None:
         """Show a viewer of the run on show, under a title that names it."""
-        self.opened.children = [
-            text("opened", WIDE, announced=True,
-                 value=f"<b>The {what} of {self.menus[0].value.name}</b>"), viewer]
+        close = widgets.Button(description="Close", icon="times")
+        close.on_click(lambda _: setattr(self.opened, "children", ()))
+        title = f"<b>The {what} of {self.menus[0].value.name}</b>"
+        self.opened.children = [widgets.HBox([
+            text("opened", WIDE - 160, 1, title, announced=True), close]), viewer]
 
 
 def runs_table(runs: list[Run], on_show: Run) -> str:
