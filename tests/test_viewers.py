@@ -732,7 +732,7 @@ def test_typed_settings_are_taken_or_named_invalid(trainer):
     async def typed():
         assert type_in(trainer, "step size", "0.25") == ("0.25", "")
         assert type_in(trainer, "hidden units", "7") == ("7", "")
-        for invalid in ["0", "abc", "nan", "-1"]:
+        for invalid in ["0", "abc", "nan", "-1", "0.0005", "1000"]:  # off the chart
             kept, note = type_in(trainer, "step size", invalid)
             assert kept == "0.25" and f"{invalid} is not taken" in note
         assert "whole number" in type_in(trainer, "epochs", "2.5")[1]
@@ -743,6 +743,13 @@ def test_typed_settings_are_taken_or_named_invalid(trainer):
         return await trained(trainer, epochs=1)
 
     assert "step size 0.25, hidden 7, batch all," in asyncio.run(typed())
+
+
+def test_dot_of_any_run_is_on_the_chart():
+    ends = playground.Curves(1000).ends
+    _, smallest, largest = playground.setting_dials(100)["step_size"].limits
+    for end in [(smallest, 0.9), (largest, 8 / 2019)]:
+        assert ends.bbox.contains(*ends.transData.transform(end))
 
 
 def test_six_runs_stay_and_each_place_of_a_step_size(trainer):

@@ -82,7 +82,7 @@ class Curves:
         ends.set(title="test digits wrong", xlabel="step size", xscale="log",
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
         log_percents(ends)
-        ends.set(ylim=(1 / 120, 0.7))
+        ends.set(ylim=(1 / 400, 1))
         sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03),
                  xlim=(-0.5, 1), xlabel="each mistake", xticks=[],
                  ylabel="probability of its digit")
@@ -157,7 +157,7 @@ def setting_dials(N: int) -> dict[str, Dial]:
     sizes = numbers([n for n in BATCH_SIZES if n < N]) + [("all", N)]
     return {
         "step_size": Dial("step size", numbers(STEP_SIZES), 0.1,
-                          (float, 1e-6, 1000)),
+                          (float, STEP_SIZES[0], STEP_SIZES[-1])),
         "hidden": Dial("hidden units", numbers(HIDDEN), 200, (int, 1, 2000)),
         "num_epochs": Dial("epochs", numbers(EPOCHS), 5, (int, 1, 100)),
         "batch_size": Dial("batch size", sizes, min(100, N), (int, 1, N)),
