@@ -680,7 +680,7 @@ def test_playground_trains_stops_and_opens_any_run(q):
     choose(curves, "Home")  # the first moment of the loss
     expect(viewer.locator(".now")).to_contain_text("Timestep 5")
     expect(viewer.locator(".now")).to_contain_text(f"Dashed: {newest}, which ends at")
-    choose(curves, "End")  # the last of the first network's mistakes
+    choose(curves, "End")  # the last of the mistakes of the run above
     expect(viewer.locator(".digit-caption")).to_contain_text(f"And {newest}: ")
     button(viewer, "Back to the run above").click()
     for label, text in [("step size", "0.1"), ("hidden units", "200")]:

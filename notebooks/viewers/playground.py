@@ -83,7 +83,7 @@ class Curves:
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
         log_percents(ends)
         ends.set(ylim=(1 / 400, 1))
-        sure.set(title="the first network's mistakes", ylim=(-0.03, 1.03),
+        sure.set(title="mistakes of the run above", ylim=(-0.03, 1.03),
                  xlim=(-0.5, 1), xlabel="each mistake", xticks=[],
                  ylabel="probability of its digit")
         sure.axhline(0.5, color=GREY, lw=0.9)
