@@ -775,6 +775,18 @@ def test_training_that_breaks_down_says_why(data, run):
     says(box, "now", "before the first update")
 
 
+def in_thirds(picture, colour):
+    """Return how many pixels of a colour are in each third of a picture's width."""
+    near = abs(pixels(picture) - [int(colour[k:k + 2], 16) for k in (1, 3, 5)]) < 20
+    return [int(third.sum()) for third in np.split(near.all(axis=2), 3, axis=1)]
+
+
+def test_run_of_one_update_is_seen(trainer):
+    asyncio.run(trained(trainer, hidden_units=10, batch_size=100, epochs=1))
+    on_the_loss, *_ = in_thirds(value(trainer, "run-curves"), pictures.RUNS[1])
+    assert on_the_loss > 10
+
+
 def test_any_run_is_opened_under_its_name_and_compared_with_another(two_runs, data):
     box, options = two_runs, find(two_runs, "run on show").options
     assert [name for name, _ in options] == [FINISHED, RUN_ABOVE]

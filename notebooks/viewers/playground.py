@@ -98,7 +98,9 @@ class Curves:
         """Return the figure as a PNG, with the losses of these runs."""
         losses = {run.colour: run.history["train_loss"] for run in runs}
         for colour, line in self.lines.items():
-            line.set_data(*binned(losses.get(colour, [])))
+            times, means = binned(losses.get(colour, []))
+            line.set_data(times, means)
+            line.set_marker("." * (len(times) == 1))  # or it would not be seen
         return self.png()
 
 
