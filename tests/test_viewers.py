@@ -25,7 +25,7 @@ import nn_helpers as nn
 import page
 import viewers
 from viewers import explanations, find, pictures, playground, recording, static_fallback
-from viewers.controls import walk
+from viewers.controls import swatch, walk
 
 pytestmark = pytest.mark.notebooks
 ACTIVATIONS = [nn.relu_activation, nn.sigmoid_activation]
@@ -785,6 +785,21 @@ def test_run_of_one_update_is_seen(trainer):
     asyncio.run(trained(trainer, hidden_units=10, batch_size=100, epochs=1))
     on_the_loss, *_ = in_thirds(value(trainer, "run-curves"), pictures.RUNS[1])
     assert on_the_loss > 10
+
+
+def test_dots_have_the_colours_of_their_runs_which_a_key_names(two_runs):
+    above, second, *_ = pictures.RUNS
+    for name, mine, other in [(FINISHED, second, above), (RUN_ABOVE, above, second)]:
+        choose_run(two_runs, "run on show", name)
+        find(two_runs, "compare with").value = ""
+        picture = value(two_runs, "run-curves")
+        assert min(in_thirds(picture, mine)) > 10
+        assert in_thirds(picture, other)[1:] == [0, 0]
+        says(two_runs, "key", "Large dot, filled dots: ",
+             f"{swatch(mine)} {name}.")
+    choose_run(two_runs, "compare with", FINISHED)
+    assert in_thirds(value(two_runs, "run-curves"), second)[2] > 10
+    says(two_runs, "key", f"Hollow dots: {swatch(second)} {FINISHED}.")
 
 
 def test_any_run_is_opened_under_its_name_and_compared_with_another(two_runs, data):

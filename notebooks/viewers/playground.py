@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
-from page import GREY, NINE, THREE
+from page import GREY
 
 from .controls import Dial, Picture, menu, swatch, text
 from .explanations import probabilities
@@ -89,9 +89,9 @@ class Curves:
         sure.axhline(0.5, color=GREY, lw=0.9)
         self.lines = {colour: moving(loss, color=colour, lw=1) for colour in RUNS}
         self.tried = moving(ends, "o", color=GREY, ms=4)
-        self.here = moving(ends, "o", color=NINE, ms=7, mec="k", mew=0.7)
-        self.others = moving(sure, "o", mfc="none", mec=GREY, ms=4)
-        self.dots = moving(sure, "o", color=THREE, ms=3.5)
+        self.here = moving(ends, "o", ms=7, mec="k", mew=0.7)
+        self.others = moving(sure, "o", mfc="none", ms=5)
+        self.dots = moving(sure, "o", ms=3.5)
         self.png = painter(fig)
 
     def paint(self, runs: list[Run]) -> bytes:
@@ -201,6 +201,7 @@ class Trainer(widgets.VBox):
             one.observe(self.choose, names="value")
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 6), text("runs", WIDE)
+        self.key = text("key", WIDE)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
         self.chart = Picture("run-curves", WIDE, HIGH, lambda k: self.actions[k]())
         self.mosaic = Mosaic("run-weights")
@@ -208,7 +209,7 @@ class Trainer(widgets.VBox):
         super().__init__([
             text("how-to", WIDE, 1, HOW_TO_TRAIN), *self.dials.values(), self.status,
             widgets.HBox(self.menus), widgets.HBox([self.stop_button, *buttons]),
-            self.opened, self.chart, self.goals, self.mosaic, self.table])
+            self.opened, self.chart, self.key, self.table, self.goals, self.mosaic])
         settings = {name: dial.value for name, dial in self.dials.items()}
         self.add(Run(settings, "the run above", RUNS[0], "finished", history, film), [])
 
@@ -364,6 +365,11 @@ class Trainer(widgets.VBox):
         curves.dots.set_data(x, chances)
         curves.others.set_data(x, (other or run).chances[mistakes])
         curves.others.set_visible(bool(other))
+        for line in (curves.here, curves.dots):
+            line.set_color(run.colour)
+        curves.others.set_color((other or run).colour)
+        self.key.value = f"Large dot, filled dots: {swatch(run.colour)} {run.name}." + (
+            f"<br>Hollow dots: {swatch(other.colour)} {other.name}." if other else "")
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),
                  *spots(curves.ends, *np.transpose([one.end for one in self.runs])),
