@@ -867,6 +867,27 @@ def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):
     assert not box.opened.children
 
 
+LABELS = ["step size", "hidden units", "epochs", "batch size", "seed"]
+
+
+def test_dials_go_to_the_run_on_show_but_not_while_another_is_trained(two_runs):
+    def dials():
+        return [find(two_runs, label).text for label in LABELS]
+
+    async def choose_while_it_trains():
+        find(two_runs, "epochs").value = 30
+        choose_run(two_runs, "run on show", RUN_ABOVE)
+        assert dials() == ["0.1", "10", "30", "20", "3"]
+        await ended(two_runs)
+        assert find(two_runs, "run on show").value.settings["num_epochs"] == 30
+
+    for name, texts in [(RUN_ABOVE, ["0.1", "200", "5", "all", "0"]),
+                        (FINISHED, ["0.1", "10", "2", "20", "3"])]:
+        choose_run(two_runs, "run on show", name)
+        assert dials() == texts and find(two_runs, "Stop").disabled
+    asyncio.run(choose_while_it_trains())
+
+
 def test_back_to_the_run_above_puts_all_dials_back(two_runs):
     box = two_runs
 
@@ -876,8 +897,7 @@ def test_back_to_the_run_above_puts_all_dials_back(two_runs):
         await settled()
 
     asyncio.run(back())
-    assert [find(box, label).value for label in ["step size", "hidden units", "epochs",
-            "batch size", "seed"]] == [0.1, 200, 5, 100, 0]
+    assert [find(box, label).value for label in LABELS] == [0.1, 200, 5, 100, 0]
     assert find(box, "run on show").value.name == RUN_ABOVE
     says(box, "status", f"{RUN_ABOVE}: finished. Test accuracy ")
     assert find(box, "runs").value.count("<tr>") == 3

@@ -244,12 +244,8 @@ class Trainer(widgets.VBox):
     def back(self) -> None:
         """Show the first run, with all dials at its settings; a run under way ends."""
         self.stop_button.disabled = True
-        first, Trainer.latest, self.newest = self.runs[0], None, None
-        self.filling = True
-        for name, value in first.settings.items():
-            self.dials[name].value = value
-        self.filling = False
-        self.menus[0].value = first
+        Trainer.latest = self.newest = None
+        self.menus[0].value = self.runs[0]
         self.choose()
 
     async def train(self, run: Run, others: list[Run]) -> None:
@@ -335,10 +331,22 @@ class Trainer(widgets.VBox):
 
     @alone()
     def choose(self, _change: object = None) -> None:
-        """Show the run that the menu names; what is opened of another one closes."""
+        """Show the run that the menu names; what is opened of another one closes.
+
+        All dials go to its settings, unless they are those of a training under way.
+        """
         if not self.filling:
             self.opened.children = ()
+            if self.stop_button.disabled:
+                self.turn_dials(self.menus[0].value)
             self.look()
+
+    def turn_dials(self, run: Run) -> None:
+        """Turn all dials to a run's settings."""
+        self.filling = True
+        for name, value in run.settings.items():
+            self.dials[name].value = value
+        self.filling = False
 
     def look(self) -> None:
         """Show the run that the menu names; what is opened stays, and names its own."""
