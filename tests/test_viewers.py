@@ -757,11 +757,24 @@ def test_six_runs_stay_and_each_place_of_a_step_size(trainer):
         for step_size in [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 0.2]:
             await trained(trainer, **{**SMALL, "epochs": 1}, step_size=step_size)
 
+    async def again():
+        [old] = [k for k, (*_, words) in enumerate(chart.places)
+                 if re.match("step size 0.1,.* trained again", words)]
+        chart.choose(old)
+        assert find(trainer, "step size").value == 0.1
+        await ended(trainer)
+
+    chart = find(trainer, "run-curves")
     before = value(trainer, "run-curves")
     asyncio.run(many())
     rows = find(trainer, "runs").value.split("<tr>")[1:]
     assert len(rows) == 7 and RUN_ABOVE in rows[-1] and "step size 0.2," in rows[1]
     assert len(trainer.networks) == 6 and value(trainer, "run-curves") != before
+    with_film = [run for run in trainer.tried if run.film]
+    assert len(trainer.tried) == 8 and len(with_film) == 6
+    asyncio.run(again())
+    says(trainer, "status", "step size 0.1, hidden 10, batch 20, epochs 1", "finished")
+    assert len(trainer.tried) == 8
 
 
 def test_training_that_breaks_down_says_why(data, run):

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
@@ -182,7 +182,7 @@ class Trainer(widgets.VBox):
         self.loop: asyncio.AbstractEventLoop | None = None
         with suppress(RuntimeError):  # in a script no loop runs
             self.loop = asyncio.get_running_loop()  # the main thread's
-        self.tried: list[Run] = []  # all, without their weights
+        self.tried: list[Run] = []  # all; those not in the menus without their weights
         self.filling = False  # while the program, not the user, moves dials and menus
         self.dials = setting_dials(len(X_train))
         for dial in self.dials.values():
@@ -201,9 +201,10 @@ class Trainer(widgets.VBox):
             one.observe(self.choose, names="value")
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 6), text("runs", WIDE)
-        self.key = text("key", WIDE)
+        self.key = text("key", WIDE, 2)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
-        self.chart = Picture("run-curves", WIDE, HIGH, lambda k: self.actions[k]())
+        self.chart = Picture("run-curves", WIDE, HIGH, alone()(
+            lambda k: self.actions[k]()))
         self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([
@@ -247,6 +248,11 @@ class Trainer(widgets.VBox):
         Trainer.latest = self.newest = None
         self.menus[0].value = self.runs[0]
         self.choose()
+
+    def train_again(self, run: Run) -> None:
+        """Train with the settings of a run that is no longer in the menus."""
+        self.turn_dials(run)
+        self.start()
 
     async def train(self, run: Run, others: list[Run]) -> None:
         """Train in slices of time, until the end or until another run begins.
@@ -317,7 +323,10 @@ class Trainer(widgets.VBox):
         g = probabilities(run.film[-1][1], self.X_test)
         run.chances = np.where(self.y_test > 0.5, g, 1 - g)
         self.runs = [*others, run]  # in the menus: the first and the newest ones
-        self.tried.append(replace(run, film=[], history={}))
+        self.tried = [one for one in self.tried if (one.name, one.outcome) != (
+            run.name, run.outcome)] + [run]
+        for one in set(self.tried) - set(self.runs):
+            one.film, one.history = [], {}
         self.networks.clear()
         self.networks.update({one.name: one.film[-1][1] for one in self.runs})
         self.goals.value = goals(self.tried)
@@ -378,14 +387,19 @@ class Trainer(widgets.VBox):
         curves.others.set_color((other or run).colour)
         self.key.value = f"Large dot, filled dots: {swatch(run.colour)} {run.name}." + (
             f"<br>Hollow dots: {swatch(other.colour)} {other.name}." if other else "")
+        if len(self.tried) > len(self.runs):
+            self.key.value += (
+                "<br>Grey dots: also earlier runs; a click on one trains it again.")
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),
-                 *spots(curves.ends, *np.transpose([one.end for one in self.runs])),
+                 *spots(curves.ends, *np.transpose([one.end for one in self.tried])),
                  *spots(curves.sure, x, chances)]
         opens = [(f"timestep {t}", partial(self.open_film, j))
                  for j, t in enumerate(moments, start=1)]
         opens += [(one.name, partial(setattr, self.menus[0], "value", one))
-                  for one in self.runs]
+                  if one in self.runs else
+                  (f"{one.name}, trained again", partial(self.train_again, one))
+                  for one in self.tried]
         opens += [(f"image {k}, probability {chance:.2f}",
                    partial(self.open_mistakes, int(k)))
                   for k, chance in zip(mistakes, chances)]
