@@ -432,6 +432,18 @@ def test_every_viewer_shows_itself_and_a_fallback_that_says_how_to_start(
                          instead["text/html"])
 
 
+def test_fallback_of_the_playground_promises_no_slider(
+    with_fallbacks, data, run, displayed
+):
+    box = new_trainer(data, run)
+    page = displayed[-1][0]["text/html"]
+    assert "<p>Here sliders train networks from scratch, where a kernel runs." in page
+    assert "of 120 digits are wrong." in page
+    for name in ("how-to", "goals"):
+        assert find(box, name).layout.display is None
+        assert find(box, name).value and find(box, name).value not in page
+
+
 def test_fallback_shows_what_the_viewer_shows_at_each_place(
     with_fallbacks, pager, displayed
 ):

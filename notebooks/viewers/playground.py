@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY
 
-from .controls import Dial, Picture, menu, swatch, text
+from .controls import Dial, Picture, find, menu, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
 from .pictures import HIGH, RUNS, WIDE, log_percents, moving, painter, spots, strip
@@ -466,5 +466,10 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     """
     viewer = Trainer((X_train, y_train, X_test, y_test), networks, history,
                      [*film[:-1], (film[-1][0], network)])
-    show(viewer, "Here each place of a slider is a network, trained from scratch.")
+    live = [find(viewer, name).layout for name in ("how-to", "goals")]
+    for layout in live:
+        layout.display = "none"  # in the fallback, where nothing is trained
+    show(viewer, "Here sliders train networks from scratch, where a kernel runs.")
+    for layout in live:
+        layout.display = None
     return viewer
