@@ -814,14 +814,19 @@ def test_run_of_one_update_is_seen(trainer):
 
 def test_dots_have_the_colours_of_their_runs_which_a_key_names(two_runs):
     above, second, *_ = pictures.RUNS
+    on_the_loss = {}  # of a colour, while a colour is on show
     for name, mine, other in [(FINISHED, second, above), (RUN_ABOVE, above, second)]:
         choose_run(two_runs, "run on show", name)
         find(two_runs, "compare with").value = ""
         picture = value(two_runs, "run-curves")
-        assert min(in_thirds(picture, mine)) > 10
+        on_the_loss[mine, mine], *dots = in_thirds(picture, mine)
+        on_the_loss[other, mine] = in_thirds(picture, other)[0]
+        assert min(dots) > 10
         assert in_thirds(picture, other)[1:] == [0, 0]
-        says(two_runs, "key", "Large dot, filled dots: ",
+        says(two_runs, "key", "Thick line, large dot, filled dots: ",
              f"{swatch(mine)} {name}.")
+    for mine, other in [(above, second), (second, above)]:
+        assert on_the_loss[mine, mine] > 1.3 * on_the_loss[mine, other] > 10
     choose_run(two_runs, "compare with", FINISHED)
     assert in_thirds(value(two_runs, "run-curves"), second)[2] > 10
     says(two_runs, "key", f"Hollow dots: {swatch(second)} {FINISHED}.")
@@ -1051,7 +1056,7 @@ def test_goals_name_what_would_prove_them():
     assert fewest.endswith(": 2 so far; proven once 1 fail, all else as in run of 2")
     assert largest.endswith(
         ": 50 so far; proven once 70, 100 fail, all else as in run of 2")
-    assert "0.15, 0.2, 0.3, 0.5 and 14 more fail" in playground.goals(runs[:2])
+    assert "0.15, 0.2, 0.3, 0.5, 0.7, 1," in playground.goals(runs[:2])
 
 
 # ---- finite differences --------------------------------------------------------------

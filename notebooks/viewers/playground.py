@@ -109,22 +109,21 @@ def border(
 ) -> tuple[str, bool]:
     """Return in words how far in a setting's places runs have fewer digits wrong.
 
-    And whether it is proven: at all places beyond, a run with that one's other settings
-    has as many wrong.
+    And whether it is proven: with that run's other settings, all places beyond fail.
     """
+    def missing(run):
+        return [f"{place:g}" for place in places[places.index(run.settings[name]) + 1:]
+                if {**run.settings, name: place} not in tried]
+
+    tried = [run.settings for run in runs]
     good = [run for run in runs if run.wrong < wrong and run.settings[name] in places]
     if not good:
         return "none so far", False
-    at = max(places.index(run.settings[name]) for run in good)
-    tried = [run.settings for run in runs]
-    missing, best = min((([f"{place:g}" for place in places[at + 1:]
-                           if {**run.settings, name: place} not in tried], run.name)
-                         for run in good if run.settings[name] == places[at]),
-                        key=lambda one: len(one[0]))
-    others = ", ".join(missing[:4]) + f" and {len(missing) - 4} more" * (
-        len(missing) > 4)
-    hint = f" so far; proven once {others} fail, all else as in {best}" * bool(missing)
-    return f"{places[at]:g}{hint}", not missing
+    best = min(good, key=lambda run: (-places.index(run.settings[name]),
+                                      len(missing(run))))
+    left = ", ".join(missing(best))
+    hint = f" so far; proven once {left} fail, all else as in {best.name}"
+    return f"{best.settings[name]:g}{hint * bool(left)}", not left
 
 
 def goals(runs: list[Run]) -> str:
@@ -201,7 +200,7 @@ class Trainer(widgets.VBox):
             one.observe(self.choose, names="value")
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 6), text("runs", WIDE)
-        self.key = text("key", WIDE, 2)
+        self.key = text("key", WIDE)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
         self.chart = Picture("run-curves", WIDE, HIGH, alone()(
             lambda k: self.actions[k]()))
@@ -267,35 +266,31 @@ class Trainer(widgets.VBox):
     @alone()
     def advance(self, run: Run, others: list[Run], slices: Iterator[float]) -> None:
         """Train for one slice, or end the run and add it to others in the menus."""
+        # Between cells ipykernel ignores Jupyter's interrupt.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self.stop)
         try:
-            if Trainer.latest is run:
-                self.take_slice(run, others, slices)
-            else:
+            if Trainer.latest is not run:
                 run.outcome = f"stopped at timestep {len(run.history['train_loss']):,}"
+            else:  # more threads of BLAS than one would only wait for each other
+                with self.blas.limit(limits=1, user_api="blas"):
+                    share = next(slices)
+                run.outcome = "finished" if share == 1 else "training"
+                self.status.value = (
+                    f'<progress aria-label="progress" value="{share}"></progress> '
+                    f"Training: {share:.0%} of {run.name}.")
         except ValueError as error:  # a weight grew beyond all numbers
             run.outcome = f"broke down: {error}"
         except KeyboardInterrupt:
             run.outcome = "interrupted"
-        if run.outcome != "training" and self.newest is run:
+        if run.outcome == "training":
+            if time.perf_counter() > self.drawn + REDRAW:
+                self.chart.value = self.curves.paint([*others, run])
+                self.drawn = time.perf_counter()
+        elif self.newest is run:
             self.stop_button.disabled = True
             if run.film:
                 self.add(run, others)
-
-    def take_slice(self, run: Run, others: list[Run], slices: Iterator[float]) -> None:
-        """Train for one slice, and show how far the run is."""
-        # Between cells ipykernel ignores Jupyter's interrupt.
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self.stop)
-        with self.blas.limit(limits=1, user_api="blas"):
-            share = next(slices)  # more threads would only wait for each other
-        if share == 1:
-            run.outcome = "finished"
-        self.status.value = (
-            f'<progress aria-label="progress" value="{share}"></progress> '
-            f"Training: {share:.0%} of {run.name}.")
-        if time.perf_counter() > self.drawn + REDRAW:
-            self.chart.value = self.curves.paint([*others, run])
-            self.drawn = time.perf_counter()
 
     def slices(self, run: Run) -> Iterator[float]:
         """Train, and yield the share that is done after each slice of time."""
@@ -377,23 +372,23 @@ class Trainer(widgets.VBox):
         run, other = (one.value for one in self.menus)
         mistakes, curves = np.flatnonzero(self.tried[0].chances <= 0.5), self.curves
         x, chances = np.linspace(-0.45, 0.95, len(mistakes)), run.chances[mistakes]
-        curves.tried.set_data(*np.transpose([one.end for one in self.tried]))
-        curves.here.set_data(*np.transpose([run.end]))
-        curves.dots.set_data(x, chances)
-        curves.others.set_data(x, (other or run).chances[mistakes])
-        curves.others.set_visible(bool(other))
-        for line in (curves.here, curves.dots):
-            line.set_color(run.colour)
-        curves.others.set_color((other or run).colour)
-        self.key.value = f"Large dot, filled dots: {swatch(run.colour)} {run.name}." + (
-            f"<br>Hollow dots: {swatch(other.colour)} {other.name}." if other else "")
+        ends = np.transpose([one.end for one in self.tried])
+        for colour, line in curves.lines.items():
+            line.set_linewidth(2 if colour == run.colour else 1)
+        curves.tried.set(data=ends)
+        curves.here.set(data=np.transpose([run.end]), color=run.colour)
+        curves.dots.set(data=(x, chances), color=run.colour)
+        curves.others.set(data=(x, (other or run).chances[mistakes]),
+                          color=(other or run).colour, visible=bool(other))
+        key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}."]
+        if other:
+            key.append(f"Hollow dots: {swatch(other.colour)} {other.name}.")
         if len(self.tried) > len(self.runs):
-            self.key.value += (
-                "<br>Grey dots: also earlier runs; a click on one trains it again.")
+            key.append("Grey dots: also earlier runs; a click on one trains it again.")
+        self.key.value = "<br>".join(key)
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),
-                 *spots(curves.ends, *np.transpose([one.end for one in self.tried])),
-                 *spots(curves.sure, x, chances)]
+                 *spots(curves.ends, *ends), *spots(curves.sure, x, chances)]
         opens = [(f"timestep {t}", partial(self.open_film, j))
                  for j, t in enumerate(moments, start=1)]
         opens += [(one.name, partial(setattr, self.menus[0], "value", one))
