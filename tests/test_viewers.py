@@ -757,8 +757,11 @@ def test_typed_settings_are_taken_or_named_invalid(trainer):
     assert "step size 0.25, hidden 7, batch all," in asyncio.run(typed())
 
 
-def test_dot_of_any_run_is_on_the_chart():
-    ends = playground.Curves(1000).ends
+def test_dot_of_any_run_and_a_low_loss_are_on_the_chart():
+    curves = playground.Curves(1000)
+    loss, ends = curves.loss, curves.ends
+    low = 900, 0.00085  # as after 15 epochs in batches of 20
+    assert loss.bbox.contains(*loss.transData.transform(low))
     _, smallest, largest = playground.setting_dials(100)["step_size"].limits
     for end in [(smallest, 0.9), (largest, 8 / 2019)]:
         assert ends.bbox.contains(*ends.transData.transform(end))
@@ -786,6 +789,7 @@ def test_six_runs_stay_and_each_place_of_a_step_size(trainer):
     assert len(trainer.tried) == 8 and len(with_film) == 6
     asyncio.run(again())
     says(trainer, "status", "step size 0.1, hidden 10, batch 20, epochs 1", "finished")
+    says(trainer, "key", "a click shows one, or trains it again if it is no longer")
     assert len(trainer.tried) == 8
 
 

@@ -77,7 +77,7 @@ class Curves:
         fig, (loss, ends, sure) = strip()
         self.loss, self.ends, self.sure = loss, ends, sure
         loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
-                 xlim=(0.9, room * 1.1), ylim=(0.003, 40))
+                 xlim=(0.9, room * 1.1), ylim=(0.0003, 40))
         loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
         ends.set(title="test digits wrong", xlabel="step size", xscale="log",
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
@@ -199,7 +199,7 @@ class Trainer(widgets.VBox):
         for one in self.menus:
             one.observe(self.choose, names="value")
         self.status = text("status", WIDE, announced=True)
-        self.goals, self.table = text("goals", WIDE, 6), text("runs", WIDE)
+        self.goals, self.table = text("goals", WIDE, 5), text("runs", WIDE)
         self.key = text("key", WIDE)
         self.curves = Curves(max(1000, len(history.get("train_loss", []))))
         self.chart = Picture("run-curves", WIDE, HIGH, alone()(
@@ -383,8 +383,9 @@ class Trainer(widgets.VBox):
         key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}."]
         if other:
             key.append(f"Hollow dots: {swatch(other.colour)} {other.name}.")
-        if len(self.tried) > len(self.runs):
-            key.append("Grey dots: also earlier runs; a click on one trains it again.")
+        if len(self.tried) > 1:
+            key.append("Grey dots: the other runs; a click shows one, or trains it "
+                       "again if it is no longer listed.")
         self.key.value = "<br>".join(key)
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),
