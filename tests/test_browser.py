@@ -680,6 +680,10 @@ def test_playground_trains_stops_and_opens_any_run(q):
     choose(curves, "Home")  # the first moment of the loss
     expect(viewer.locator(".now")).to_contain_text("Timestep 5")
     expect(viewer.locator(".now")).to_contain_text(f"Dashed: {newest}, which ends at")
+    button(viewer, "Play the training").click()
+    expect(viewer.locator(".now")).not_to_contain_text("Timestep 5:")
+    button(viewer, "Close").click()
+    expect(viewer.locator(".now")).to_have_count(0)
     choose(curves, "End")  # the last of the mistakes of the run above
     expect(viewer.locator(".digit-caption")).to_contain_text(f"And {newest}: ")
     button(viewer, "Back to the run above").click()
