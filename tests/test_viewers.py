@@ -437,7 +437,7 @@ def test_fallback_of_the_playground_promises_no_slider(
 ):
     box = new_trainer(data, run)
     page = displayed[-1][0]["text/html"]
-    assert "<p>Here sliders train networks from scratch, where a kernel runs." in page
+    assert "<p>Here a viewer trains networks from scratch, where a kernel runs." in page
     assert "of 120 digits are wrong." in page
     for name in ("how-to", "goals"):
         assert find(box, name).layout.display is None

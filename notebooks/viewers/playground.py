@@ -465,7 +465,7 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     live = [find(viewer, name).layout for name in ("how-to", "goals")]
     for layout in live:
         layout.display = "none"  # in the fallback, where nothing is trained
-    show(viewer, "Here sliders train networks from scratch, where a kernel runs.")
+    show(viewer, "Here a viewer trains networks from scratch, where a kernel runs.")
     for layout in live:
         layout.display = None
     return viewer
