@@ -82,6 +82,7 @@ def training(seed: int) -> Values:
         "drawings": max(three, curled, 1 - straight),
         "R2 of (e)": measure.linear_share([network], X[:4000], X_test)[0],
         "one picture": measure.one_picture(W[0], network[0][0]),
+        "held": measure.share_if_units_are_held(network, X_test),
     }
 
 
@@ -307,6 +308,7 @@ CLAIMS: list[tuple[str, str | Callable, tuple[float, float]]] = [
     ("(g) step 1 beats all of it on most seeds", ahead, (15, 20)),
     ("(g) R^2 of (e): nearly linear", "R2 of (e)", (0.99, 1)),
     ("(g) R^2 of step 1: less so", "R2, step 1", (0.5, 0.99)),
+    ("(g) R^2 of (e) with units held on or off", "held", (0.99, 1)),
     ("(g) one picture makes over 90%", "one picture", (0.9, 1)),
     ("(g) and with step 1 about half", "one picture, step 1", (0.35, 0.6)),
 ]

@@ -77,6 +77,14 @@ def linear_share(networks: Sequence[Network], X: Array, X_test: Array) -> Array:
     return 1 - left / ((s_test - s_test.mean(axis=0)) ** 2).sum(axis=0)
 
 
+def share_if_units_are_held(network: Network, X: Array) -> float:
+    """Return R^2 of the logit if each hidden unit stays on or off, as for most of X."""
+    (W, w), (b, _), _ = network
+    s = X @ W + b
+    logit, held = np.maximum(s, 0) @ w, s * (np.mean(s > 0, axis=0) > 0.5) @ w
+    return float(1 - np.var(logit - held) / np.var(logit))
+
+
 def one_picture(before: Array, after: Array) -> float:
     """Return the largest squared singular value of a change, as a share of all."""
     change = after - before

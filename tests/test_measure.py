@@ -44,6 +44,19 @@ def test_only_linear_networks_are_linear():
     assert of_line == pytest.approx(1, abs=1e-5) and abs(of_bent) < 0.02
 
 
+def test_a_network_whose_units_never_switch_is_as_it_is_held():
+    X = np.random.default_rng(0).normal(size=(500, 4))
+    Ws, _, activations = network(0, [4, 3, 1])
+    for b, least, most in ([100, -100, 100], 1, 1), ([0, 0, 0], -9, 0.9):
+        net = Ws, [np.array([b]), np.zeros((1, 1))], activations
+        share = measure.share_if_units_are_held(net, X)
+        assert least - 1e-9 <= share <= most + 1e-9
+    s = X @ Ws[0] + b  # each unit is on for about half of the inputs
+    held = (s * (np.mean(s > 0, axis=0) > 0.5)) @ Ws[1][:, 0]
+    logit = measure.logits(net, X)
+    assert share == pytest.approx(1 - np.var(logit - held) / np.var(logit))
+
+
 def test_one_picture_is_the_share_of_the_first_direction():
     before = np.random.default_rng(0).normal(size=(6, 4))
     after = before + np.eye(6, 4) * [3, 1, 0, 0]

@@ -182,7 +182,7 @@ def test_viewers_move_under_a_heading_and_nothing_says_run(opened, name):
     assert page.get_by_text("Run All Cells").filter(visible=True).count() == 0
     for viewer in viewers.all():
         heading = viewer.locator("xpath=preceding::*[self::h3 or self::h4][1]")
-        expect(heading).to_have_text(re.compile("slider|draw"))
+        expect(heading).to_have_text(re.compile("slider|draw|trains"))
         # The playground has no slider; test_browser.py draws on the sheet.
         slider, sheet = viewer.get_by_role("slider"), viewer.locator("canvas")
         assert sheet.count() or not slider.count() or len(fallback_states(viewer)) == 3

@@ -867,11 +867,11 @@ def test_any_run_is_opened_under_its_name_and_compared_with_another(two_runs, da
 
 def test_what_is_opened_stays_when_a_training_ends_until_it_is_closed(trainer):
     find(trainer, "Look into its mistakes").click()
-    find(trainer, "show").value = "right, but nearly wrong"
+    find(trainer, "show").value = "right, but least sure"
     asyncio.run(trained(trainer, **SMALL))
     assert find(trainer, "run on show").value.name == FINISHED
     says(trainer, "opened", f"The mistakes of {RUN_ABOVE}")
-    assert find(trainer, "show").value == "right, but nearly wrong"
+    assert find(trainer, "show").value == "right, but least sure"
     find(trainer, "Look into its mistakes").click()
     says(trainer, "opened", f"The mistakes of {FINISHED}")
     find(trainer, "Close").click()

@@ -3,7 +3,7 @@
     look_into        page through the digits that a network gets wrong, and see why
     record           keep what a training run passes through, for
     through_time     which goes back and forth in it
-    train_yourself   set the step size and the rest, press Train, compare
+    train_yourself   set the step size and the rest, and compare the runs
     move_epsilon     move the step of a finite difference
     draw_a_digit     draw a 3 or a 9 and watch the network's answer
 
