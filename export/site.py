@@ -13,6 +13,7 @@ from export.sources import PROJECT, Source
 from export.write_up import SETTINGS, title_of
 from nbtypst.errors import ExportError
 from nbtypst.offline import OfflineHTMLExporter
+from nbtypst.read import whole
 
 README = PROJECT / "README.md"  # its opening, table and pictures are on the first page
 INDEX, CODE = "index", "code"  # the names of the first page and the last
@@ -37,11 +38,11 @@ def make_site(
     """
     if folder.exists() and not folder.is_dir():
         raise ExportError(f"cannot write {folder}: it is not a folder")
-    names = [*(path.stem for path in paths), CODE, INDEX]
+    names = [*(whole(path.stem) for path in paths), CODE, INDEX]
     if len({*names}) < len(names):
         raise ExportError(f"two pages are called alike: {', '.join(names)}")
-    titles = [*(title_of(notebook) or path.stem.replace("_", " ")
-                for path, notebook in zip(paths, notebooks)), "All Python code"]
+    titles = [*(title_of(notebook) or name.replace("_", " ")
+                for name, notebook in zip(names, notebooks)), "All Python code"]
     links = [*zip(titles, (f"{name}.html" for name in names))]
     start = (cover.title or "Notebooks", f"{INDEX}.html")
     exporter = OfflineHTMLExporter(

@@ -191,6 +191,20 @@ def test_hidden_notebooks_are_left_out_and_copies_by_name(
                                ("d_copy_copy", "d_copy")]]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such names")
+def test_a_name_of_any_bytes_is_shown_damaged_on_paper_and_in_the_site(tmp_path):
+    folder, name = os.fsdecode(b"\xe9"), os.fsdecode(b"caf\xe9.ipynb")
+    (tmp_path / folder).mkdir()
+    for path in (name, f"{folder}/b.ipynb"):
+        save(tmp_path / path, code("1 / 1", stdout("42"), ran=1), "![](gone.png)")
+    main(command(tmp_path, "--no-execute", "--site", str(tmp_path / "site"),
+                 notebooks=(name, f"{folder}/b.ipynb")))
+    assert "caf\ufffd" in Printed((tmp_path / "w.pdf").read_bytes()).text(3)
+    site = {path.name: path for path in (tmp_path / "site").glob("*.html")}
+    assert sorted(site) == ["b.html", "caf\ufffd.html", "code.html", "index.html"]
+    assert 'href="caf\ufffd.html"' in site["b.html"].read_text("utf-8")
+
+
 def test_the_next_homework_needs_nothing_but_the_folder_export(tmp_path):
     """As a student would: export/ next to other notebooks, and another cover.toml.
 

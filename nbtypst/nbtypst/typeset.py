@@ -92,7 +92,7 @@ class Typeset(Preprocessor):
         about["name"] = whole(about["name"])  # of a file, which is of any bytes
         for index, cell in enumerate(nb.cells, 1):
             here = f"{about['name']}, cell {index}"
-            cell.where = one_line(cell.metadata.get("where", here))
+            cell.where = one_line(whole(cell.metadata.get("where", here)))
         self.warnings += _stale(cell for cell in nb.cells if cell.cell_type == "code")
         for cell in nb.cells:
             cell.blocks = list(self._blocks(cell))
