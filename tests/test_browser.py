@@ -814,9 +814,11 @@ TOO_WIDE = """viewer => {
     const edge = viewer.closest(".jp-OutputArea-output");
     const right = edge.getBoundingClientRect().right;
     const parts = Array.from(viewer.querySelectorAll("img, canvas, button, input, td"));
-    return [edge.scrollWidth - edge.clientWidth, ...parts.filter(
-        part => part.getBoundingClientRect().right > right + 1
-    ).map(part => part.outerHTML)];
+    const rows = Array.from(viewer.querySelectorAll(".widget-hbox"));
+    return [edge.scrollWidth - edge.clientWidth, ...[
+        ...parts.filter(part => part.getBoundingClientRect().right > right + 1),
+        ...rows.filter(row => getComputedStyle(row).overflowX !== "visible"),
+    ].map(part => part.outerHTML)];
 }"""
 
 

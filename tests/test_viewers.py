@@ -884,6 +884,20 @@ def test_film_of_a_run_here_draws_its_own_two_curves_and_no_test_set(two_runs):
     assert min(orange[:2]) > 100 and orange[2] == 0 and sum(blue) == 0
 
 
+@pytest.mark.parametrize("numbers", [[0.7], [0.7, 0.5], [0.7, 0.4, 0.02]])
+def test_a_films_axes_have_numbers_however_short_it_is(numbers, monkeypatch):
+    figures, painter = [], pictures.painter
+    monkeypatch.setattr(
+        pictures, "painter", lambda fig: figures.append(fig) or painter(fig))
+    recording._curves({"train_loss": numbers}, np.arange(len(numbers) + 1))
+    loss, *_ = figures[0].axes
+    for axis, (low, high) in [(loss.xaxis, loss.get_xlim()),
+                              (loss.yaxis, loss.get_ylim())]:
+        ticks = zip(axis.get_ticklocs(), axis.get_ticklabels())
+        assert sum(low <= at <= high and text.get_text() != ""
+                   for at, text in ticks) > 1
+
+
 def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):
     box, chart = two_runs, find(two_runs, "run-curves")
     names = [name for *_, name in chart.places]

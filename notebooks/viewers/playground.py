@@ -384,8 +384,8 @@ class Trainer(widgets.VBox):
         if other:
             key.append(f"Hollow dots: {swatch(other.colour)} {other.name}.")
         if len(self.tried) > 1:
-            key.append("Grey dots: the other runs; a click shows one, or trains it "
-                       "again if it is no longer listed.")
+            key.append("Grey dots, some below others: the other runs; a click shows "
+                       "one, or trains it again if it is no longer listed.")
         self.key.value = "<br>".join(key)
         moments = [t for t, _ in run.film][1:]
         where = [*spots(curves.loss, moments),

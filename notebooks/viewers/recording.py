@@ -241,7 +241,14 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
                         color=colour, lw=lw)
     if loss.lines:
         loss.legend(loc="lower left")
-    loss.set(yscale="log", title="loss")
+    loss.set(title="loss")
+    numbers = np.concatenate([line.get_ydata() for line in loss.lines] or [[1.0]])
+    if numbers.max() > 5 * numbers.min():  # else a logarithmic axis may have no number
+        loss.set_yscale("log")
+        low, high = loss.get_ylim()
+        ticks = [t for t in np.outer(10.0 ** np.arange(-6, 3), [1, 2, 5]).ravel()
+                 if low <= t <= high]
+        loss.set_yticks(ticks, [f"{t:g}" for t in ticks])
     mistakes.set(title="share of mistakes")
     pictures.log_percents(mistakes)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
@@ -250,7 +257,9 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
              for style, colour in [(".-", "k"), ("--", GREY)]]
     cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True)
                for ax in fig.axes]
-    marks = [t for t in (0, 10, 100, 1000, 10000) if t <= times[-1]]
+    few = times[-1] < 10
+    marks = [t for t in ((0, 1, 2, 5) if few else (0, 10, 100, 1000, 10000))
+             if t <= times[-1]]
     for ax in fig.axes:
         ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
         ax.set_xscale("symlog", linthresh=10, linscale=0.5)

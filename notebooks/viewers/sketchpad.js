@@ -159,7 +159,9 @@ function render({ model, el }) {
       ? { ...now, strokes: strokes.slice(0, -1) }
       : { strokes, digit: model.get("original") }));
   });
-  button(tools, "Clear", "Clear", () => change({ strokes: [], digit: [] }));
+  button(tools, "Clear", "Clear", () => {
+    if (now.strokes.length || now.digit.length) change({ strokes: [], digit: [] });
+  });
   const rubs = () => eraser.ariaPressed === "true";
   const eraser = button(tools, "Erase", "Erase", () => { eraser.ariaPressed = !rubs(); });
   eraser.ariaPressed = false;
