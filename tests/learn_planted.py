@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import nn_helpers
-from learn import cases, edition
+from learn import cases, notes
 
 # The first failure is enough, Hypothesis need not simplify it; being slow is not one.
 settings.register_profile("planted", phases=[Phase.explicit, Phase.generate],
@@ -20,10 +20,10 @@ settings.load_profile("planted")
 
 def pytest_runtestloop(session):
     """Plant all mistakes; those that survive are the run's failures."""
-    source, caught, survived = edition.text("nn_helpers.py"), 0, 0
-    for name, part, pairs, says in edition.mistakes():
+    source, caught, survived = notes.text("nn_helpers.py"), 0, 0
+    for name, part, pairs, says in notes.mistakes():
         with pytest.MonkeyPatch.context() as patch:
-            if fails(session, name, part, edition.planted(source, part, pairs), patch):
+            if fails(session, name, part, notes.planted(source, part, pairs), patch):
                 caught += 1
             else:
                 survived += 1

@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 
 import learn_styles
 from learn import cases, check, edition
+from learn import notes as noted
 from nbtypst.run import execute_notebooks
 from nbtypst.run_cache import KeptRuns
 from nn_helpers import PROJECT, relu_activation, sigmoid_activation
@@ -25,7 +26,7 @@ BLANK = "\ndef layer_forward(*layer):\n    raise NotImplementedError\n"
 
 @pytest.fixture(scope="module")
 def notes():
-    return edition.notes()
+    return noted.notes()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_each_mistake_of_the_catalogue_is_named(notes):
                 assert wrong or kind == "plain", says
                 assert not wrong or check.explanation(known, outcomes, wrong) == says
                 named |= {(name, says)} if wrong else set()
-    assert len(named) == len([*edition.mistakes()]) >= 60
+    assert len(named) == len([*noted.mistakes()]) >= 60
 
 
 def test_the_projects_own_tests_fail_with_each_mistake():
@@ -126,7 +127,7 @@ def test_the_projects_own_tests_fail_with_each_mistake():
          "-p", "learn_planted", *files],
         cwd=PROJECT, capture_output=True, text=True, env=os.environ | {
             "PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])})
-    assert f"{len([*edition.mistakes()])} mistakes are caught" in done.stdout, (
+    assert f"{len([*noted.mistakes()])} mistakes are caught" in done.stdout, (
         done.stdout[-2000:] + done.stderr)
     assert done.returncode == 0
 
