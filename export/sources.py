@@ -42,24 +42,25 @@ def all_sources(
     modules = _local_modules(paths, cells)
     of_notebooks = {path.parent.resolve() for path in paths}
     one_folder = len({*of_notebooks, *(folder for folder, _ in modules.values())}) == 1
-    parts: list[list[Source]] = [[], [], [], []]
 
-    def add(
-        part: int, path: Path, folder: Path, listings: list, content: bytes
-    ) -> None:
+    def source(path: Path, folder: Path, listings: list, content: bytes) -> Source:
         start = folder.parent if folder in of_notebooks and not one_folder else folder
-        name = whole(path.relative_to(start).as_posix())
-        parts[part].append(Source(name, listings, content))
+        return Source(whole(path.relative_to(start).as_posix()), listings, content)
 
+    before: list[Source] = []
+    single: list[Source] = []
+    packages: list[Source] = []
     for path, (folder, code) in modules.items():
-        part = 2 + (path.parent != folder) if folder in of_notebooks else 0
-        add(part, path, folder, [("", code)], path.read_bytes())
+        after = single if path.parent == folder else packages
+        part = after if folder in of_notebooks else before
+        part.append(source(path, folder, [("", code)], path.read_bytes()))
     for path, notebook, listings in zip(paths, notebooks, cells):
         bare, _ = ClearOutputPreprocessor().preprocess(deepcopy(notebook), {})
         folder = path.parent.resolve()
         if listings:
-            add(1, folder / path.name, folder, listings, notebook_bytes(bare))
-    return [source for part in parts for source in part]
+            before.append(
+                source(folder / path.name, folder, listings, notebook_bytes(bare)))
+    return before + single + packages
 
 
 def _code_cells(notebook: NotebookNode) -> list[tuple[str, str]]:
