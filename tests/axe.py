@@ -26,9 +26,13 @@ def thin_out(page):
     }""")
 
 
-def faults(page, inside="html", ignored=()):
-    """Return what axe-core finds inside a selector, [(rule, element), ...]."""
-    options = {"runOnly": {"type": "tag", "values": RULES},
+def faults(page, inside="html", ignored=(), rules=()):
+    """Return what axe-core finds inside a selector, by all rules or only some.
+
+    It is [(rule, element), ...].
+    """
+    kind, values = ("rule", rules) if rules else ("tag", RULES)
+    options = {"runOnly": {"type": kind, "values": values},
                "rules": {rule: {"enabled": False} for rule in ignored},
                "resultTypes": ["violations"]}  # of other results one each is enough
     report = Axe().run(page, {"include": [[inside]]}, options).response
