@@ -886,9 +886,9 @@ def test_film_of_a_run_here_draws_its_own_two_curves_and_no_test_set(two_runs):
 
 @pytest.mark.parametrize("numbers", [[0.7], [0.7, 0.5], [0.7, 0.4, 0.02]])
 def test_a_films_axes_have_numbers_however_short_it_is(numbers, monkeypatch):
-    figures, painter = [], pictures.painter
+    figures = []
     monkeypatch.setattr(
-        pictures, "painter", lambda fig: figures.append(fig) or painter(fig))
+        recording, "painter", lambda fig: figures.append(fig) or pictures.painter(fig))
     recording._curves({"train_loss": numbers}, np.arange(len(numbers) + 1))
     loss, *_ = figures[0].axes
     for axis, (low, high) in [(loss.xaxis, loss.get_xlim()),

@@ -149,6 +149,7 @@ class Pager(widgets.VBox):
         self.glance = Picture(
             "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
             lambda tile: setattr(self.place, "value", self.tiled[tile]))
+        self.page: tuple[str, int] | None = None  # of the glance: its group and start
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
@@ -200,12 +201,14 @@ class Pager(widgets.VBox):
         n, k = len(group), self.place.value
         at = -1 if k is None else int(np.argmax(group == k))
         start = max(at, 0) // (ROWS * COLUMNS) * ROWS * COLUMNS
-        digits = self.tiled = group[start:start + ROWS * COLUMNS].tolist()
-        self.glance.show(digit_png(self.images[digits], ROWS, COLUMNS),
-                         f"{n} digits at a glance: {self.menu.value}.")
-        self.glance.places = [
-            [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
-             f"image {digit}"] for j, digit in enumerate(digits)]
+        if self.page != (self.menu.value, start):  # not at each digit of it
+            self.page = self.menu.value, start
+            self.tiled = group[start:start + ROWS * COLUMNS].tolist()
+            self.glance.show(digit_png(self.images[self.tiled], ROWS, COLUMNS),
+                             f"{n} digits at a glance: {self.menu.value}.")
+            self.glance.places = [
+                [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
+                 f"image {digit}"] for j, digit in enumerate(self.tiled)]
         self.glance.at = at - start if at >= 0 else -1
         kind, order = (("digit", "least sure up") if self.menu.value == LEAST_SURE
                        else ("mistake", "surest down"))

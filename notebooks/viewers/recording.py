@@ -8,10 +8,19 @@ import numpy as np
 
 from page import GREY, NINE, THREE
 
-from . import pictures
 from .controls import Dial, Picture, Player, find, swatch, text
 from .mistakes import name_of
-from .pictures import HIGH, WIDE, digit_png, signed_png
+from .pictures import (
+    HIGH,
+    WIDE,
+    digit_png,
+    log_percents,
+    moving,
+    painter,
+    signed_png,
+    spots,
+    strip,
+)
 from .static_fallback import show
 
 Film = list[tuple[int, tuple]]  # (timestep, network), ...
@@ -230,7 +239,7 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
     lines are two networks' probabilities, cursors mark a moment; places are each
     moment's in each of the curves.
     """
-    fig, (loss, mistakes, digit) = pictures.strip()
+    fig, (loss, mistakes, digit) = strip()
     for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
         for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
                                        ("test", "test set", THREE, 1.4)]:
@@ -250,10 +259,10 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
                  if low <= t <= high]
         loss.set_yticks(ticks, [f"{t:g}" for t in ticks])
     mistakes.set(title="share of mistakes")
-    pictures.log_percents(mistakes)
+    log_percents(mistakes)
     digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
     digit.axhline(0.5, color=GREY, lw=0.9)
-    lines = [pictures.moving(digit, style, color=colour, lw=0.9, ms=2.5)
+    lines = [moving(digit, style, color=colour, lw=0.9, ms=2.5)
              for style, colour in [(".-", "k"), ("--", GREY)]]
     cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True)
                for ax in fig.axes]
@@ -265,7 +274,7 @@ def _curves(history: dict[str, np.ndarray], times: np.ndarray):
         ax.set_xscale("symlog", linthresh=10, linscale=0.5)
         ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
         ax.minorticks_off()
-    paint = pictures.painter(fig)
+    paint = painter(fig)
     places = [[*spot, f"timestep {t}"] for ax in fig.axes
-              for spot, t in zip(pictures.spots(ax, times).tolist(), times)]
+              for spot, t in zip(spots(ax, times).tolist(), times)]
     return paint, lines, cursors, places
