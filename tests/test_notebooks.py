@@ -3,6 +3,7 @@
 import base64
 import copy
 import io
+import os
 import re
 
 import nbformat
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 import page
+from export.build import KEPT
 from nbtypst.run import execute_notebooks
+from nbtypst.run_cache import KeptRuns
 from nn_helpers import PROJECT
 
 pytestmark = pytest.mark.notebooks
@@ -91,14 +94,14 @@ class TestEach:
         assert sorted(found) == sorted(ANSWERS[path.stem])
 
 
-# ---- The outputs are those of a fresh run --------------------------------------------
+# ---- The outputs are those of a run --------------------------------------------------
 
 def pixels(png, mode="L"):
     image = Image.open(io.BytesIO(base64.b64decode(png)))
     return np.array(image.convert(mode), dtype=float)
 
 
-# A fresh run draws the same picture, and the fonts come with Matplotlib. A curve that
+# A run draws the same picture, and the fonts come with Matplotlib. A curve that
 # moves by one pixel differs by 12, a missing one by 70, another last digit by less.
 LIMIT = 8
 
@@ -146,11 +149,14 @@ def differences(committed, fresh):
 
 @pytest.fixture(scope="module")
 def executed():
-    return dict(zip(ANSWERS, execute_notebooks(PATHS)))
+    """A run of each notebook: a new one in CI, else one from before if it is right."""
+    return dict(zip(ANSWERS, execute_notebooks(
+        PATHS, import_from=[PROJECT], kept=KeptRuns(KEPT, [PROJECT], {}),
+        fresh="CI" in os.environ)))
 
 
 @each_notebook
-def test_committed_outputs_are_what_a_fresh_run_gives(path, executed):
+def test_committed_outputs_are_what_a_run_gives(path, executed):
     assert differences(read(path), executed[path.stem]) == []
 
 
