@@ -177,9 +177,10 @@ class Notebook:
                 unknown and unknown[2] in {"", *self.greetings}):
             self.complaints.append(text)
 
-    def assert_no_complaint(self):
+    def assert_no_complaint(self, besides="$^"):
+        """See that there is none but those in which besides is found."""
         self.wait_until_idle()
-        assert self.complaints == []
+        assert [c for c in self.complaints if not re.search(besides, c)] == []
 
     def wait_until_idle(self):
         if "/lab/" in self.page.url:  # which alone says in words that it is connected
@@ -888,8 +889,6 @@ def test_viewers_survive_a_reload_and_follow_in_notebook_7(q, browser, lab, trut
     button(pager, "Edit this digit").click()
     shows_place(q, 4, truth)
     seven = Notebook(browser, lab, "notebooks/q.ipynb")
-    seven.wait_until_idle()
-    seven.complaints.clear()  # Notebook 7's own, as it starts
     shows_place(seven, 4, truth)
     use_every_viewer(5, truth, seven, q)
     q.page.bring_to_front()
@@ -904,7 +903,9 @@ def test_viewers_survive_a_reload_and_follow_in_notebook_7(q, browser, lab, trut
     expect(cells).to_have_count(len(STATEMENTS))
     run_cell(seven, "= move_epsilon")  # which leaves the first window's alone
     expect(seven.viewer(SECANT).locator(".epsilon")).to_contain_text("Step 6.3e-01")
-    seven.assert_no_complaint()
+    seven.assert_no_complaint(besides=(  # Notebook 7's own, as it starts
+        "^warning: Menu entry .* is duplicated|Not same Y.Doc|reading 'schema'|"
+        "'filebrowser:open-path' not registered"))
     seven.page.close()
     press(q.viewer(SECANT), "step", "End")
     expect(q.viewer(SECANT).locator(".epsilon")).to_contain_text("Step 1.0e-15")
@@ -940,8 +941,7 @@ def test_fallbacks_replace_the_viewers_of_a_restarted_kernel(q):
     q.viewer(SECANT)
     expect(fallbacks).to_have_count(4)
     dead = "model not found|No such comm|Connection lost"  # of the kernel before
-    q.complaints[:] = [c for c in q.complaints if not re.search(dead, c)]
-    q.assert_no_complaint()
+    q.assert_no_complaint(besides=dead)
 
 
 def add_cell(q, text, *keys):
@@ -1073,7 +1073,6 @@ def test_viewers_work_in_voila_in_firefox_without_their_fallbacks(firefox, lab, 
     address, token = lab
     firefox.go(f"{address}/voila/render/q.ipynb?token={token}")
     firefox.run_until("document.querySelectorAll('.viewer').length == 5")
-    firefox.errors.clear()  # Voila's own, as it starts
     fallbacks = "Array.from(document.querySelectorAll('.static-fallback'))"
     assert firefox.run(f"{fallbacks}.length") == 5
     for output_area in ("jp-OutputArea", "gone"):  # as in VS Code and Colab
@@ -1105,7 +1104,8 @@ def test_viewers_work_in_voila_in_firefox_without_their_fallbacks(firefox, lab, 
     firefox.draw(sheets, LOOP["points"])
     firefox.draw(sheets, TAIL["points"])
     firefox.reads(".viewer:has(.hint) .digit-caption", "^The network says 9 with")
-    assert firefox.errors == []
+    assert [one for one in firefox.errors  # besides Voila's own, as it starts
+            if "RUNTIME-012" not in one] == []
 
 
 def test_sheet_answers_in_firefox_without_a_kernel(firefox, truth, tmp_path):
