@@ -1004,7 +1004,7 @@ def test_training_that_another_thread_begins_hears_an_interrupt(data, run):
         moving = threading.Thread(
             target=lambda: asyncio.run(trained(box, batch_size=1, epochs=100)))
         moving.start()
-        while "Training" not in find(box, "status").value:
+        while "epochs 100" not in find(box, "status").value:  # 5 come before
             assert moving.is_alive()
             await asyncio.sleep(0)
         signal.raise_signal(signal.SIGINT)
