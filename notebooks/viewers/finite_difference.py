@@ -9,7 +9,7 @@ from nn_helpers import finite_difference_gradient
 from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, text
-from .pictures import HIGH, WIDE, moving, painter, spots, strip
+from .pictures import HIGH, WIDE, MovingFigure
 from .static_fallback import show
 
 FLOOR = 1e-13  # below this an error is drawn here: a logarithmic axis has no 0
@@ -33,10 +33,9 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
         finite_difference_gradient(lambda x: f(x[0]), np.array([a]), eps)
         for eps in epsilons])
     errors = abs(slopes - slope)
-    draw, dots = _three_views(f, a, epsilons, slopes, errors)
     step = Dial("step", [(name, k) for k, name in enumerate(names)], 1)
     chart = Picture("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
-    chart.places = [[*dot, f"step {name}"] for dot, name in zip(dots.tolist(), names)]
+    draw, chart.places = _three_views(f, a, epsilons, slopes, errors)
     best = np.finfo(float).eps ** (1 / 3)  # about 6e-6, for f of ordinary size
     caption = text("epsilon", WIDE, 2, announced=True)
 
@@ -60,12 +59,13 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
 
 
 def _three_views(f, a, epsilons, slopes, errors):
-    """Return (draw, dots) for a figure: secant, magnified, and the error.
+    """Return (draw, places) for a figure: secant, magnified, and the error.
 
     draw(k) returns it as a PNG at the k-th of the steps epsilons (n,), whose slopes
-    (n,) have these errors (n,); dots (n, 2) are where the errors are.
+    (n,) have these errors (n,); places are where the errors are.
     """
-    fig, (curve, microscope, error) = strip()
+    figure = MovingFigure()
+    line, (curve, microscope, error) = figure.line, figure.axes
     offsets, multiples = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
 
     heights = f(a + offsets)
@@ -81,12 +81,10 @@ def _three_views(f, a, epsilons, slopes, errors):
     error.loglog(epsilons, errors, ".", color=GREY, ms=3.5)
     error.set(title="error of the slope", xlabel=r"step $\varepsilon$")
 
-    dot = {"ms": 5, "mec": "k", "mew": 0.5, "color": NINE}
-    secant, points = moving(curve, color=NINE), moving(curve, "o", **dot)
-    enlarged = moving(microscope, color=THREE)
-    chord, ends = moving(microscope, color=NINE), moving(microscope, "o", **dot)
-    here = moving(error, "o", **dot | {"ms": 7})
-    paint = painter(fig)
+    secant, enlarged = line(curve, color=NINE), line(microscope, color=THREE)
+    chord, dot = line(microscope, color=NINE), {"mec": "k", "mew": 0.5, "color": NINE}
+    points, ends = (line(ax, "o", ms=5, **dot) for ax in (curve, microscope))
+    here = line(error, "o", ms=7, **dot)
 
     def draw(k: int) -> bytes:
         eps = epsilons[k]
@@ -98,6 +96,7 @@ def _three_views(f, a, epsilons, slopes, errors):
         chord.set_data(multiples, (middle - f(a)) / eps + slopes[k] * multiples)
         ends.set_data([-1, 1], (f(sides) - f(a)) / eps)
         here.set_data([eps], [errors[k]])
-        return paint()
+        return figure.png()
 
-    return draw, spots(error, epsilons, errors)
+    return draw, figure.places(
+        error, [f"step {eps:.1e}" for eps in epsilons], epsilons, errors)

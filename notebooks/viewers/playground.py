@@ -20,7 +20,7 @@ from page import GREY
 from .controls import Dial, Picture, find, menu, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
-from .pictures import HIGH, RUNS, WIDE, log_percents, moving, painter, spots, strip
+from .pictures import HIGH, RUNS, WIDE, MovingFigure, log_percents
 from .recording import Film, Mosaic, TimeLine, compact, filming
 from .static_fallback import show
 
@@ -69,13 +69,13 @@ def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
     return starts + (sizes - 1) / 2, np.add.reduceat(losses, starts - 1) / sizes
 
 
-class Curves:
+class Curves(MovingFigure):
     """The figure of the runs; its loss has room for so many updates."""
 
     def __init__(self, room: int):
+        super().__init__()
         self.room = room
-        fig, (loss, ends, sure) = strip()
-        self.loss, self.ends, self.sure = loss, ends, sure
+        self.loss, self.ends, self.sure = loss, ends, sure = self.axes
         loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
                  xlim=(0.9, room * 1.1), ylim=(0.0003, 40))
         loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
@@ -87,12 +87,11 @@ class Curves:
                  xlim=(-0.5, 1), xlabel="each mistake", xticks=[],
                  ylabel="probability of its digit")
         sure.axhline(0.5, color=GREY, lw=0.9)
-        self.lines = {colour: moving(loss, color=colour, lw=1) for colour in RUNS}
-        self.tried = moving(ends, "o", color=GREY, ms=4)
-        self.here = moving(ends, "o", ms=7, mec="k", mew=0.7)
-        self.others = moving(sure, "o", mfc="none", ms=5)
-        self.dots = moving(sure, "o", ms=3.5)
-        self.png = painter(fig)
+        self.lines = {colour: self.line(loss, color=colour, lw=1) for colour in RUNS}
+        self.tried = self.line(ends, "o", color=GREY, ms=4)
+        self.here = self.line(ends, "o", ms=7, mec="k", mew=0.7)
+        self.others = self.line(sure, "o", mfc="none", ms=5)
+        self.dots = self.line(sure, "o", ms=3.5)
 
     def paint(self, runs: list[Run]) -> bytes:
         """Return the figure as a PNG, with the losses of these runs."""
@@ -248,10 +247,13 @@ class Trainer(widgets.VBox):
         self.menus[0].value = self.runs[0]
         self.choose()
 
-    def train_again(self, run: Run) -> None:
-        """Train with the settings of a run that is no longer in the menus."""
-        self.turn_dials(run)
-        self.start()
+    def show_again(self, run: Run) -> None:
+        """Show a run, which is trained again if it is no longer in the menus."""
+        if run in self.runs:
+            self.menus[0].value = run
+        else:
+            self.turn_dials(run)
+            self.start()
 
     async def train(self, run: Run, others: list[Run]) -> None:
         """Train in slices of time, until the end or until another run begins.
@@ -388,20 +390,18 @@ class Trainer(widgets.VBox):
                        "one, or trains it again if it is no longer listed.")
         self.key.value = "<br>".join(key)
         moments = [t for t, _ in run.film][1:]
-        where = [*spots(curves.loss, moments),
-                 *spots(curves.ends, *ends), *spots(curves.sure, x, chances)]
-        opens = [(f"timestep {t}", partial(self.open_film, j))
-                 for j, t in enumerate(moments, start=1)]
-        opens += [(one.name, partial(setattr, self.menus[0], "value", one))
-                  if one in self.runs else
-                  (f"{one.name}, trained again", partial(self.train_again, one))
-                  for one in self.tried]
-        opens += [(f"image {k}, probability {chance:.2f}",
-                   partial(self.open_mistakes, int(k)))
-                  for k, chance in zip(mistakes, chances)]
-        self.actions = [action for _, action in opens]  # of the curves' places
         self.chart.places = [
-            [*spot.tolist(), words] for spot, (words, _) in zip(where, opens)]
+            *curves.places(curves.loss, [f"timestep {t}" for t in moments], moments),
+            *curves.places(curves.ends, [
+                one.name + ", trained again" * (one not in self.runs)
+                for one in self.tried], *ends),
+            *curves.places(curves.sure, [
+                f"image {k}, probability {chance:.2f}"
+                for k, chance in zip(mistakes, chances)], x, chances)]
+        self.actions: list[partial] = [  # of these places
+            *(partial(self.open_film, j) for j in range(1, len(run.film))),
+            *(partial(self.show_again, one) for one in self.tried),
+            *(partial(self.open_mistakes, int(k)) for k in mistakes)]
 
     @alone()
     def open_mistakes(self, k: int | None = None) -> None:

@@ -10,17 +10,7 @@ from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, Player, find, swatch, text
 from .mistakes import name_of
-from .pictures import (
-    HIGH,
-    WIDE,
-    digit_png,
-    log_percents,
-    moving,
-    painter,
-    signed_png,
-    spots,
-    strip,
-)
+from .pictures import HIGH, WIDE, MovingFigure, digit_png, log_percents, signed_png
 from .static_fallback import show
 
 Film = list[tuple[int, tuple]]  # (timestep, network), ...
@@ -136,6 +126,51 @@ def spells(right: np.ndarray, times: np.ndarray) -> str:
             f"digit was right at {', '.join(parts) + end if parts else 'none'}.")
 
 
+class Curves(MovingFigure):
+    """The figure of a film: loss, mistakes, and how one digit fares.
+
+    mine and other are two networks' probabilities of it, cursors mark a moment.
+    """
+
+    def __init__(self, history: dict[str, np.ndarray], times: np.ndarray):
+        super().__init__()
+        loss, mistakes, digit = self.axes
+        for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
+            for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
+                                           ("test", "test set", THREE, 1.4)]:
+                numbers = np.array(history.get(f"{part}_{kind}", []))
+                if len(numbers):
+                    ax.plot(np.arange(1, len(numbers) + 1), numbers if ax is loss else
+                            1 - numbers, "o" if len(numbers) == 1 else "-", label=name,
+                            color=colour, lw=lw)
+        if loss.lines:
+            loss.legend(loc="lower left")
+        loss.set(title="loss")
+        numbers = np.concatenate([line.get_ydata() for line in loss.lines] or [[1.0]])
+        if numbers.max() > 5 * numbers.min():  # else a log axis may have no number
+            loss.set_yscale("log")
+            low, high = loss.get_ylim()
+            ticks = [t for t in np.outer(10.0 ** np.arange(-6, 3), [1, 2, 5]).ravel()
+                     if low <= t <= high]
+            loss.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        mistakes.set(title="share of mistakes")
+        log_percents(mistakes)
+        digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
+        digit.axhline(0.5, color=GREY, lw=0.9)
+        self.mine, self.other = (
+            self.line(digit, style, color=colour, lw=0.9, ms=2.5)
+            for style, colour in [(".-", "k"), ("--", GREY)])
+        self.cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True)
+                        for ax in self.axes]
+        powers = (0, 1, 2, 5) if times[-1] < 10 else (0, 10, 100, 1000, 10000)
+        marks = [t for t in powers if t <= times[-1]]
+        for ax in self.axes:
+            ax.set_xscale("symlog", linthresh=10, linscale=0.5)
+            ax.set_xticks(marks, [f"{t:,}" for t in marks])
+            ax.minorticks_off()
+            ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
+
+
 class TimeLine(widgets.VBox):
     """The viewer of through_time, which explains film, history, images and y.
 
@@ -149,7 +184,7 @@ class TimeLine(widgets.VBox):
         self.film, self.history, self.images, self.y = film, history, images, y
         self.other = other
         self.times = np.array([t for t, _ in film])
-        self.paint, self.lines, self.cursors, places = _curves(history, self.times)
+        self.curves = Curves(history, self.times)
         self.number = number or Dial("image", [], 0, (int, 0, len(images) - 1))
         self.place = Dial(
             "timestep", [(str(t), k) for k, t in enumerate(self.times)], 0)
@@ -157,7 +192,9 @@ class TimeLine(widgets.VBox):
         self.chart = Picture(  # each moment is a place in each of the curves
             "curves", WIDE, HIGH, lambda place: setattr(
                 self.place, "value", place % len(film)))
-        self.chart.places = places
+        words = [f"timestep {t}" for t in self.times]
+        self.chart.places = [place for ax in self.curves.axes for place in
+                             self.curves.places(ax, words, self.times)]
         self.mosaic = Mosaic("weights")
         self.mosaic.follow(film)
         self.now = text("now", WIDE - 110, 2 + bool(other), announced=True)
@@ -179,11 +216,11 @@ class TimeLine(widgets.VBox):
         """Show another digit: its picture, its fate and the curve of that."""
         k = self.number.value
         self.chances = fate(self.film, self.images[k], self.y[k])
-        self.lines[0].set_data(self.times, self.chances)
+        self.curves.mine.set_data(self.times, self.chances)
         if self.other:
             _, film = self.other
             self.others = fate(film, self.images[k], self.y[k])
-            self.lines[1].set_data([t for t, _ in film], self.others)
+            self.curves.other.set_data([t for t, _ in film], self.others)
         self.fate.value = spells(self.chances > 0.5, self.times)
         self.digit.show(
             digit_png(self.images[k]), f"Image {k}, a {name_of(self.y[k])}.")
@@ -194,7 +231,7 @@ class TimeLine(widgets.VBox):
         index = self.chart.at = self.place.value
         self.place.note.value = self.number.note.value = ""
         t, k, chance = self.times[index], self.number.value, self.chances[index]
-        for cursor in self.cursors:
+        for cursor in self.curves.cursors:
             cursor.set_xdata([t, t])
         self.mosaic.show(index)
         moment = f"Timestep {t}" + ("" if t else ", before the first update")
@@ -209,8 +246,8 @@ class TimeLine(widgets.VBox):
         compared = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
                     if self.other else "")
         self.now.value = f"<b>{moment}.</b><br>{answer}.{compared}"
-        self.chart.show(
-            self.paint(), f"Curves of loss, accuracy, probability. {moment}. {answer}.")
+        self.chart.show(self.curves.png(), "Curves of loss, accuracy, probability. "
+                        f"{moment}. {answer}.")
 
 
 def through_time(film: Film, history: dict[str, np.ndarray], images: np.ndarray,
@@ -231,50 +268,3 @@ def through_time(film: Film, history: dict[str, np.ndarray], images: np.ndarray,
     early = np.unique(np.rint(last * np.linspace(0, 1, 16) ** 2).astype(int)).tolist()
     show(line, "Here a slider goes through the training.", line.place, early)
     return line
-
-
-def _curves(history: dict[str, np.ndarray], times: np.ndarray):
-    """Return (paint, lines, cursors, places) of a figure of three curves.
-
-    lines are two networks' probabilities, cursors mark a moment; places are each
-    moment's in each of the curves.
-    """
-    fig, (loss, mistakes, digit) = strip()
-    for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
-        for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
-                                       ("test", "test set", THREE, 1.4)]:
-            numbers = np.array(history.get(f"{part}_{kind}", []))
-            if len(numbers):
-                ax.plot(np.arange(1, len(numbers) + 1), numbers if ax is loss else
-                        1 - numbers, "o" if len(numbers) == 1 else "-", label=name,
-                        color=colour, lw=lw)
-    if loss.lines:
-        loss.legend(loc="lower left")
-    loss.set(title="loss")
-    numbers = np.concatenate([line.get_ydata() for line in loss.lines] or [[1.0]])
-    if numbers.max() > 5 * numbers.min():  # else a logarithmic axis may have no number
-        loss.set_yscale("log")
-        low, high = loss.get_ylim()
-        ticks = [t for t in np.outer(10.0 ** np.arange(-6, 3), [1, 2, 5]).ravel()
-                 if low <= t <= high]
-        loss.set_yticks(ticks, [f"{t:g}" for t in ticks])
-    mistakes.set(title="share of mistakes")
-    log_percents(mistakes)
-    digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
-    digit.axhline(0.5, color=GREY, lw=0.9)
-    lines = [moving(digit, style, color=colour, lw=0.9, ms=2.5)
-             for style, colour in [(".-", "k"), ("--", GREY)]]
-    cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True)
-               for ax in fig.axes]
-    few = times[-1] < 10
-    marks = [t for t in ((0, 1, 2, 5) if few else (0, 10, 100, 1000, 10000))
-             if t <= times[-1]]
-    for ax in fig.axes:
-        ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
-        ax.set_xscale("symlog", linthresh=10, linscale=0.5)
-        ax.set_xticks(marks, [f"{t:,}" for t in marks], minor=False)
-        ax.minorticks_off()
-    paint = painter(fig)
-    places = [[*spot, f"timestep {t}"] for ax in fig.axes
-              for spot, t in zip(spots(ax, times).tolist(), times)]
-    return paint, lines, cursors, places
