@@ -734,7 +734,7 @@ def test_another_trainer_ends_a_training_which_keeps_the_network_so_far(
         await ended(trainer)
 
     asyncio.run(begin_and_begin_elsewhere())
-    [_, (_, stopped)] = find(trainer, "compare with").options[1:]
+    [(_, stopped), _] = find(trainer, "run on show").options
     assert 0 < stopped.film[-1][0] < 3000
     says(trainer, "status", f"stopped at timestep {stopped.film[-1][0]:,}.")
     assert len(trainer.networks) == 2
@@ -863,6 +863,49 @@ def test_any_run_is_opened_under_its_name_and_compared_with_another(two_runs, da
         g = chance(compared)
         label = data.y_test[find(box, "image").value]
         says(box, "now", f"{other}, which ends at {g if label else 1 - g:.3f}")
+
+
+def test_another_comparison_leaves_open_what_is_open(two_runs):
+    find(two_runs, "Look into its mistakes").click()
+    choose_group(two_runs, "right, but least sure")
+    go_to(two_runs, 3)
+    before = find(two_runs, "digit-caption").value
+    choose_run(two_runs, "compare with", RUN_ABOVE)
+    says(two_runs, "digit-caption", f"{before}<br>And {RUN_ABOVE}: ")
+    choose_run(two_runs, "compare with", "–")
+    assert find(two_runs, "digit-caption").value == before
+    find(two_runs, "Go through its training").click()
+    find(two_runs, "timestep").value = 2
+    without, before = value(two_runs, "curves"), find(two_runs, "now").value
+    choose_run(two_runs, "compare with", RUN_ABOVE)
+    says(two_runs, "now", f"{before}<br>Dashed: {RUN_ABOVE}, which ends at ")
+    assert value(two_runs, "curves") != without
+    choose_run(two_runs, "compare with", "–")
+    assert find(two_runs, "now").value == before
+    assert value(two_runs, "curves") == without
+
+
+def test_run_on_show_is_not_offered_to_compare_it_with(two_runs):
+    for name, other in [(FINISHED, RUN_ABOVE), (RUN_ABOVE, FINISHED)]:
+        choose_run(two_runs, "run on show", name)
+        assert find(two_runs, "compare with").label == "–"
+        names = [offered for offered, _ in find(two_runs, "compare with").options]
+        assert names == ["–", other]
+        choose_run(two_runs, "compare with", other)
+
+
+def test_loss_has_room_for_the_runs_in_the_menus_and_no_more(trainer):
+    def place():
+        choose_run(trainer, "run on show", RUN_ABOVE)
+        return next(x for x, _, words in find(trainer, "run-curves").places
+                    if words == "timestep 12")
+
+    before = place()
+    asyncio.run(trained(trainer, hidden_units=1, epochs=11, batch_size=1))
+    assert place() < before
+    for seed in range(1, 6):
+        asyncio.run(trained(trainer, epochs=1, seed=seed))
+    assert place() == before
 
 
 def test_what_is_opened_stays_when_a_training_ends_until_it_is_closed(trainer):

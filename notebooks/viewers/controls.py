@@ -61,7 +61,7 @@ class Dial(widgets.HBox):
         if not places:
             self.slider.layout.display = "none"
             self.box.description, self.box.layout.width = label, "170px"
-        self.note = widgets.HTML(_dom_classes=["input-error"])
+        self.note = widgets.HTML(_dom_classes=["input-error", "not-in-fallback"])
         super().__init__([self.slider, self.box, self.note])
         self.lay_out(places, value)
         self.observe(self._show, names="value")

@@ -27,17 +27,16 @@ class Explainer:
 
     Next to the image are the pixels' pushes, and of each class in X_train, y_train the
     mean digit and the nearest one. While covered is True, the pushes are not shown, so
-    that they can be guessed. other is the name of another network, and that network,
-    whose answer is shown, too.
+    that they can be guessed.
     """
 
-    def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray,
-                 other: tuple[str, tuple] | None = None):
-        self.network, self.other, self.X_train = network, other, X_train
+    def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray):
+        self.network, self.X_train = network, X_train
+        self.other: tuple[str, list] | None = None
         self.nearest = nearest_finder(X_train, y_train)
         self.covered = False
-        self.shown: tuple | None = None  # what explain was last called for
-        self.digit = Panel("digit", "What it is shown", 224, 3 + 4 * bool(other), True)
+        self.shown: tuple | None = None  # what explain last showed
+        self.digit = Panel("digit", "What it is shown", 224, 3, True)
         self.pushes = Panel("pushes", "What pushed", 224, 4)
         means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [Panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
@@ -52,24 +51,29 @@ class Explainer:
         for part in (*self.digit.children, *self.pushes.children):
             part.layout.width = f"{size}px"
 
+    def compare(self, other: tuple[str, list] | None) -> None:
+        """Show what another run says, too: its name and film are given."""
+        self.other = other
+        self.explain(*self.asked)
+
     def explain(self, image: np.ndarray, before: str = "",
                 label: float | None = None) -> None:
         """Show image, (28, 28) or (784,), with its label and words that come before."""
-        x = image.ravel()
+        self.asked, x = (image, before, label), image.ravel()
         if not x.any():
             before, label = "An empty sheet. ", None
-        shown = x.tobytes(), before, label, self.covered
-        if shown == self.shown:
-            return
-        self.shown = shown
         g = probabilities(self.network, x[np.newaxis])[0]
         truth = "The network says" if label is None else f"a {name_of(label)}, " + (
             "rightly " * (name_of(g) == name_of(label)) + "taken for a")
         caption = f"{before}{truth} {name_of(g)} with probability {max(g, 1 - g):.3f}."
         if self.other:
-            name, network = self.other
-            other = probabilities(network, x[np.newaxis])[0]
+            name, film = self.other
+            other = probabilities(film[-1][1], x[np.newaxis])[0]
             caption += f"<br>And {name}: {name_of(other)}, {max(other, 1 - other):.3f}."
+        shown = x.tobytes(), caption, self.covered
+        if shown == self.shown:
+            return
+        self.shown = shown
         self.digit.show(digit_png(x), f"The digit. {caption}", caption)
         self._show_pushes(x, g)
         for name, panel, (k, distance) in zip("39", self.neighbours, self.nearest(x)):
@@ -136,11 +140,11 @@ class Pager(widgets.VBox):
     """
 
     def __init__(self, network: tuple, images: np.ndarray, y: np.ndarray,
-                 X_train: np.ndarray, y_train: np.ndarray,
-                 other: tuple[str, tuple] | None = None):
+                 X_train: np.ndarray, y_train: np.ndarray):
         self.images, self.y = images, y
         self.groups = groups(probabilities(network, images), y)
-        self.explainer = Explainer(network, X_train, y_train, other)
+        self.explainer = Explainer(network, X_train, y_train)
+        self.compare = self.explainer.compare
         self.guesses: dict[int, bool] = {}  # whether the first of each digit was right
         self.menu = menu("show", [
             (f"{name} ({len(k)})", name) for name, k in self.groups.items()], 330)

@@ -13,11 +13,12 @@ from typing import ClassVar
 import ipywidgets as widgets
 import numpy as np
 from threadpoolctl import ThreadpoolController
+from traitlets import Bunch
 
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY
 
-from .controls import Dial, Picture, find, menu, swatch, text
+from .controls import Dial, Picture, menu, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
 from .pictures import HIGH, RUNS, WIDE, MovingFigure, log_percents
@@ -34,7 +35,6 @@ PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
 MOMENTS = 60  # of a run that are kept
-HOW_TO_TRAIN = "Each place of a slider is a network, trained from scratch."
 LOCK = threading.RLock()  # of all that changes a playground
 NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
 
@@ -103,12 +103,10 @@ class Curves(MovingFigure):
         return self.png()
 
 
-def border(
-    runs: list[Run], name: str, places: list, wrong: float
-) -> tuple[str, bool]:
+def border(runs: list[Run], name: str, places: list, wrong: float) -> str:
     """Return in words how far in a setting's places runs have fewer digits wrong.
 
-    And whether it is proven: with that run's other settings, all places beyond fail.
+    "So far", unless it is proven: with that run's other settings, all beyond fail.
     """
     def missing(run):
         return [f"{place:g}" for place in places[places.index(run.settings[name]) + 1:]
@@ -117,12 +115,12 @@ def border(
     tried = [run.settings for run in runs]
     good = [run for run in runs if run.wrong < wrong and run.settings[name] in places]
     if not good:
-        return "none so far", False
+        return "none so far"
     best = min(good, key=lambda run: (-places.index(run.settings[name]),
                                       len(missing(run))))
     left = ", ".join(missing(best))
     hint = f" so far; proven once {left} fail, all else as in {best.name}"
-    return f"{best.settings[name]:g}{hint * bool(left)}", not left
+    return f"{best.settings[name]:g}{hint * bool(left)}"
 
 
 def goals(runs: list[Run]) -> str:
@@ -130,15 +128,14 @@ def goals(runs: list[Run]) -> str:
     runs = [run for run in runs if run.outcome == "finished"]
     m, least = len(runs[0].chances), min(run.wrong for run in runs)
     items = {
-        "fewer than 30 test digits wrong": (
-            f"{least}" + " so far" * (least >= 30), least < 30),
+        "fewer than 30 test digits wrong": f"{least}{' so far' * (least >= 30)}",
         "the fewest hidden units above 98%": border(
             runs, "hidden", HIDDEN[::-1], 0.02 * m),
         "the largest step size that still learns, to 90%": border(
             runs, "step_size", STEP_SIZES, 0.1 * m)}
     return "<b>Three goals</b>, the last two among their sliders' places" + "".join(
-        f"<br>☑ {goal}: <b>{reached}, done</b>" if done else
-        f"<br>☐ {goal}: {reached}" for goal, (reached, done) in items.items())
+        f"<br>☐ {goal}: {reached}" if "so far" in reached else
+        f"<br>☑ {goal}: <b>{reached}, done</b>" for goal, reached in items.items())
 
 
 @contextmanager
@@ -171,9 +168,10 @@ class Trainer(widgets.VBox):
 
     latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
 
-    def __init__(self, digits: tuple, networks: dict, history: dict, film: Film):
-        X_train, self.y_train, self.X_test, self.y_test = digits
-        self.X_train, self.networks = X_train.astype(np.float32), networks
+    def __init__(self, training: tuple[np.ndarray, np.ndarray],
+                 test: tuple[np.ndarray, np.ndarray], networks: dict, history: dict,
+                 film: Film):
+        self.training, self.test, self.networks = training, test, networks
         self.blas = ThreadpoolController()
         self.stop()  # a cell that is run again ends the run it began
         self.newest: Run | None = None  # that was begun here
@@ -182,16 +180,17 @@ class Trainer(widgets.VBox):
             self.loop = asyncio.get_running_loop()  # the main thread's
         self.tried: list[Run] = []  # all; those not in the menus without their weights
         self.filling = False  # while the program, not the user, moves dials and menus
-        self.dials = setting_dials(len(X_train))
+        self.dials = setting_dials(len(training[0]))
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
         self.stop_button, *buttons = (
-            widgets.Button(description=name, layout=widgets.Layout(width="auto"))
+            widgets.Button(description=name, layout={"width": "auto"})
             for name in ("Stop", "Back to the run above", "Look into its mistakes",
                          "Go through its training"))
         self.stop_button.icon, self.stop_button.disabled = "stop", True
         for button, press in zip((self.stop_button, *buttons), (
-                self.stop, self.back, self.open_mistakes, self.open_film)):
+                self.stop, self.back, partial(self.inspect, "mistakes"),
+                partial(self.inspect, "training"))):
             button.on_click(lambda _, press=press: press())
         self.menus = [menu(label, [NONE], 560) for label in (
             "run on show", "compare with")]
@@ -199,16 +198,19 @@ class Trainer(widgets.VBox):
             one.observe(self.choose, names="value")
         self.status = text("status", WIDE, announced=True)
         self.goals, self.table = text("goals", WIDE, 5), text("runs", WIDE)
-        self.key = text("key", WIDE)
-        self.curves = Curves(max(1000, len(history.get("train_loss", []))))
+        how_to = text("how-to", WIDE, value=(
+            "Each place of a slider is a network, trained from scratch."))
+        for live in (how_to, self.goals):
+            live.add_class("not-in-fallback")  # where nothing is trained
+        self.key, self.curves = text("key", WIDE), Curves(1000)
         self.chart = Picture("run-curves", WIDE, HIGH, alone()(
             lambda k: self.actions[k]()))
         self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([
-            text("how-to", WIDE, 1, HOW_TO_TRAIN), *self.dials.values(), self.status,
-            widgets.HBox(self.menus), widgets.HBox([self.stop_button, *buttons]),
-            self.opened, self.chart, self.key, self.table, self.goals, self.mosaic])
+            how_to, *self.dials.values(), self.status, widgets.HBox(self.menus),
+            widgets.HBox([self.stop_button, *buttons]), self.opened, self.chart,
+            self.key, self.table, self.goals, self.mosaic])
         settings = {name: dial.value for name, dial in self.dials.items()}
         self.add(Run(settings, "the run above", RUNS[0], "finished", history, film), [])
 
@@ -244,8 +246,8 @@ class Trainer(widgets.VBox):
         """Show the first run, with all dials at its settings; a run under way ends."""
         self.stop_button.disabled = True
         Trainer.latest = self.newest = None
-        self.menus[0].value = self.runs[0]
-        self.choose()
+        self.opened.children = ()
+        self.look(self.runs[0])
 
     def show_again(self, run: Run) -> None:
         """Show a run, which is trained again if it is no longer in the menus."""
@@ -298,16 +300,15 @@ class Trainer(widgets.VBox):
         """Train, and yield the share that is done after each slice of time."""
         options = dict(run.settings)  # what sgd does not take is popped
         rng = np.random.default_rng(options.pop("seed"))
-        dims = [self.X_train.shape[1], options.pop("hidden"), 1]
+        N, width = self.training[0].shape
+        dims = [width, options.pop("hidden"), 1]
         network = compact(create_weight_matrices(dims, rng), create_bias_vectors(dims),
                           self.runs[0].film[-1][1][2])
         run.film.append((0, network))
-        total = options["num_epochs"] * -(-len(self.X_train) // options["batch_size"])
-        if self.curves.room < total:
-            self.curves = Curves(2 * total)
-            self.mark()
+        total = options["num_epochs"] * -(-N // options["batch_size"])
+        self.mark(total)
         every, end = -(-total // MOMENTS), 0.0
-        steps = sgd(self.X_train, self.y_train, *network, rng=rng, **options)
+        steps = sgd(*self.training, *network, rng=rng, **options)
         for t, loss, hits in filming(steps, run.film, every):
             run.history["train_loss"].append(loss)
             run.history["train_accuracy"].append(hits)
@@ -317,8 +318,9 @@ class Trainer(widgets.VBox):
 
     def add(self, run: Run, others: list[Run]) -> None:
         """Add a run that has ended to others in the menus, and show it."""
-        g = probabilities(run.film[-1][1], self.X_test)
-        run.chances = np.where(self.y_test > 0.5, g, 1 - g)
+        images, y = self.test
+        g = probabilities(run.film[-1][1], images)
+        run.chances = np.where(y > 0.5, g, 1 - g)
         self.runs = [*others, run]  # in the menus: the first and the newest ones
         self.tried = [one for one in self.tried if (one.name, one.outcome) != (
             run.name, run.outcome)] + [run]
@@ -327,25 +329,18 @@ class Trainer(widgets.VBox):
         self.networks.clear()
         self.networks.update({one.name: one.film[-1][1] for one in self.runs})
         self.goals.value = goals(self.tried)
-        self.filling = True
-        other, names = self.menus[1].value, [(one.name, one) for one in self.runs]
-        self.menus[0].options, self.menus[0].value = names[::-1], run
-        self.menus[1].options = [NONE, *names]
-        self.menus[1].value = other if other in self.runs else NONE[1]
-        self.filling = False
-        self.look()
+        self.look(run)
 
     @alone()
-    def choose(self, _change: object = None) -> None:
-        """Show the run that the menu names; what is opened of another one closes.
+    def choose(self, change: Bunch) -> None:
+        """Show the run, or the comparison, that a menu names.
 
-        All dials go to its settings, unless they are those of a training under way.
+        What is opened stays, but for another run on show.
         """
         if not self.filling:
-            self.opened.children = ()
-            if self.stop_button.disabled:
-                self.turn_dials(self.menus[0].value)
-            self.look()
+            if change.owner is self.menus[0]:
+                self.opened.children = ()
+            self.look(self.menus[0].value)
 
     def turn_dials(self, run: Run) -> None:
         """Turn all dials to a run's settings."""
@@ -354,13 +349,26 @@ class Trainer(widgets.VBox):
             self.dials[name].value = value
         self.filling = False
 
-    def look(self) -> None:
-        """Show the run that the menu names; what is opened stays, and names its own."""
-        run, m = self.menus[0].value, len(self.y_test)
+    def look(self, run: Run) -> None:
+        """Show a run: in the menus, of which the second offers all others, and below.
+
+        The dials turn to it, unless they are those of a training under way.
+        """
+        names, other = {one.name: one for one in self.runs}, self.menus[1].value
+        self.filling = True
+        self.menus[0].options, self.menus[0].value = list(names.items())[::-1], run
+        del names[run.name]
+        self.menus[1].options = [NONE, *names.items()]
+        self.menus[1].value = other if other in names.values() else NONE[1]
+        self.filling = False
+        if self.stop_button.disabled:
+            self.turn_dials(run)
+        m = len(run.chances)
         self.status.value = (
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
             f"{run.wrong:,} of {m:,} digits are wrong.")
         self.mark()
+        self.compare()
         self.chart.show(
             self.curves.paint(self.runs),
             f"Loss, mistakes, certainty of {len(self.runs)} runs; the one on show has "
@@ -369,8 +377,15 @@ class Trainer(widgets.VBox):
         self.mosaic.follow(run.film[-1:])
         self.mosaic.show(0)
 
-    def mark(self) -> None:
-        """Mark in the curves the run on show, and what a click on them opens."""
+    def mark(self, longest: int = 0) -> None:
+        """Mark in the curves the run on show, and what a click on them opens.
+
+        They get room for the runs in the menus, and for so many updates.
+        """
+        longest = max(longest, *(len(run.history["train_loss"]) for run in self.runs))
+        room = 10 ** max(3, len(str(longest - 1)))
+        if self.curves.room != room:
+            self.curves = Curves(room)
         run, other = (one.value for one in self.menus)
         mistakes, curves = np.flatnonzero(self.tried[0].chances <= 0.5), self.curves
         x, chances = np.linspace(-0.45, 0.95, len(mistakes)), run.chances[mistakes]
@@ -399,37 +414,35 @@ class Trainer(widgets.VBox):
                 f"image {k}, probability {chance:.2f}"
                 for k, chance in zip(mistakes, chances)], x, chances)]
         self.actions: list[partial] = [  # of these places
-            *(partial(self.open_film, j) for j in range(1, len(run.film))),
+            *(partial(self.inspect, "training", j) for j in range(1, len(run.film))),
             *(partial(self.show_again, one) for one in self.tried),
-            *(partial(self.open_mistakes, int(k)) for k in mistakes)]
+            *(partial(self.inspect, "mistakes", int(k)) for k in mistakes)]
 
     @alone()
-    def open_mistakes(self, k: int | None = None) -> None:
-        """Look into the digits that the network on show gets wrong, or into digit k."""
-        run, other = (one.value for one in self.menus)
-        pager = Pager(run.film[-1][1], self.X_test, self.y_test, self.X_train,
-                      self.y_train, other and (other.name, other.film[-1][1]))
-        if k is not None:
-            pager.number.value = k
-        self.show_opened("mistakes", pager)
-
-    @alone()
-    def open_film(self, moment: int = 0) -> None:
-        """Go back and forth in the run on show, from a moment of its film."""
-        run, other = (one.value for one in self.menus)
-        line = TimeLine(run.film, run.history, self.X_test, self.y_test,
-                        other=other and (other.name, other.film))
-        line.number.value = int(np.argmax(self.tried[0].chances <= 0.5))
-        line.place.value = moment
-        self.show_opened("training", line)
-
-    def show_opened(self, what: str, viewer: widgets.Box) -> None:
-        """Show a viewer of the run on show, under a title that names it."""
+    def inspect(self, what: str, place: int | None = None) -> None:
+        """Open the run's mistakes, at a digit, or its training, at a moment."""
+        run = self.menus[0].value
+        if what == "mistakes":
+            viewer = Pager(run.film[-1][1], *self.test, *self.training)
+            dial = viewer.number
+        else:
+            viewer = TimeLine(run.film, run.history, *self.test)
+            viewer.number.value = int(np.argmax(self.tried[0].chances <= 0.5))
+            dial = viewer.place
+        if place is not None:
+            dial.value = place
         close = widgets.Button(description="Close", icon="times")
         close.on_click(lambda _: setattr(self.opened, "children", ()))
-        title = f"<b>The {what} of {self.menus[0].value.name}</b>"
+        title = f"<b>The {what} of {run.name}</b>"
         self.opened.children = [widgets.HBox([
             text("opened", WIDE - 160, 1, title, announced=True), close]), viewer]
+        self.compare()
+
+    def compare(self) -> None:
+        """Compare what is opened with the run that the second menu names."""
+        other = self.menus[1].value
+        for viewer in self.opened.children[1:]:
+            viewer.compare(other and (other.name, other.film))
 
 
 def runs_table(runs: list[Run], on_show: Run) -> str:
@@ -460,12 +473,8 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     -----
     The training happens in slices of time between the kernel's other work: see SLICE.
     """
-    viewer = Trainer((X_train, y_train, X_test, y_test), networks, history,
-                     [*film[:-1], (film[-1][0], network)])
-    live = [find(viewer, name).layout for name in ("how-to", "goals")]
-    for layout in live:
-        layout.display = "none"  # in the fallback, where nothing is trained
+    viewer = Trainer(
+        (X_train.astype(np.float32), y_train), (X_test, y_test), networks, history,
+        [*film[:-1], (film[-1][0], network)])
     show(viewer, "Here a viewer trains networks from scratch, where a kernel runs.")
-    for layout in live:
-        layout.display = None
     return viewer

@@ -174,15 +174,13 @@ class Curves(MovingFigure):
 class TimeLine(widgets.VBox):
     """The viewer of through_time, which explains film, history, images and y.
 
-    number is the dial that chooses the digit; without one it has its own. other is
-    the name and the film of another run, whose answers are shown as well.
+    number is the dial that chooses the digit; without one it has its own.
     """
 
     def __init__(self, film: Film, history: dict[str, np.ndarray], images: np.ndarray,
-                 y: np.ndarray, number: Dial | None = None,
-                 other: tuple[str, Film] | None = None):
+                 y: np.ndarray, number: Dial | None = None):
         self.film, self.history, self.images, self.y = film, history, images, y
-        self.other = other
+        self.other: tuple[str, Film] = "", []
         self.times = np.array([t for t, _ in film])
         self.curves = Curves(history, self.times)
         self.number = number or Dial("image", [], 0, (int, 0, len(images) - 1))
@@ -197,7 +195,7 @@ class TimeLine(widgets.VBox):
                              self.curves.places(ax, words, self.times)]
         self.mosaic = Mosaic("weights")
         self.mosaic.follow(film)
-        self.now = text("now", WIDE - 110, 2 + bool(other), announced=True)
+        self.now = text("now", WIDE - 110, 2, announced=True)
         self.fate = text("fate", WIDE - 110, 2)
         super().__init__([
             widgets.HBox([
@@ -212,15 +210,19 @@ class TimeLine(widgets.VBox):
         """Follow no longer the dial of another viewer."""
         self.number.unobserve(self.choose_digit, names="value")
 
+    def compare(self, other: tuple[str, Film] | None) -> None:
+        """Show another run's answers, too: its name and film are given."""
+        self.other = other or ("", [])
+        self.choose_digit()
+
     def choose_digit(self, _change: object = None) -> None:
         """Show another digit: its picture, its fate and the curve of that."""
         k = self.number.value
         self.chances = fate(self.film, self.images[k], self.y[k])
         self.curves.mine.set_data(self.times, self.chances)
-        if self.other:
-            _, film = self.other
-            self.others = fate(film, self.images[k], self.y[k])
-            self.curves.other.set_data([t for t, _ in film], self.others)
+        _, film = self.other
+        self.others = fate(film, self.images[k], self.y[k]) if film else np.array([])
+        self.curves.other.set_data([t for t, _ in film], self.others)
         self.fate.value = spells(self.chances > 0.5, self.times)
         self.digit.show(
             digit_png(self.images[k]), f"Image {k}, a {name_of(self.y[k])}.")
@@ -244,7 +246,7 @@ class TimeLine(widgets.VBox):
         answer = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
                   f"probability of {chance:.{digits}f}: {verdict}")
         compared = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
-                    if self.other else "")
+                    if len(self.others) else "")
         self.now.value = f"<b>{moment}.</b><br>{answer}.{compared}"
         self.chart.show(self.curves.png(), "Curves of loss, accuracy, probability. "
                         f"{moment}. {answer}.")

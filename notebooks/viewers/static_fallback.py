@@ -119,7 +119,7 @@ def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
 
     What pictures and texts show is added to leaves, empty ones if they may be filled.
     """
-    if widget.layout.display == "none" or "input-error" in widget._dom_classes:
+    if widget.layout.display == "none" or "not-in-fallback" in widget._dom_classes:
         return ""
     if isinstance(widget, widgets.Box):
         inner = "".join(_tree(child, leaves, empty) for child in widget.children)
