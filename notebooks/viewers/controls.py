@@ -11,7 +11,6 @@ from traitlets import Any, Bool, Bytes, Int, List, Unicode
 
 HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
-HOW_TO_USE = "Drag the handle, or click on it and press the arrow keys"
 
 
 class Accessibility(anywidget.AnyWidget):
@@ -53,11 +52,11 @@ class Dial(widgets.HBox):
                  limits: tuple[type, float, float] | None = None):
         self.description, self.limits = label, limits
         self.slider = widgets.SelectionSlider(
-            options=[""], description=label, tooltip=HOW_TO_USE, style=LABEL,
-            layout=widgets.Layout(width="400px"))
+            options=[""], description=label, style=LABEL, layout={"width": "400px"},
+            tooltip="Drag the handle, or click on it and press the arrow keys")
         self.box = widgets.Text(
             continuous_update=False, tooltip=f"{label}: type a value",
-            layout=widgets.Layout(width="84px"), _dom_classes=["dial-value"])
+            layout={"width": "84px"}, _dom_classes=["dial-value"])
         if not places:
             self.slider.layout.display = "none"
             self.box.description, self.box.layout.width = label, "170px"
@@ -105,16 +104,16 @@ class Dial(widgets.HBox):
 
     def _typed(self, _change: object) -> None:
         typed = self.box.value.strip()
-        number = _number(typed)
-        valid = [value for text, value in self.places if value is not None
-                 if typed == text or number == _number(text)]
+        number, value = _number(typed), dict(self.places).get(typed)
         ends = sorted(_number(self.places[end][0]) for end in (0, -1))
-        kind, low, high = self.limits or (float, ends[0], ends[-1])
-        if low <= number <= high and number == kind(number):
-            valid.append(kind(number) if self.limits else min(
-                self.places, key=lambda place: abs(_number(place[0]) - number))[1])
-        if valid:
-            self.value = valid[0]
+        kind, low, high = self.limits or (float, ends[0], ends[1])
+        if value is None and low <= number <= high and number == kind(number):
+            gap, value = min(((abs(_number(text) - number), value)
+                              for text, value in self.places), key=lambda one: one[0])
+            if gap and self.limits:
+                value = kind(number)
+        if value is not None:
+            self.value = value
         elif typed != self.text:
             what, whole = html.escape(typed) or "An empty box", "whole " * (kind is int)
             self.note.value = (f"{what} is not taken: type a {whole}number from "
@@ -207,7 +206,7 @@ class Panel(widgets.VBox):
 def menu(label: str, options: Sequence, width: int) -> widgets.Dropdown:
     """Return a menu with a label."""
     return widgets.Dropdown(options=options, description=label, style=LABEL,
-                            layout=widgets.Layout(width=f"{width}px"))
+                            layout={"width": f"{width}px"})
 
 
 def swatch(colour: str) -> str:

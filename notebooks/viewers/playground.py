@@ -62,13 +62,6 @@ class Run:
         return self.settings["step_size"], max(self.wrong, 1) / len(self.chances)
 
 
-def binned(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return (timesteps, mean losses) in bins that are equally wide on a log axis."""
-    edges = np.unique(np.rint(np.geomspace(1, len(losses) + 1, BINS)).astype(int))
-    starts, sizes = edges[:-1], np.diff(edges)
-    return starts + (sizes - 1) / 2, np.add.reduceat(losses, starts - 1) / sizes
-
-
 class Curves(MovingFigure):
     """The figure of the runs; its loss has room for so many updates."""
 
@@ -94,12 +87,18 @@ class Curves(MovingFigure):
         self.dots = self.line(sure, "o", ms=3.5)
 
     def paint(self, runs: list[Run]) -> bytes:
-        """Return the figure as a PNG, with the losses of these runs."""
+        """Return the figure as a PNG, with the losses of these runs.
+
+        A line is of their means in bins that are equally wide on a log axis.
+        """
         losses = {run.colour: run.history["train_loss"] for run in runs}
         for colour, line in self.lines.items():
-            times, means = binned(losses.get(colour, []))
-            line.set_data(times, means)
-            line.set_marker("." * (len(times) == 1))  # or it would not be seen
+            loss = losses.get(colour, [])
+            edges = np.unique(np.rint(np.geomspace(1, len(loss) + 1, BINS)).astype(int))
+            starts, sizes = edges[:-1], np.diff(edges)
+            line.set_data(starts + (sizes - 1) / 2,
+                          np.add.reduceat(loss, starts - 1) / sizes)
+            line.set_marker("." * (len(starts) == 1))  # or it would not be seen
         return self.png()
 
 
@@ -108,19 +107,16 @@ def border(runs: list[Run], name: str, places: list, wrong: float) -> str:
 
     "So far", unless it is proven: with that run's other settings, all beyond fail.
     """
-    def missing(run):
-        return [f"{place:g}" for place in places[places.index(run.settings[name]) + 1:]
-                if {**run.settings, name: place} not in tried]
-
     tried = [run.settings for run in runs]
-    good = [run for run in runs if run.wrong < wrong and run.settings[name] in places]
+    good = [(k, [f"{place:g}" for place in places[k + 1:]
+                 if {**run.settings, name: place} not in tried], run.name)
+            for run in runs if run.wrong < wrong
+            for k in range(len(places)) if places[k] == run.settings[name]]
     if not good:
         return "none so far"
-    best = min(good, key=lambda run: (-places.index(run.settings[name]),
-                                      len(missing(run))))
-    left = ", ".join(missing(best))
-    hint = f" so far; proven once {left} fail, all else as in {best.name}"
-    return f"{best.settings[name]:g}{hint * bool(left)}"
+    k, left, best = min(good, key=lambda one: (-one[0], len(one[1])))
+    hint = f" so far; proven once {', '.join(left)} fail, all else as in {best}"
+    return f"{places[k]:g}{hint * bool(left)}"
 
 
 def goals(runs: list[Run]) -> str:
@@ -140,7 +136,7 @@ def goals(runs: list[Run]) -> str:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let other threads wait: ipykernel 7 runs callbacks of different comms in several.
+    """Let other threads wait: ipykernel 7 runs callbacks of several comms in several.
     """
     with LOCK:
         yield
@@ -163,13 +159,11 @@ def setting_dials(N: int) -> dict[str, Dial]:
 
 
 class Trainer(widgets.VBox):
-    """The viewer of train_yourself: its widgets, its runs, and the training under way.
-    """
+    """The viewer of train_yourself: widgets, runs, and the training under way."""
 
     latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
 
-    def __init__(self, training: tuple[np.ndarray, np.ndarray],
-                 test: tuple[np.ndarray, np.ndarray], networks: dict, history: dict,
+    def __init__(self, training: tuple, test: tuple, networks: dict, history: dict,
                  film: Film):
         self.training, self.test, self.networks = training, test, networks
         self.blas = ThreadpoolController()
@@ -258,10 +252,7 @@ class Trainer(widgets.VBox):
             self.start()
 
     async def train(self, run: Run, others: list[Run]) -> None:
-        """Train in slices of time, until the end or until another run begins.
-
-        It is in the main thread, the only one that may handle Jupyter's interrupt.
-        """
+        """Train in slices, in the main thread: only it may handle an interrupt."""
         slices, self.drawn = self.slices(run), time.perf_counter()
         while run.outcome == "training":
             self.advance(run, others, slices)
@@ -333,10 +324,7 @@ class Trainer(widgets.VBox):
 
     @alone()
     def choose(self, change: Bunch) -> None:
-        """Show the run, or the comparison, that a menu names.
-
-        What is opened stays, but for another run on show.
-        """
+        """Show the run and the comparison that the menus name; close another run's."""
         if not self.filling:
             if change.owner is self.menus[0]:
                 self.opened.children = ()
@@ -350,10 +338,7 @@ class Trainer(widgets.VBox):
         self.filling = False
 
     def look(self, run: Run) -> None:
-        """Show a run: in the menus, of which the second offers all others, and below.
-
-        The dials turn to it, unless they are those of a training under way.
-        """
+        """Show a run; dials that are not those of a training under way turn to it."""
         names, other = {one.name: one for one in self.runs}, self.menus[1].value
         self.filling = True
         self.menus[0].options, self.menus[0].value = list(names.items())[::-1], run
@@ -368,20 +353,25 @@ class Trainer(widgets.VBox):
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
             f"{run.wrong:,} of {m:,} digits are wrong.")
         self.mark()
-        self.compare()
+        other = self.menus[1].value
+        for viewer in self.opened.children[1:]:
+            viewer.compare(other and (other.name, other.film))
         self.chart.show(
             self.curves.paint(self.runs),
             f"Loss, mistakes, certainty of {len(self.runs)} runs; the one on show has "
             f"{run.wrong} digits wrong.")
-        self.table.value = runs_table(self.runs, run)
+        rows = "<tr><th>curve<th>settings<th>outcome<th>test accuracy"
+        for one in reversed(self.runs):
+            name = f"<b>{one.name}</b>" if one is run else one.name
+            rows += (f"<tr><td>{swatch(one.colour)}<td>{name}<td>{one.outcome}"
+                     f"<td>{1 - one.wrong / m:.2%}")
+        self.table.value = (
+            f'<table class="runs" style="border-spacing:8px 1px">{rows}</table>')
         self.mosaic.follow(run.film[-1:])
         self.mosaic.show(0)
 
     def mark(self, longest: int = 0) -> None:
-        """Mark in the curves the run on show, and what a click on them opens.
-
-        They get room for the runs in the menus, and for so many updates.
-        """
+        """Mark the run on show in curves with room for it, and what a click opens."""
         longest = max(longest, *(len(run.history["train_loss"]) for run in self.runs))
         room = 10 ** max(3, len(str(longest - 1)))
         if self.curves.room != room:
@@ -421,7 +411,7 @@ class Trainer(widgets.VBox):
     @alone()
     def inspect(self, what: str, place: int | None = None) -> None:
         """Open the run's mistakes, at a digit, or its training, at a moment."""
-        run = self.menus[0].value
+        run, other = (one.value for one in self.menus)
         if what == "mistakes":
             viewer = Pager(run.film[-1][1], *self.test, *self.training)
             dial = viewer.number
@@ -436,23 +426,7 @@ class Trainer(widgets.VBox):
         title = f"<b>The {what} of {run.name}</b>"
         self.opened.children = [widgets.HBox([
             text("opened", WIDE - 160, 1, title, announced=True), close]), viewer]
-        self.compare()
-
-    def compare(self) -> None:
-        """Compare what is opened with the run that the second menu names."""
-        other = self.menus[1].value
-        for viewer in self.opened.children[1:]:
-            viewer.compare(other and (other.name, other.film))
-
-
-def runs_table(runs: list[Run], on_show: Run) -> str:
-    """Return an HTML table of the runs in the curves' colours, newest first."""
-    rows = "<tr><th>curve<th>settings<th>outcome<th>test accuracy"
-    for run in reversed(runs):
-        name = f"<b>{run.name}</b>" if run is on_show else run.name
-        rows += (f"<tr><td>{swatch(run.colour)}<td>{name}<td>{run.outcome}"
-                 f"<td>{1 - run.wrong / len(run.chances):.2%}")
-    return f'<table class="runs" style="border-spacing:8px 1px">{rows}</table>'
+        viewer.compare(other and (other.name, other.film))
 
 
 def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
