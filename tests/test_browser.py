@@ -354,7 +354,7 @@ def explains(viewer, k, truth):
     shows(viewer.locator("img.pushes"),
           pictures.signed_png(pushed, abs(pushed).max()), tolerance=1)
     expect(viewer.locator(".pushes-caption")).to_contain_text(
-        f"{pushed.sum() + rest:+.2f}")
+        f"{pushed.sum() + rest:+z.2f}")
     near = explanations.nearest_finder(truth.X_train, truth.y_train)(truth.images[k])
     for digit, (j, _) in zip("39", near):
         shows(viewer.locator(f"img.nearest-{digit}"),
@@ -379,10 +379,20 @@ def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
     glance = viewer.locator(MISTAKES)
     assert len(surest_first) > 42  # so that there are two pages
     expect(glance).to_have_attribute("aria-valuenow", str(len(surest_first) - 43))
+    box = glance.bounding_box()
+
+    def click_tile(k):
+        glance.click(position={"x": (k % 14 + 0.5) / 14 * box["width"],
+                               "y": (k // 14 + 0.5) / 3 * box["height"]})
+
+    click_tile(0)
+    explains(viewer, surest_first[42], truth)
+    click_tile(len(surest_first) - 42)  # an empty one, which chooses nothing
+    choose(glance, "ArrowRight")
+    explains(viewer, surest_first[43], truth)
     drag(viewer, WHICH, 0.0)
     explains(viewer, surest_first[0], truth)
-    box = glance.bounding_box()
-    glance.click(position={"x": 3.5 / 14 * box["width"], "y": box["height"] / 2})
+    click_tile(17)
     explains_with_the_same_layout(surest_first[17])
     is_at(viewer, WHICH, "18")
     assert abs(middle(viewer.locator(".glance-chart .place"))[0]
@@ -1064,6 +1074,16 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
     has_ink(root, [NINE])
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     assert faults(page, ".static-fallback") == []
+    page.close()
+
+
+def test_sheet_without_a_kernel_writes_no_minus_before_nothing(browser, truth):
+    network = [np.zeros((784, 1))], [np.full((1, 1), -1e-3)], truth.activations[1:]
+    page = new_page(browser, offline=True)
+    page.set_content(drawing_page(network, truth))
+    sums = page.get_by_text("sum, the logit")
+    button(page, "Draw a 3 for me").click()
+    assert re.findall(r"[+-]\d+\.\d+", sums.inner_text()) == ["+0.00"] * 4
     page.close()
 
 

@@ -363,6 +363,28 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
     says(pager, "judged", " of 3 right.")
 
 
+def test_guessing_leaves_an_edit_on_the_sheet(pager):
+    find(pager, "Edit this digit").value = True
+    sheet = find(pager, "sheet")
+    sheet.set_state({"strokes": [line((60, 60), (200, 60))]})
+    edited = find(pager, "digit-caption").value
+    assert ", edited: " in edited
+    for guess in (True, False):
+        find(pager, "Guess first").value = guess
+        assert sheet.strokes and find(pager, "digit-caption").value == edited
+    go_to(pager, 2)
+    assert not sheet.strokes
+
+
+def test_push_that_rounds_to_nothing_has_no_minus(data):
+    weights = np.zeros((784, 1))
+    weights[406] = -1e-4
+    box = viewers.look_into(([weights], [np.full((1, 1), -1e-3)], ACTIVATIONS[1:]),
+                            data.X_test, data.y_test, data.X, data.y)
+    for words in (find(box, "pushes-caption").value, find(box, "pushes").alt):
+        assert words.count("+0.00") >= 2 and "-0.00" not in words
+
+
 def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
     wrong = members(pager, "all mistakes")
     chart = find(pager, "glance")

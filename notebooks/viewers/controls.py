@@ -7,7 +7,7 @@ from pathlib import Path
 import anywidget
 import ipywidgets as widgets
 import numpy as np
-from traitlets import Any, Bool, Bytes, Int, List, Unicode
+from traitlets import Any, Bool, Bytes, Float, Int, List, Unicode
 
 HERE = Path(__file__).parent
 LABEL = {"description_width": "100px"}
@@ -150,7 +150,8 @@ class Picture(anywidget.AnyWidget):
     """A picture of a fixed size, which shrinks on a narrow page: see picture.js.
 
     choose is called with the index of a place that is clicked on, or chosen by Enter;
-    without it each pixel of the picture is shown as a square.
+    without it each pixel of the picture is shown as a square. A click counts within
+    reach of a place, in each direction, a share of the width.
     """
 
     _esm = (HERE / "picture.js").read_text(encoding="utf-8")
@@ -159,14 +160,15 @@ class Picture(anywidget.AnyWidget):
     value = Bytes().tag(sync=True)
     alt = Unicode().tag(sync=True)
     places = List(List()).tag(sync=True)  # [x, y, words], as shares from the upper left
+    reach = Float().tag(sync=True)
     at = Int(-1).tag(sync=True)  # the index of the place on show, or -1
 
     def __init__(self, name: str, width: int, height: int,
-                 choose: Callable[[int], None] | None = None):
+                 choose: Callable[[int], None] | None = None, reach: float = 0.2):
         kind = "chart" if choose else "pixels"
         super().__init__(
-            description=name, size=[width, height],
-            layout=widgets.Layout(width=f"{width}px"),
+            description=name, size=[width, height], reach=reach,
+            layout={"width": f"{width}px"},
             _dom_classes=["picture", kind, f"{name}-{kind}"])
         if choose:
             self.choose = choose

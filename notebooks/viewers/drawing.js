@@ -92,7 +92,7 @@
     const g = 1 / (1 + Math.exp(-logit)), name = g > 0.5 ? "9" : "3";
     const sides = [-1, 1].map(way => total(pushes.filter(push => way * push > 0)));
     const signed = [...sides, logit - total(sides), logit].map(
-      number => (number < 0 ? "" : "+") + number.toFixed(2));
+      number => `${number < 0 ? "" : "+"}${number.toFixed(2)}`.replace("-0.00", "+0.00"));
     const renumbered = text => {
       const left = [...signed];
       return text.replace(/[+-]\d+\.\d+/g, () => left.shift());

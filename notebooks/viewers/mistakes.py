@@ -4,6 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 from ipywidgets import HBox
 from matplotlib.figure import Figure
+from traitlets import Bunch
 
 from page import NINE, THREE, VOTES, digit_grid
 
@@ -23,19 +24,17 @@ PARTS = ["upper left", "upper right", "lower left", "lower right"]
 
 
 class Explainer:
-    """A row of pictures that explain what a network says of an image.
+    """Pictures that explain what a network says of an image, in panels side by side.
 
-    Next to the image are the pixels' pushes, and of each class in X_train, y_train the
-    mean digit and the nearest one. While covered is True, the pushes are not shown, so
-    that they can be guessed.
+    Next to it are its pixels' pushes, which are not shown while covered is True, and of
+    each class in X_train, y_train the mean digit and the nearest one.
     """
 
     def __init__(self, network: tuple, X_train: np.ndarray, y_train: np.ndarray):
-        self.network, self.X_train = network, X_train
+        self.network, self.X_train, self.covered = network, X_train, False
         self.other: tuple[str, list] | None = None
-        self.nearest = nearest_finder(X_train, y_train)
-        self.covered = False
         self.shown: tuple | None = None  # what explain last showed
+        self.nearest = nearest_finder(X_train, y_train)
         self.digit = Panel("digit", "What it is shown", 224, 3, True)
         self.pushes = Panel("pushes", "What pushed", 224, 4)
         means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
@@ -93,12 +92,12 @@ class Explainer:
         to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
         self.pushes.show(
             signed_png(pushed, abs(pushed).max()),
-            f"The same digit, each pixel coloured by its push: {to_three:+.2f} towards "
-            f"3, {to_nine:+.2f} towards 9.",
-            f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{to_three:+.2f}<br>"
-            f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{to_nine:+.2f}<br>"
-            f"biases:&nbsp;{rest:+.2f}<br>sum, the logit:&nbsp;"
-            f"<b>{to_three + to_nine + rest:+.2f}</b>, so&nbsp;{name_of(g)}")
+            "The same digit, each pixel coloured by its push: "
+            f"{to_three:+z.2f} towards 3, {to_nine:+z.2f} towards 9.",
+            f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{to_three:+z.2f}<br>"
+            f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{to_nine:+z.2f}<br>"
+            f"biases:&nbsp;{rest:+z.2f}<br>sum, the logit:&nbsp;"
+            f"<b>{to_three + to_nine + rest:+z.2f}</b>, so&nbsp;{name_of(g)}")
 
 
 def reasons_figure(network: tuple, images: np.ndarray) -> Figure:
@@ -116,7 +115,7 @@ def reasons_figure(network: tuple, images: np.ndarray) -> Figure:
 
 
 LEAST_SURE, NEARLY = "right, but least sure", 30  # the latter is how many
-COLUMNS, ROWS = 14, 3  # of the digits on show at a glance
+COLUMNS, ROWS, TILES = 14, 3, 42  # of the digits on show at a glance
 
 
 def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -136,8 +135,7 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class Pager(widgets.VBox):
-    """The viewer of look_into: pages through groups of digits, explains and edits them.
-    """
+    """The viewer of look_into: groups of digits, which it explains and edits."""
 
     def __init__(self, network: tuple, images: np.ndarray, y: np.ndarray,
                  X_train: np.ndarray, y_train: np.ndarray):
@@ -151,8 +149,8 @@ class Pager(widgets.VBox):
         self.place = Dial("place in group", [("–", None)], None)
         self.number = Dial("image", [], 0, (int, 0, len(images) - 1))
         self.glance = Picture(
-            "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2,
-            lambda tile: setattr(self.place, "value", self.tiled[tile]))
+            "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2, reach=0.5 / COLUMNS,
+            choose=lambda tile: setattr(self.place, "value", self.tiled[tile]))
         self.page: tuple[str, int] | None = None  # of the glance: its group and start
         self.message = text("message", 720)
         self.judged = text("judged", 720, announced=True)
@@ -183,44 +181,41 @@ class Pager(widgets.VBox):
                            group[0] if group else None)
         self.look()
 
-    def look(self, _change: object = None) -> None:
-        """Show the digit that the box names; the slider follows if it is in the group.
-        """
-        k = self.number.value
-        group = self.groups[self.menu.value]
+    def look(self, change: Bunch | None = None) -> None:
+        """Show the digit that the box names; the slider follows within the group."""
+        k, group = self.number.value, self.groups[self.menu.value]
         self.place.value = k if k in group else None
         self.show_glance(group)
         self.number.note.value = self.place.note.value = ""
         self.explainer.covered = self.guess.value
-        for part, is_shown in [(self.answers, self.guess.value), (self.judged,
-                               self.guess.value), (self.sheet, self.edit.value)]:
-            part.layout.display = None if is_shown else "none"
+        for part, button in [(self.answers, self.guess), (self.judged, self.guess),
+                             (self.sheet, self.edit)]:
+            part.layout.display = None if button.value else "none"
         self.explainer.resize(168 if self.edit.value else 224)
-        if self.edit.value:
+        if self.edit.value and change and change.owner is not self.guess:
             self.sheet.put([], self.images[k])
         self.explain()
 
     def show_glance(self, group: np.ndarray) -> None:
         """Show a page of the group's digits, with a frame around the one on show."""
-        n, k = len(group), self.place.value
-        at = -1 if k is None else int(np.argmax(group == k))
-        start = max(at, 0) // (ROWS * COLUMNS) * ROWS * COLUMNS
-        if self.page != (self.menu.value, start):  # not at each digit of it
-            self.page = self.menu.value, start
-            self.tiled = group[start:start + ROWS * COLUMNS].tolist()
+        n, name = len(group), self.menu.value
+        at = -1 if self.place.value is None else self.place.slider.index
+        start = max(at, 0) // TILES * TILES
+        if self.page != (name, start):  # not at each digit of it
+            self.page, self.tiled = (name, start), group[start:start + TILES].tolist()
             self.glance.show(digit_png(self.images[self.tiled], ROWS, COLUMNS),
-                             f"{n} digits at a glance: {self.menu.value}.")
+                             f"{n} digits at a glance: {name}.")
             self.glance.places = [
                 [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
                  f"image {digit}"] for j, digit in enumerate(self.tiled)]
         self.glance.at = at - start if at >= 0 else -1
-        kind, order = (("digit", "least sure up") if self.menu.value == LEAST_SURE
+        kind, order = (("digit", "least sure up") if name == LEAST_SURE
                        else ("mistake", "surest down"))
         self.message.value = (
             f"{kind} {at + 1} of {n}, from the {order}" if at >= 0 else
             f"image {self.number.value} is not one of these {n} digits" if n else
-            f"There is no digit here: {self.menu.value} holds none. The box <i>image"
-            f"</i> still takes any number from 0 to {len(self.images) - 1}.")
+            f"There is no digit here: {name} holds none. The box <i>image</i> still "
+            f"takes any number from 0 to {len(self.images) - 1}.")
 
     def explain(self, _change: object = None) -> None:
         """Explain the digit as it is, or as it has been edited."""

@@ -27,10 +27,12 @@ function render({ model, el }) {
   }
 
   image.addEventListener("click", ({ offsetX, offsetY }) => {
-    const far = model.get("places").map(([x, y]) => Math.hypot(
-      x * image.clientWidth - offsetX, y * image.clientHeight - offsetY));
-    if (!far.length) return;
-    point(far.indexOf(Math.min(...far)));
+    const { clientWidth, clientHeight } = image, reach = model.get("reach") * clientWidth;
+    const aways = model.get("places").map(([x, y]) => [
+      Math.abs(x * clientWidth - offsetX), Math.abs(y * clientHeight - offsetY)]);
+    const far = aways.map(away => Math.hypot(...away)), nearest = far.indexOf(Math.min(...far));
+    if (!aways[nearest]?.every(away => away <= reach)) return;
+    point(nearest);
     model.send({ chosen: at });
   });
 
