@@ -10,8 +10,8 @@ function finish(viewer) {
   for (const slider of all(".widget-slider")) {
     const ariaLabel = slider.querySelector("label").textContent;
     const readout = slider.querySelector(".widget-readout");  // hidden, but at once
-    for (const handle of slider.querySelectorAll("[role=slider]"))
-      Object.assign(handle, { ariaLabel, ariaValueText: readout.textContent });
+    Object.assign(slider.querySelector("[role=slider]") ?? {}, {
+      ariaLabel, ariaValueText: readout.textContent });
     for (const box of slider.parentElement.querySelectorAll(".dial-value input"))
       box.ariaLabel = `${ariaLabel}, typed`;
   }
@@ -26,8 +26,7 @@ function finish(viewer) {
 // Suppress Jupyter's shortcuts of a single key, such as the arrows in Notebook 7, or d
 // twice, which deletes the cell. The attribute must be there before a key is pressed.
 function suppress_shortcuts({ target, ctrlKey, metaKey, shiftKey, altKey }) {
-  target.toggleAttribute("data-lm-suppress-shortcuts",
-    !(ctrlKey || metaKey || shiftKey || altKey));
+  target.toggleAttribute("data-lm-suppress-shortcuts", !(ctrlKey || metaKey || shiftKey || altKey));
 }
 
 function render({ el, signal }) {
@@ -37,15 +36,12 @@ function render({ el, signal }) {
 
   function begin() {
     const viewer = el.closest(".viewer");
-    if (!viewer) {  // not on the page yet
-      if (!signal.aborted) requestAnimationFrame(begin);
-      return;
-    }
+    if (!viewer) return signal.aborted || requestAnimationFrame(begin);  // not on the page
     const announce = () => {
-      const texts = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
-      if (el.textContent !== texts.join(" ")) el.textContent = texts.join(" ");
+      const all = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
+      if (el.textContent !== all.join(" ")) el.textContent = all.join(" ");
     };
-    const observer = new MutationObserver(changes => {
+    new MutationObserver(changes => {
       if (changes.every(({ target }) => el.contains(target))) return;
       finish(viewer);
       const now = viewer.querySelector(".opened");  // what a button opens may be below
@@ -54,14 +50,11 @@ function render({ el, signal }) {
       opened = now;
       clearTimeout(timer);
       timer = setTimeout(announce, QUIET);
-    });
+    }).observe(viewer, { subtree: true, childList: true, characterData: true,
+      attributeFilter: ["aria-valuenow", "title"] });
     finish(viewer);
     for (const kind of ["focusin", "keydown", "keyup"])
       viewer.addEventListener(kind, suppress_shortcuts);
-    observer.observe(viewer, {
-      subtree: true, childList: true, characterData: true,
-      attributes: true, attributeFilter: ["aria-valuenow", "title"],
-    });
   }
 
   begin();

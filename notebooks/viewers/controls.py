@@ -94,9 +94,8 @@ class Dial(widgets.HBox):
     @property
     def text(self) -> str:
         """The text in the box: a dash if there is no value."""
-        if self.value is None:
-            return "–"
-        return {k: text for text, k in self.places}.get(self.value, f"{self.value:g}")
+        texts = {None: "–"} | {value: text for text, value in self.places}
+        return texts.get(self.value) or f"{self.value:g}"
 
     def _slid(self, _change: object) -> None:
         if self.slider.index != self._near():  # else it only followed
@@ -150,17 +149,16 @@ class Picture(anywidget.AnyWidget):
     """A picture of a fixed size, which shrinks on a narrow page: see picture.js.
 
     choose is called with the index of a place that is clicked on, or chosen by Enter;
-    without it each pixel of the picture is shown as a square. A click counts within
-    reach of a place, in each direction, a share of the width.
+    without it each pixel of the picture is shown as a square.
     """
 
     _esm = (HERE / "picture.js").read_text(encoding="utf-8")
     description = Unicode().tag(sync=True)  # its name, by which find finds it
     size = List(Int()).tag(sync=True)  # width and height, in the browser's pixels
-    value = Bytes().tag(sync=True)
+    value = Bytes().tag(sync=True)  # a PNG, which alt describes
     alt = Unicode().tag(sync=True)
     places = List(List()).tag(sync=True)  # [x, y, words], as shares from the upper left
-    reach = Float().tag(sync=True)
+    reach = Float().tag(sync=True)  # how far from one a click counts, of the width
     at = Int(-1).tag(sync=True)  # the index of the place on show, or -1
 
     def __init__(self, name: str, width: int, height: int,
@@ -180,24 +178,21 @@ class Picture(anywidget.AnyWidget):
             self.value, self.alt = png, words
 
 
-def text(name: str, width: int, lines: float = 1, value: str = "",
-         announced: bool = False) -> widgets.HTML:
-    """Return a text with room for so many lines, whose changes can be announced."""
-    return widgets.HTML(
-        value, _dom_classes=[name, *["announced"] * announced], layout=widgets.Layout(
-            width=f"{width}px", min_height=f"{1.45 * lines:.2f}em", margin="0"))
+def text(classes: str, width: int, lines: float = 1, value: str = "") -> widgets.HTML:
+    """Return a text of these CSS classes with room for so many lines."""
+    return widgets.HTML(value, _dom_classes=classes.split(), layout={
+        "width": f"{width}px", "min_height": f"{1.45 * lines:.2f}em", "margin": "0"})
 
 
 class Panel(widgets.VBox):
     """A square picture with a heading above and a caption of so many lines below."""
 
-    def __init__(self, name: str, heading: str, width: int, lines: int,
-                 announced: bool = False):
+    def __init__(self, name: str, heading: str, width: int, lines: int):
         self.view = Picture(name, width, width)
-        self.caption = text(f"{name}-caption", width, lines, announced=announced)
+        self.caption = text(f"{name}-caption", width, lines)
+        title = text(f"{name}-heading", width, value=f"<b>{heading}</b>")
         super().__init__(
-            [text(f"{name}-heading", width, value=f"<b>{heading}</b>"), self.view,
-             self.caption], layout=widgets.Layout(margin="0 14px 0 0"))
+            [title, self.view, self.caption], layout={"margin": "0 14px 0 0"})
 
     def show(self, png: bytes, words: str, caption: str = "") -> None:
         """Show a PNG, which words describe, and a caption."""

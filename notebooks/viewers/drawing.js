@@ -72,8 +72,8 @@
 
   // Show levels from -1 to 1, in a pair of colours and white between them.
   function show(image, levels, pair, alt) {
-    const canvas = Object.assign(document.createElement("canvas"), {
-      width: FIELD, height: FIELD });
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = FIELD;
     const pixels = new ImageData(FIELD, FIELD);
     levels.forEach((level, k) => pixels.data.set([...[1, 3, 5].map(at => 255 +
       Math.abs(level) * (parseInt(pair[+(level > 0)].slice(at, at + 2), 16) - 255)), 255], 4 * k));
@@ -110,12 +110,8 @@
   const panels = digit.parentElement.parentElement, el = document.createElement("div");
   panels.prepend(el);
   add(root, "style", { textContent: style });
-  render({ el, model: {
-    get: name => state[name],
-    set: now => Object.assign(state, now),
-    save_changes: () => answer(state.strokes),
-    on() {},
-  } });
+  render({ el, model: { get: name => state[name], set: now => Object.assign(state, now),
+    save_changes: () => answer(state.strokes), on() {} } });
   answer(state.strokes);
   root.read = read;
 }

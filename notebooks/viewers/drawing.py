@@ -6,8 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-import page
-from page import NINE, THREE
+from page import NINE, THREE, digit_grid
 
 from .controls import HERE, text
 from .explanations import probabilities
@@ -46,7 +45,7 @@ def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure
         shown += [ink(strokes) / 255, image]
         titles += [name.removeprefix("a 9 with a "),  # else wider than the picture
                    f"says {name_of(g)} ({max(g, 1 - g):.3f})"]
-    return page.digit_grid(shown, titles, columns=len(shown))
+    return digit_grid(shown, titles, columns=len(shown))
 
 
 def in_8_bits(network: tuple) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -59,18 +58,6 @@ def in_8_bits(network: tuple) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]
         scales = np.maximum(abs(W).max(axis=0), 1e-30) / 127
         layers.append((np.rint(W / scales).astype(np.int8), scales, b))
     return layers
-
-
-def _in_page(layers: list) -> tuple[str, list]:
-    """Return what answers in a page without a kernel, with layers of in_8_bits."""
-    sheet, function = ((HERE / name).read_text(encoding="utf-8")
-                       for name in ("sketchpad.js", "drawing.js"))
-    sheet = sheet.replace("export default", "return")
-    return f"(root, ...data) => ({function})(root, (() => {{{sheet}}})(), ...data)", [
-        (HERE / "viewers.css").read_text(encoding="utf-8"),
-        [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES,
-        [[f"data:;base64,{base64.b64encode(levels.tobytes()).decode()}",
-          scales.tolist(), biases[0].tolist()] for levels, scales, biases in layers]]
 
 
 def draw_a_digit(network: tuple, X_train: np.ndarray,
@@ -101,7 +88,13 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
                      (probabilities(network, X_train) > 0.5))
     hint.value = (f"In this page its weights have 8 bits each, which changes {changed} "
                   f"of its answers to the {len(X_train):,} training digits.")
-    show(viewer, "Here you draw a digit, and the network answers.",
-         answers=_in_page(layers))
+    drawn, answered, style = ((HERE / name).read_text(encoding="utf-8") for name in (
+        "sketchpad.js", "drawing.js", "viewers.css"))
+    drawn = drawn.replace("export default", "return")
+    data = [style, [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES, [
+        [f"data:;base64,{base64.b64encode(levels.tobytes()).decode()}",
+         scales.tolist(), biases[0].tolist()] for levels, scales, biases in layers]]
+    show(viewer, "Here you draw a digit, and the network answers.", answers=(
+        f"(root, ...data) => ({answered})(root, (() => {{{drawn}}})(), ...data)", data))
     sheet.put([])
     return viewer

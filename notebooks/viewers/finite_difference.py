@@ -37,7 +37,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     chart = Picture("secant", WIDE, HIGH, lambda k: setattr(step, "value", k))
     draw, chart.places = _three_views(f, a, epsilons, slopes, errors)
     best = np.finfo(float).eps ** (1 / 3)  # about 6e-6, for f of ordinary size
-    caption = text("epsilon", WIDE, 2, announced=True)
+    caption = text("epsilon announced", WIDE, 2)
 
     def look(_change: object = None) -> None:
         k = chart.at = step.value
@@ -59,10 +59,9 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
 
 
 def _three_views(f, a, epsilons, slopes, errors):
-    """Return (draw, places) for a figure: secant, magnified, and the error.
+    """Return (draw, places): draw(k) returns a figure at the k-th step, as a PNG.
 
-    draw(k) returns it as a PNG at the k-th of the steps epsilons (n,), whose slopes
-    (n,) have these errors (n,); places are where the errors are.
+    The steps epsilons (n,) have these slopes (n,) and errors (n,), which are at places.
     """
     figure = MovingFigure()
     line, (curve, microscope, error) = figure.line, figure.axes

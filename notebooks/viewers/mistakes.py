@@ -35,7 +35,8 @@ class Explainer:
         self.other: tuple[str, list] | None = None
         self.shown: tuple | None = None  # what explain last showed
         self.nearest = nearest_finder(X_train, y_train)
-        self.digit = Panel("digit", "What it is shown", 224, 3, True)
+        self.digit = Panel("digit", "What it is shown", 224, 3)
+        self.digit.caption.add_class("announced")
         self.pushes = Panel("pushes", "What pushed", 224, 4)
         means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [Panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
@@ -153,7 +154,7 @@ class Pager(widgets.VBox):
             choose=lambda tile: setattr(self.place, "value", self.tiled[tile]))
         self.page: tuple[str, int] | None = None  # of the glance: its group and start
         self.message = text("message", 720)
-        self.judged = text("judged", 720, announced=True)
+        self.judged = text("judged announced", 720)
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))

@@ -1,9 +1,5 @@
-// A picture, whose places can be chosen: by a click, which takes the nearest one, or by
-// arrow keys and then Enter. See Picture in controls.py.
-//
-// value:  a PNG, which alt describes
-// places: [[x, y, words], ...], x and y as shares of the picture's width and height
-// at:     the index of the one on show, or -1
+// A picture, whose places can be chosen: by a click, which takes the nearest one within
+// reach, or by arrow keys and then Enter. See Picture in controls.py.
 
 function render({ model, el }) {
   const [width, height] = model.get("size");

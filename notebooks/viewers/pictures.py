@@ -6,10 +6,9 @@ that moves is drawn once, and then only its moving parts.
 
 import functools
 import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -96,10 +95,9 @@ def _tiled(inks: np.ndarray, rows: int, columns: int, palette: list[int],
 
 
 class MovingFigure:
-    """Three pairs of axes and lines in them, of which some are animated.
+    """Three pairs of axes; all but their animated lines is drawn once.
 
-    All else is drawn once. Each PNG then draws only those on top: a few milliseconds
-    instead of fifty.
+    Each PNG then takes a few milliseconds instead of fifty.
     """
 
     def __init__(self):
@@ -112,15 +110,15 @@ class MovingFigure:
         return ax.plot([], [], style, animated=True, **options)[0]
 
     @functools.cached_property
-    def still(self) -> tuple:
-        """What is drawn once, and the animated lines."""
+    def drawn(self) -> tuple:
+        """What is drawn once, and the artists that are not."""
         self.canvas.draw()
         return (self.canvas.copy_from_bbox(self.fig.bbox),
-                self.fig.findobj(Artist.get_animated))
+                self.fig.findobj(lambda artist: artist.get_animated()))
 
     def png(self) -> bytes:
         """Return the figure as it is now."""
-        still, animated = self.still
+        still, animated = self.drawn
         self.canvas.restore_region(still)
         for artist in animated:
             self.fig.draw_artist(artist)
@@ -128,13 +126,13 @@ class MovingFigure:
         # In 256 colours, which takes a fifth of the time.
         return _encoded(whole.quantize(palette=FIGURE, dither=Image.Dither.NONE))
 
-    def places(self, ax: Axes, words: Iterable[str], x: ArrayLike,
+    def places(self, ax: Axes, words: Sequence[str], x: ArrayLike,
                y: ArrayLike | None = None) -> list[list]:
         """Return the places of points in ax, for Picture; without y half-way up it."""
-        assert self.still  # for where axes are is known once they are drawn
-        points = ax.transData.transform(np.column_stack([x, x if y is None else y]))
-        if y is None:
-            points[:, 1] = ax.bbox.y0 + ax.bbox.height / 2
+        assert self.drawn  # for where axes are is known once they are drawn
+        way = ax.get_xaxis_transform() if y is None else ax.transData
+        y = np.full(np.shape(x), 0.5) if y is None else y
+        points = way.transform(np.column_stack([x, y]))
         shares = abs([0, 1] - points / self.fig.bbox.size)
         return [[*share, word] for share, word in zip(shares.tolist(), words)]
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
 
 import ipywidgets as widgets
 import numpy as np
@@ -56,11 +55,6 @@ class Run:
         """How many of the test digits are wrong."""
         return int(np.sum(self.chances <= 0.5))
 
-    @property
-    def end(self) -> tuple[float, float]:
-        """The step size, and the share of test digits that are wrong, not below one."""
-        return self.settings["step_size"], max(self.wrong, 1) / len(self.chances)
-
 
 class Curves(MovingFigure):
     """The figure of the runs; its loss has room for so many updates."""
@@ -76,9 +70,8 @@ class Curves(MovingFigure):
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
         log_percents(ends)
         ends.set(ylim=(1 / 400, 1))
-        sure.set(title="mistakes of the run above", ylim=(-0.03, 1.03),
-                 xlim=(-0.5, 1), xlabel="each mistake", xticks=[],
-                 ylabel="probability of its digit")
+        sure.set(title="mistakes of the run above", xlabel="each mistake", xticks=[],
+                 ylabel="probability of its digit", xlim=(-0.5, 1), ylim=(-0.03, 1.03))
         sure.axhline(0.5, color=GREY, lw=0.9)
         self.lines = {colour: self.line(loss, color=colour, lw=1) for colour in RUNS}
         self.tried = self.line(ends, "o", color=GREY, ms=4)
@@ -87,10 +80,7 @@ class Curves(MovingFigure):
         self.dots = self.line(sure, "o", ms=3.5)
 
     def paint(self, runs: list[Run]) -> bytes:
-        """Return the figure as a PNG, with the losses of these runs.
-
-        A line is of their means in bins that are equally wide on a log axis.
-        """
+        """Return a PNG with these runs' losses: means in bins as wide on a log axis."""
         losses = {run.colour: run.history["train_loss"] for run in runs}
         for colour, line in self.lines.items():
             loss = losses.get(colour, [])
@@ -161,7 +151,7 @@ def setting_dials(N: int) -> dict[str, Dial]:
 class Trainer(widgets.VBox):
     """The viewer of train_yourself: widgets, runs, and the training under way."""
 
-    latest: ClassVar[Run | None] = None  # of all trainers, so that only one run trains
+    latest: Run | None = None  # of all trainers, so that only one run trains
 
     def __init__(self, training: tuple, test: tuple, networks: dict, history: dict,
                  film: Film):
@@ -190,12 +180,10 @@ class Trainer(widgets.VBox):
             "run on show", "compare with")]
         for one in self.menus:
             one.observe(self.choose, names="value")
-        self.status = text("status", WIDE, announced=True)
-        self.goals, self.table = text("goals", WIDE, 5), text("runs", WIDE)
-        how_to = text("how-to", WIDE, value=(
+        self.status, self.table = text("status announced", WIDE), text("runs", WIDE)
+        how_to = text("how-to not-in-fallback", WIDE, value=(
             "Each place of a slider is a network, trained from scratch."))
-        for live in (how_to, self.goals):
-            live.add_class("not-in-fallback")  # where nothing is trained
+        self.goals = text("goals not-in-fallback", WIDE, 5)  # where nothing is trained
         self.key, self.curves = text("key", WIDE), Curves(1000)
         self.chart = Picture("run-curves", WIDE, HIGH, alone()(
             lambda k: self.actions[k]()))
@@ -373,17 +361,18 @@ class Trainer(widgets.VBox):
     def mark(self, longest: int = 0) -> None:
         """Mark the run on show in curves with room for it, and what a click opens."""
         longest = max(longest, *(len(run.history["train_loss"]) for run in self.runs))
-        room = 10 ** max(3, len(str(longest - 1)))
+        room = 10 ** max(3, len(str(longest - 1)))  # the next power of ten
         if self.curves.room != room:
             self.curves = Curves(room)
         run, other = (one.value for one in self.menus)
         mistakes, curves = np.flatnonzero(self.tried[0].chances <= 0.5), self.curves
         x, chances = np.linspace(-0.45, 0.95, len(mistakes)), run.chances[mistakes]
-        ends = np.transpose([one.end for one in self.tried])
+        ends = np.array([[one.settings["step_size"] for one in self.tried], [
+            max(one.wrong, 1) / len(run.chances) for one in self.tried]])  # none is 0
         for colour, line in curves.lines.items():
             line.set_linewidth(2 if colour == run.colour else 1)
         curves.tried.set(data=ends)
-        curves.here.set(data=np.transpose([run.end]), color=run.colour)
+        curves.here.set(data=ends[:, [self.tried.index(run)]], color=run.colour)
         curves.dots.set(data=(x, chances), color=run.colour)
         curves.others.set(data=(x, (other or run).chances[mistakes]),
                           color=(other or run).colour, visible=bool(other))
@@ -425,7 +414,7 @@ class Trainer(widgets.VBox):
         close.on_click(lambda _: setattr(self.opened, "children", ()))
         title = f"<b>The {what} of {run.name}</b>"
         self.opened.children = [widgets.HBox([
-            text("opened", WIDE - 160, 1, title, announced=True), close]), viewer]
+            text("opened announced", WIDE - 160, 1, title), close]), viewer]
         viewer.compare(other and (other.name, other.film))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import ipywidgets as widgets
 import numpy as np
+from ipywidgets import HBox
 
 from page import GREY, NINE, THREE
 
@@ -55,9 +56,8 @@ def filming(steps: Iterable, film: Film, every: int) -> Iterator[tuple]:
 class Mosaic(widgets.VBox):
     """What hidden units look for at a moment of a film, in tiles.
 
-    Above are units that push towards 9, below those that push towards 3, signed so that
-    ink on a positive pixel raises the logit: those with the largest effect on it at the
-    film's end, the strongest first.
+    Signed so that ink on a positive pixel raises the logit. Of those that push towards
+    9, above, and those towards 3, they have the largest effect on it at the film's end.
     """
 
     def __init__(self, name: str):
@@ -172,10 +172,7 @@ class Curves(MovingFigure):
 
 
 class TimeLine(widgets.VBox):
-    """The viewer of through_time, which explains film, history, images and y.
-
-    number is the dial that chooses the digit; without one it has its own.
-    """
+    """The viewer of through_time; number may be another viewer's dial for the digit."""
 
     def __init__(self, film: Film, history: dict[str, np.ndarray], images: np.ndarray,
                  y: np.ndarray, number: Dial | None = None):
@@ -184,23 +181,21 @@ class TimeLine(widgets.VBox):
         self.times = np.array([t for t, _ in film])
         self.curves = Curves(history, self.times)
         self.number = number or Dial("image", [], 0, (int, 0, len(images) - 1))
-        self.place = Dial(
-            "timestep", [(str(t), k) for k, t in enumerate(self.times)], 0)
+        texts = [str(t) for t in self.times]
+        self.place = Dial("timestep", list(zip(texts, range(len(film)))), 0)
         self.digit = Picture("followed", 84, 84)
         self.chart = Picture(  # each moment is a place in each of the curves
-            "curves", WIDE, HIGH, lambda place: setattr(
-                self.place, "value", place % len(film)))
-        words = [f"timestep {t}" for t in self.times]
-        self.chart.places = [place for ax in self.curves.axes for place in
-                             self.curves.places(ax, words, self.times)]
+            "curves", WIDE, HIGH,
+            lambda place: setattr(self.place, "value", place % len(film)))
+        self.chart.places = [[x, y, f"timestep {t}"] for ax in self.curves.axes
+                             for x, y, t in self.curves.places(ax, texts, self.times)]
         self.mosaic = Mosaic("weights")
         self.mosaic.follow(film)
-        self.now = text("now", WIDE - 110, 2, announced=True)
+        self.now = text("now announced", WIDE - 110, 2)
         self.fate = text("fate", WIDE - 110, 2)
         super().__init__([
-            widgets.HBox([
-                self.place, Player("the training", self.place, 150), self.number]),
-            widgets.HBox([self.digit, widgets.VBox([self.now, self.fate])]),
+            HBox([self.place, Player("the training", self.place, 150), self.number]),
+            HBox([self.digit, widgets.VBox([self.now, self.fate])]),
             self.chart, self.mosaic])
         self.choose_digit()
         self.place.observe(self.choose_moment, names="value")

@@ -1,10 +1,6 @@
 // A sheet to draw on with mouse, finger, pen or keyboard. Ink appears here at once;
 // the kernel is sent the newest state, and ipywidgets drops those that are outdated.
-//
-// strokes: [{points: [[x, y], ...], width, erase}, ...], on a sheet of 280 x 280
-// digit:   [] or 784 grey levels below the strokes, each of them 10 x 10
-// original: the digit as the kernel put it, before any edit
-// examples: {name: strokes, ...}, each of which a button draws
+// What they share is told in Sheet in sketchpad.py.
 
 const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
 const WAYS = [["←", "Left", -1, 0], ["↑", "Up", 0, -1], ["↓", "Down", 0, 1], ["→", "Right", 1, 0]];
@@ -24,21 +20,12 @@ function stroke(context, { points, width, erase }) {
   context.stroke();
 }
 
-function squares(context, digit) {
-  digit.forEach((level, k) => {
-    const grey = 255 - level;
-    context.fillStyle = `rgb(${grey} ${grey} ${grey})`;
-    context.fillRect(CELL * (k % 28), CELL * Math.floor(k / 28), CELL, CELL);
-  });
-}
-
 // Everything, moved by so many cells; what leaves the sheet is gone.
 function shifted({ strokes, digit }, dx, dy) {
   const at = (x, y) => x < 0 || x > 27 || y < 0 || y > 27 ? 0 : digit[28 * y + x];
   return {
     strokes: strokes.map(one => ({
-      ...one, points: one.points.map(([x, y]) => [x + CELL * dx, y + CELL * dy]),
-    })),
+      ...one, points: one.points.map(([x, y]) => [x + CELL * dx, y + CELL * dy]) })),
     digit: digit.map((_, k) => at(k % 28 - dx, Math.floor(k / 28) - dy)),
   };
 }
@@ -63,7 +50,10 @@ function render({ model, el }) {
     context.setTransform(SHARP, 0, 0, SHARP, 0, 0);
     context.fillStyle = "white";
     context.fillRect(0, 0, SIDE, SIDE);
-    squares(context, now.digit);
+    now.digit.forEach((level, k) => {
+      context.fillStyle = `rgb(${255 - level} ${255 - level} ${255 - level})`;
+      context.fillRect(CELL * (k % 28), CELL * Math.floor(k / 28), CELL, CELL);
+    });
     for (const one of now.strokes) stroke(context, one);
     moves.hidden = now.digit.length === 0;
   }
@@ -89,9 +79,8 @@ function render({ model, el }) {
   }
 
   function move(...points) {
-    const last = now.strokes.at(-1);
-    const longer = { ...last, points: [...last.points, ...points] };
-    become({ ...now, strokes: [...now.strokes.slice(0, -1), longer] });
+    const last = now.strokes.at(-1), longer = { ...last, points: [...last.points, ...points] };
+    become({ ...now, strokes: now.strokes.with(-1, longer) });
   }
 
   const place = ({ clientX, clientY }) => {
@@ -109,15 +98,13 @@ function render({ model, el }) {
     const between = event.getCoalescedEvents?.() ?? [];  // not on plain http
     move(...(between.length ? between : [event]).map(place));
   });
-  for (const end of ["pointerup", "pointercancel"])
-    canvas.addEventListener(end, event => { if (event.pointerId === pen) pen = null; });
+  canvas.addEventListener("lostpointercapture", () => { pen = null; });
 
   // ---- the keyboard: its cursor is as large as what it draws
 
   function point_at() {
-    const share = part => `${100 * part / SIDE}%`;
-    Object.assign(cursor.style, {
-      left: share(hand[0]), top: share(hand[1]), width: share(+width.value) });
+    const [left, top, wide] = [...hand, +width.value].map(part => `${100 * part / SIDE}%`);
+    Object.assign(cursor.style, { left, top, width: wide });
     cursor.classList.toggle("down", pen === "key");
     cursor.hidden = false;
   }
@@ -144,47 +131,42 @@ function render({ model, el }) {
 
   // ---- the tools below the sheet
 
-  const button = (parent, textContent, title, onclick) => add(parent, "button", {
+  const button = (parent, textContent, onclick, title = textContent) => add(parent, "button", {
     type: "button", textContent, title, onclick, ariaLabel: title,
     className: "jupyter-button widget-button" });
 
-  for (const [name, strokes] of Object.entries(model.get("examples"))) {
-    const label = `Draw ${name} for me`;
-    button(tries, label, label, () => change({ strokes, digit: [] }));
-  }
-  button(tools, "Undo", "Undo", () => {
+  for (const [name, strokes] of Object.entries(model.get("examples")))
+    button(tries, `Draw ${name} for me`, () => change({ strokes, digit: [] }));
+  button(tools, "Undo", () => {
     pen = null;
     const { strokes } = now;
     become(past.pop() ?? (strokes.length  // after a reload the past is not known
       ? { ...now, strokes: strokes.slice(0, -1) }
       : { strokes, digit: model.get("original") }));
   });
-  button(tools, "Clear", "Clear", () => {
+  button(tools, "Clear", () => {
     if (now.strokes.length || now.digit.length) change({ strokes: [], digit: [] });
   });
   const rubs = () => eraser.ariaPressed === "true";
-  const eraser = button(tools, "Erase", "Erase", () => { eraser.ariaPressed = !rubs(); });
+  const eraser = button(tools, "Erase", () => { eraser.ariaPressed = !rubs(); });
   eraser.ariaPressed = false;
   const thick = add(tools, "label", { textContent: "pen width" });
   const width = add(thick, "input", { type: "range", min: 4, max: 40, step: 2, value: 22 });
   const moves = add(tools, "div", { className: "moves" });
   for (const [text, name, dx, dy] of WAYS)
-    button(moves, text, `Move ${name.toLowerCase()} by a pixel`,
-      () => change(shifted(now, dx, dy)));
+    button(moves, text, () => change(shifted(now, dx, dy)),
+      `Move ${name.toLowerCase()} by a pixel`);
   add(tools, "small", {
     textContent: "By keyboard: arrow keys move, space puts the pen down or lifts it." });
 
   // ---- what the kernel, or another view of the same sheet, puts on it
 
   const follow = () => {
-    const next = read();
-    if (next.strokes === now.strokes && next.digit === now.digit) return;
-    const more = next.strokes.length !== now.strokes.length || next.digit !== now.digit;
+    const next = read(), moved = next.digit !== now.digit;
+    if (next.strokes === now.strokes && !moved) return;
     if (model.get("original") !== original) past.length = 0;  // another digit
-    else if (more) past.push(now);
-    original = model.get("original");
-    now = next;
-    pen = null;
+    else if (moved || next.strokes.length !== now.strokes.length) past.push(now);
+    [now, original, pen] = [next, model.get("original"), null];
     paint();
   };
   for (const part of ["strokes", "digit"]) model.on(`change:${part}`, follow);

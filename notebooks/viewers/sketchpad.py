@@ -51,8 +51,7 @@ def seen(strokes: list[Stroke], digit: list[int] | None = None) -> np.ndarray:
     if digit:
         levels = np.array(digit, np.uint8).reshape(28, 28)
         sheet = ink(strokes, below=np.kron(levels, np.ones((CELL, CELL), np.uint8)))
-        cells = sheet.reshape(28, CELL, 28, CELL)
-        return cells.mean(axis=(1, 3)) / 255
+        return sheet.reshape(28, CELL, 28, CELL).mean(axis=(1, 3)) / 255
     drawn = [stroke for stroke in strokes if not stroke["erase"]]
     if not drawn:
         return np.zeros((28, 28))
@@ -72,8 +71,7 @@ def as_mnist(drawing: np.ndarray) -> np.ndarray:
     into a field of 28 x 28 so that the centre of mass lies at (14, 14), but never over
     the edge. Returns (28, 28) in [0, 1]; a sheet without ink stays empty.
     """
-    rows = np.flatnonzero(drawing.any(axis=1))
-    columns = np.flatnonzero(drawing.any(axis=0))
+    rows, columns = (np.flatnonzero(drawing.any(axis=axis)) for axis in (1, 0))
     field = np.zeros((28, 28))
     if len(rows) == 0:
         return field
@@ -81,9 +79,7 @@ def as_mnist(drawing: np.ndarray) -> np.ndarray:
     height, width = (max(1, round(20 * side / max(cut.shape))) for side in cut.shape)
     small = Image.fromarray(cut).resize((width, height), Image.Resampling.BOX)
     box = np.asarray(small) / 255
-
-    top = _start(box.sum(axis=1))
-    left = _start(box.sum(axis=0))
+    top, left = (_start(box.sum(axis=axis)) for axis in (1, 0))
     field[top:top + height, left:left + width] = box
     return field
 
@@ -99,8 +95,8 @@ class Sheet(anywidget.AnyWidget):
 
     description = "sheet"
     _esm = (HERE / "sketchpad.js").read_text(encoding="utf-8")
-    strokes: Any = List().tag(sync=True)
-    digit: Any = List().tag(sync=True)
+    strokes: Any = List().tag(sync=True)  # in units of SIDE, each as told at Stroke
+    digit: Any = List().tag(sync=True)  # [] or 784 levels below them, 0 to 255
     original: Any = List().tag(sync=True)  # the digit that was put; Undo ends there
     examples: Any = Dict().tag(sync=True)  # strokes by name, each drawn by a button
 

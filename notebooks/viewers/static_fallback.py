@@ -1,5 +1,4 @@
-"""What replaces a viewer where no kernel runs: static HTML with pictures and a slider.
-"""
+"""What replaces a viewer where no kernel runs: HTML with pictures and a slider."""
 
 import base64
 import html
@@ -64,18 +63,14 @@ def _close_former(widget: widgets.Box) -> None:
         for part in list(walk(box)):
             getattr(part, "release", lambda: None)()
             if part not in alive:
-                for model in (part, part.layout, getattr(part, "style", None)):
-                    if model is not None:
-                        model.close()
+                style = getattr(part, "style", None)
+                for model in filter(None, (part, part.layout, style)):
+                    model.close()
 
 
-def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
-                  places: Sequence = (),
-                  answers: tuple[str, list] | None = None) -> tuple[str, int]:
-    """Return a viewer's static fallback as HTML, and a number that tells it apart.
-
-    The arguments are those of show; the same viewer gets the same number at each run.
-    """
+def fallback_html(box: widgets.Box, instead: str, dial: Dial | None, places: Sequence,
+                  answers: tuple[str, list] | None) -> tuple[str, int]:
+    """Return the fallback that show displays, and a number that tells it apart."""
     leaves: list[Callable] = []  # what parts show, in their order on the page
     tree = _tree(box, leaves, empty=bool(dial or answers))
     body = f"<p>{html.escape(f'{instead} {HOW_TO_START}')}</p>{tree}"
@@ -88,16 +83,15 @@ def fallback_html(box: widgets.Box, instead: str, dial: Dial | None = None,
         answers = (HERE / "static_fallback.js").read_text(encoding="utf-8"), [
             dial.description, texts,
             [each[:1] if len(set(each)) == 1 else each for each in zip(*shown)]]
-    script = ""
     if answers is not None:
         function, arguments = answers
         data = json.dumps(arguments, separators=(",", ":")).replace("</", "<\\/")
         call = f"(document.currentScript.parentElement, ...{data})"
-        script = f"<script>({function.strip().rstrip(';')}){call}</script>"
-    number = zlib.crc32((body + script).encode())
+        body += f"<script>({function.strip().rstrip(';')}){call}</script>"
+    number = zlib.crc32(body.encode())
     style = (HERE / "static_fallback.css").read_text("utf-8").replace("ID", str(number))
-    page = f'<div class="static-fallback fallback-{number}">{body}{script}</div>'
-    return f"<style>\n{style}</style>{page}", number
+    return (f'<style>\n{style}</style>'
+            f'<div class="static-fallback fallback-{number}">{body}</div>'), number
 
 
 def _content(leaf: widgets.Widget) -> tuple[str, ...]:
@@ -108,17 +102,8 @@ def _content(leaf: widgets.Widget) -> tuple[str, ...]:
     return (leaf.value,)
 
 
-def _frame(picture: Picture) -> tuple[str]:
-    """Return HTML of a frame around the place of a picture that is on show."""
-    x, y, _ = picture.places[picture.at]
-    return (f'<div class="frame" style="left:{x:.2%};top:{y:.2%}"></div>',)
-
-
 def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
-    """Return the visible parts of a widget as HTML with the same layout.
-
-    What pictures and texts show is added to leaves, empty ones if they may be filled.
-    """
+    """Return the visible parts of a widget as HTML; add what they show to leaves."""
     if widget.layout.display == "none" or "not-in-fallback" in widget._dom_classes:
         return ""
     if isinstance(widget, widgets.Box):
@@ -140,6 +125,11 @@ def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
              f'width="{width}" height="{height}" style="{style}">')
     if "glance-chart" not in widget._dom_classes or widget.at < 0:
         return image
-    leaves.append(lambda: _frame(widget))
+
+    def frame():  # around the place on show
+        x, y, _ = widget.places[widget.at]
+        return (f'<div class="frame" style="left:{x:.2%};top:{y:.2%}"></div>',)
+
+    leaves.append(frame)
     return (f'<div class="framed">{image}<div data-part="{len(leaves) - 1}">'
-            f'{_frame(widget)[0]}</div></div>')
+            f'{frame()[0]}</div></div>')
