@@ -23,5 +23,4 @@ from .sketchpad import as_mnist, ink, seen
 __all__ = [
     "EXAMPLES", "as_mnist", "draw_a_digit", "drawings_figure", "find", "ink",
     "look_into", "move_epsilon", "reasons_figure", "record", "seen", "through_time",
-    "train_yourself",
-]
+    "train_yourself"]

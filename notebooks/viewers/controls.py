@@ -42,8 +42,8 @@ class Dial(widgets.HBox):
     """A slider with a box that shows its value and takes a typed one.
 
     places are each place's text and value, in order; without any there is only the box.
-    value is where the dial is. limits are of what else may be typed: its kind, int or
-    float, the least, the largest; without them the place nearest to it is taken.
+    What else may be typed is within limits, (int or float, the least, the largest), or
+    else the nearest place is taken.
     """
 
     value = Any()

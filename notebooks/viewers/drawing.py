@@ -53,11 +53,9 @@ def in_8_bits(network: tuple) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
     The levels are whole numbers from -127 to 127; a neuron, a column, has one scale.
     """
-    layers = []
-    for W, b in zip(*network[:2]):
-        scales = np.maximum(abs(W).max(axis=0), 1e-30) / 127
-        layers.append((np.rint(W / scales).astype(np.int8), scales, b))
-    return layers
+    scales = [np.maximum(abs(W).max(axis=0), 1e-30) / 127 for W in network[0]]
+    return [(np.rint(W / scale).astype(np.int8), scale, b)
+            for W, b, scale in zip(*network[:2], scales)]
 
 
 def draw_a_digit(network: tuple, X_train: np.ndarray,

@@ -14,13 +14,14 @@ from .pictures import digit_png, signed_png
 from .sketchpad import Sheet
 from .static_fallback import show
 
+PARTS = ["upper left", "upper right", "lower left", "lower right"]
+LEAST_SURE, NEARLY = "right, but least sure", 30  # the latter is how many
+COLUMNS, ROWS, TILES = 14, 3, 42  # of the digits on show at a glance
+
 
 def name_of(label: float) -> str:
     """Return the digit of a label, or the likelier one for a probability of a 9."""
     return "9" if label > 0.5 else "3"
-
-
-PARTS = ["upper left", "upper right", "lower left", "lower right"]
 
 
 class Explainer:
@@ -115,10 +116,6 @@ def reasons_figure(network: tuple, images: np.ndarray) -> Figure:
                       names=["digit", "pushes"])
 
 
-LEAST_SURE, NEARLY = "right, but least sure", 30  # the latter is how many
-COLUMNS, ROWS, TILES = 14, 3, 42  # of the digits on show at a glance
-
-
 def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     """Return the indices of each group's digits, for outputs g (n,) and labels y (n,).
 
@@ -131,8 +128,7 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         "all mistakes": mistakes,
         "3 taken for 9": mistakes[y[mistakes] < 0.5],
         "9 taken for 3": mistakes[y[mistakes] > 0.5],
-        LEAST_SURE: right[:NEARLY],
-    }
+        LEAST_SURE: right[:NEARLY]}
 
 
 class Pager(widgets.VBox):

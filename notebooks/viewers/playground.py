@@ -126,8 +126,7 @@ def goals(runs: list[Run]) -> str:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let other threads wait: ipykernel 7 runs callbacks of several comms in several.
-    """
+    """Let other threads wait: ipykernel 7 runs callbacks in several."""
     with LOCK:
         yield
 
@@ -144,8 +143,7 @@ def setting_dials(N: int) -> dict[str, Dial]:
         "hidden": Dial("hidden units", numbers(HIDDEN), 200, (int, 1, 2000)),
         "num_epochs": Dial("epochs", numbers(EPOCHS), 5, (int, 1, 100)),
         "batch_size": Dial("batch size", sizes, min(100, N), (int, 1, N)),
-        "seed": Dial("seed", numbers(range(21)), 0, (int, 0, 10**6)),
-    }
+        "seed": Dial("seed", numbers(range(21)), 0, (int, 0, 10**6))}
 
 
 class Trainer(widgets.VBox):

@@ -95,8 +95,7 @@ class Mosaic(widgets.VBox):
 def fate(film: Film, image: np.ndarray, label: float) -> np.ndarray:
     """Return the probability that image's true digit gets at each moment, (moments,).
 
-    All moments at once, layer by layer. Blank pixels, six of seven, add nothing to a
-    pre-activation, so they are left out with their weights.
+    Blank pixels, six of seven, add nothing and are left out with their weights.
     """
     x = image.ravel().astype(np.float32)
     inked = np.flatnonzero(x)

@@ -18,7 +18,7 @@ HOW_TO_START = "To use it in JupyterLab, choose Run > Run All Cells."
 
 # The viewers on show, by the cell that made them: (window, run of the cell, viewer).
 _on_show: dict[str, list[tuple[str, str, widgets.Box]]] = {}
-WINDOWS = 2  # in how many windows of a kernel a cell's viewers stay alive
+WINDOWS = 2  # in how many a cell's viewers stay alive; a reloaded page is one, too
 
 
 def show(widget: widgets.Box, instead: str, dial: Dial | None = None,
@@ -42,10 +42,7 @@ def show(widget: widgets.Box, instead: str, dial: Dial | None = None,
 
 
 def _close_former(widget: widgets.Box) -> None:
-    """Close what an earlier run of this cell has shown, so that its memory is freed.
-
-    Another window of the same kernel may still show it; a reloaded page is one, too.
-    """
+    """Free the memory of what this cell has shown before, but in another window."""
     shell = get_ipython()
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
     cell = request.get("metadata", {}).get("cellId")
@@ -63,8 +60,7 @@ def _close_former(widget: widgets.Box) -> None:
         for part in list(walk(box)):
             getattr(part, "release", lambda: None)()
             if part not in alive:
-                style = getattr(part, "style", None)
-                for model in filter(None, (part, part.layout, style)):
+                for model in (part, part.layout, getattr(part, "style", part)):
                     model.close()
 
 
