@@ -1029,13 +1029,11 @@ class Lock:
         self.lock.release()
 
 
-@pytest.mark.parametrize("during", ["sgd", "probabilities"])
-def test_back_in_another_thread_is_not_overtaken_by_the_training(
-    trainer, monkeypatch, during
-):
-    """While a slice is trained, or while the run that has ended is added."""
+def in_another_thread(act_there, trainer, monkeypatch, during):
+    """Let another thread act while a slice is trained, or the run that ended is added.
+    """
     def press():
-        find(trainer, "Back to the run above").click()
+        act_there()
         waits.set()  # or it has not waited
 
     def interrupted(*arguments, **options):
@@ -1045,6 +1043,7 @@ def test_back_in_another_thread_is_not_overtaken_by_the_training(
         return act(*arguments, **options)
 
     async def train():
+        trainer.loop = asyncio.get_running_loop()  # as where a notebook's cell made it
         find(trainer, "epochs").value = 1
         while not pressing.ident or pressing.is_alive():
             await asyncio.sleep(0)
@@ -1055,9 +1054,29 @@ def test_back_in_another_thread_is_not_overtaken_by_the_training(
     monkeypatch.setattr(playground, during, interrupted)
     monkeypatch.setattr(playground, "LOCK", Lock(waits), raising=False)
     asyncio.run(train())
+
+
+@pytest.mark.parametrize("during", ["sgd", "probabilities"])
+def test_back_in_another_thread_is_not_overtaken_by_the_training(
+    trainer, monkeypatch, during
+):
+    back = find(trainer, "Back to the run above").click
+    in_another_thread(back, trainer, monkeypatch, during)
     says(trainer, "status", f"{RUN_ABOVE}: finished. Test accuracy ")
     assert find(trainer, "run on show").value.name == RUN_ABOVE
     assert find(trainer, "Stop").disabled and find(trainer, "epochs").value == 5
+
+
+@pytest.mark.parametrize("during", ["sgd", "probabilities"])
+def test_dial_moved_in_another_thread_stays_where_it_is_moved_to(
+    trainer, monkeypatch, during
+):
+    def move():
+        find(trainer, "seed").value = 7
+
+    in_another_thread(move, trainer, monkeypatch, during)
+    assert find(trainer, "seed").value == 7
+    says(trainer, "status", "epochs 1, seed 7: finished.")
 
 
 def test_training_that_another_thread_begins_hears_an_interrupt(data, run):

@@ -227,6 +227,7 @@ class Trainer(widgets.VBox):
         self.stop_button.disabled = True
         Trainer.latest = self.newest = None
         self.opened.children = ()
+        self.turn_dials(self.runs[0])
         self.look(self.runs[0])
 
     def show_again(self, run: Run) -> None:
@@ -312,9 +313,12 @@ class Trainer(widgets.VBox):
     def choose(self, change: Bunch) -> None:
         """Show the run and the comparison that the menus name; close another run's."""
         if not self.filling:
+            run = self.menus[0].value
             if change.owner is self.menus[0]:
                 self.opened.children = ()
-            self.look(self.menus[0].value)
+            if self.stop_button.disabled:  # else they are those of a training under way
+                self.turn_dials(run)
+            self.look(run)
 
     def turn_dials(self, run: Run) -> None:
         """Turn all dials to a run's settings."""
@@ -324,7 +328,7 @@ class Trainer(widgets.VBox):
         self.filling = False
 
     def look(self, run: Run) -> None:
-        """Show a run; dials that are not those of a training under way turn to it."""
+        """Show a run; dials stay, for one may have been moved since it began."""
         names, other = {one.name: one for one in self.runs}, self.menus[1].value
         self.filling = True
         self.menus[0].options, self.menus[0].value = list(names.items())[::-1], run
@@ -332,8 +336,6 @@ class Trainer(widgets.VBox):
         self.menus[1].options = [NONE, *names.items()]
         self.menus[1].value = other if other in names.values() else NONE[1]
         self.filling = False
-        if self.stop_button.disabled:
-            self.turn_dials(run)
         m = len(run.chances)
         self.status.value = (
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
