@@ -86,13 +86,14 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
                      (probabilities(network, X_train) > 0.5))
     hint.value = (f"In this page its weights have 8 bits each, which changes {changed} "
                   f"of its answers to the {len(X_train):,} training digits.")
-    drawn, answered, style = ((HERE / name).read_text(encoding="utf-8") for name in (
-        "sketchpad.js", "drawing.js", "viewers.css"))
-    drawn = drawn.replace("export default", "return")
+    sketchpad, function, style = (
+        (HERE / name).read_text(encoding="utf-8")
+        for name in ("sketchpad.js", "drawing.js", "viewers.css"))
+    module = f"(() => {{{sketchpad.replace('export default', 'return')}}})()"
     data = [style, [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES, [
         [f"data:;base64,{base64.b64encode(levels.tobytes()).decode()}",
          scales.tolist(), biases[0].tolist()] for levels, scales, biases in layers]]
     show(viewer, "Here you draw a digit, and the network answers.", answers=(
-        f"(root, ...data) => ({answered})(root, (() => {{{drawn}}})(), ...data)", data))
+        f"(root, ...data) => ({function})(root, {module}, ...data)", data))
     sheet.put([])
     return viewer

@@ -66,7 +66,6 @@ def _three_views(f, a, epsilons, slopes, errors):
     figure = MovingFigure()
     line, (curve, microscope, error) = figure.line, figure.axes
     offsets, multiples = np.linspace(-2.2, 2.2, 201), np.linspace(-2, 2, 401)
-
     heights = f(a + offsets)
     curve.plot(a + offsets, heights, color=THREE)
     curve.set(title="the curve and its secant", xlabel="$x$",

@@ -80,7 +80,7 @@ class Curves(MovingFigure):
         self.dots = self.line(sure, "o", ms=3.5)
 
     def paint(self, runs: list[Run]) -> bytes:
-        """Return a PNG with these runs' losses: means in bins as wide on a log axis."""
+        """Return a PNG with these runs' losses, binned evenly on their log axis."""
         losses = {run.colour: run.history["train_loss"] for run in runs}
         for colour, line in self.lines.items():
             loss = losses.get(colour, [])
@@ -207,9 +207,8 @@ class Trainer(widgets.VBox):
                 f"seed {chosen['seed']}")
         first, *others = (run for run in self.runs if run.name != name)
         left = [first, *others[2 - len(RUNS):]]
-        taken = {run.colour for run in left}
         run = Trainer.latest = self.newest = Run(
-            chosen, name, next(colour for colour in RUNS if colour not in taken),
+            chosen, name, next(c for c in RUNS if all(c != one.colour for one in left)),
             "training", {"train_loss": [], "train_accuracy": []}, [])
         self.stop_button.disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
@@ -377,8 +376,7 @@ class Trainer(widgets.VBox):
         curves.others.set(data=(x, (other or run).chances[mistakes]),
                           color=(other or run).colour, visible=bool(other))
         key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}."]
-        if other:
-            key.append(f"Hollow dots: {swatch(other.colour)} {other.name}.")
+        key += [f"Hollow dots: {swatch(other.colour)} {other.name}."] if other else []
         if len(self.tried) > 1:
             key.append("Grey dots, some below others: the other runs; a click shows "
                        "one, or trains it again if it is no longer listed.")
