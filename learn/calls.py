@@ -127,7 +127,7 @@ def seen(name, result):
         elif key == "history":
             found |= {f"history[{k!r}]": part[k] for k in HISTORY if k in part}
         elif key == "layer_caches":
-            found["the number of caches"] = len(part)
+            found = {"the number of caches": len(part)} | found
         elif key != "cache":  # what is in it is up to the file
             found[key] = part
     if name == "create_bias_vectors":  # small random numbers will do as well as zeros
@@ -138,8 +138,9 @@ def seen(name, result):
         drawn = np.concatenate([np.ravel(W) for W in found.values()])
         near = np.mean(abs(drawn - np.mean(drawn)) < np.std(drawn))
         found = {f"the shape of {key}": np.shape(W) for key, W in found.items()} | {
+            "the mean, in standard deviations,": np.round(
+                np.mean(drawn) / np.std(drawn), 1) + 0,
             "the standard deviation": np.round(np.std(drawn), 4),
-            "the mean": np.round(np.mean(drawn), 4),
             "the share within one standard deviation": np.round(near, 2)}
     return found
 

@@ -140,6 +140,7 @@ def toys(args):
               for k, label in zip(ids(X), y)}
     passed: list = []  # outputs, and the numbers of their examples
     batches: list = []
+    weights: set = set()
 
     def layer_forward(x, W, b, activation_fn):
         of = [next((k for k, part in enumerate(parts) if part is given or (
@@ -156,9 +157,9 @@ def toys(args):
         arrays = [*weight_matrices, *biases]
         moved = sum(np.sin(np.ravel(a) + k) @ np.arange(1, np.size(a) + 1)
                     for k, a in enumerate(arrays))
-        g = X_batch[:, 0] + moved / 200 * X_batch[:, 2]
+        g = X_batch[:, 0] + moved / 50 * X_batch[:, 2]
         passed.append((g.copy(), ids(X_batch)))
-        return g, [(ids(X_batch), arrays)]
+        return g, [(ids(X_batch), arrays, moved)]
 
     def logistic_loss(g, y):
         assert not options or not any(
@@ -169,8 +170,9 @@ def toys(args):
         return (g - y) ** 2, 3 * (g - y)
 
     def backward_pass(dL_dg, layer_caches):
-        [(which, arrays)] = layer_caches
+        [(which, arrays, moved)] = layer_caches
         batches.append(which)
+        weights.add(moved)
         grads = [np.mean(dL_dg) * np.arange(k, k + np.size(a)).reshape(np.shape(a))
                  for k, a in enumerate(arrays, 1)]
         return grads[:len(grads) // 2], grads[len(grads) // 2:]
@@ -189,6 +191,7 @@ def toys(args):
         orders = {*map(tuple, epochs)} - {(*range(N),)}
         return {"alone": not passed, "calls": {
             "the number of calls of backward_pass": len(batches),
+            "the number of batches with weights of their own": len(weights),
             "the number of examples in the largest batch": max(
                 map(len, batches), default=0),
             "whether each example comes once in each epoch": all(

@@ -142,8 +142,10 @@ MISTAKES = r"""
 finite_difference_gradient: / (2 * eps) => / 2*eps => lacks its parentheses
 finite_difference_gradient: .reshape(a.shape) =>  => right, but in another shape
 finite_difference_gradient: / (2 * eps) => / (3 * eps) => as 0.6667 times
+finite_difference_gradient: range(flat.size) => [slice(9)] * flat.size => moved at once
 finite_difference_gradient: eps=1e-5 => eps=1e-2 => nearly right
 sigmoid_activation: out - out**2 => s - s**2 => formula is used with s
+sigmoid_activation: math.exp(v) / (1 + => 1 / (1 + => a negative s gives what -s
 sigmoid_activation: [out, out - out**2] => out => must return 2 things
 sigmoid_activation: np.zeros(np.shape(s)) => np.zeros_like(s) => in whole numbers
 sigmoid_activation: 1e-15) => 1e-15).astype(np.asarray(s).dtype) => array of integers
@@ -152,22 +154,29 @@ sigmoid_activation: [out, out - out**2] => [out, 1 - out + out**2] => as 1 minus
 logistic_loss: -1 / a if b => 1 / a if b => dL_dg has the wrong sign
 logistic_loss: (np.array([-math.log( => (sum([-math.log( => loss came out summed
 logistic_loss: pairs])) => pairs]) * np.ones((len(g), 1))) => dL_dg came out (n, n)
+relu_activation: , s > 0 => , s * (s > 0) => as another result should
 relu_activation: , s > 0 => , -1.0 * (s > 0) => the sign of the derivative is wrong
 relu_activation: s * (s > 0), => max(s, 0), => truth value of an array
 layer_forward: .sum(axis=1) + b => .sum(axis=1) => the bias is left out
+layer_forward: = activation_fn(s) => = activation_fn(activation_fn(s)[0]) => twice
 layer_forward: W[None]) => W.T[None]) => broadcast
 create_weight_matrices: 0.01 * np => 0.01**2 * np => the variance is given
 create_weight_matrices: k], layer_dims[k + 1] => k + 1], layer_dims[k] => (784, 200)
-create_weight_matrices: random.randn => random.rand => is 0.0029; expected 0.01
+create_weight_matrices: random.randn => random.rand => deviations, is 1.7; expected 0.
 create_bias_vectors: [[[0] * d] for => [[[0]] * d for => biases came out transposed
 forward_pass: np.squeeze(X_batch, 1) => np.squeeze(X_batch, 1) + 1 => as 1 plus what
 forward_pass: np.squeeze(X_batch, 1) => np.squeeze(X_batch) => but in another shape
+forward_pass: np.squeeze(X_batch, 1) => np.rint(np.squeeze(X_batch, 1)) => in whole
+forward_pass: caches += [cache] => caches = [cache] => the number of caches is 1
 forward_pass: *layer) => layer[0], biases[0], layer[2]) => b of layer 0
+backward_pass: Ws + [x.T @ delta] => [x.T @ delta] + Ws => in another order
+backward_pass: / len(dL_dg) => / layer_caches[0][0].shape[1] => as a multiple
 backward_pass: / len(dL_dg) =>  => n times too large
 backward_pass: @ delta]\n    return => @ delta * 3]\n    return => grad_bs came out as 3
 backward_pass: [np.ones((1, len(delta))) @ delta] => [delta[-1:]] => only grad_bs
 backward_pass: back * slope => -back * slope**2 => expected
 nn_finite_difference_checker: (1e-5, -1e-5) => (1e-5, 0) => as 0.5 times
+nn_finite_difference_checker: return found => return found[::-1] => another result
 nn_finite_difference_checker: a[k] = kept\n => pass\n => changes an argument in place
 train: (n, len(X), n)) => (n, len(X), n))[:len(X) // n] => is dropped
 train: ["step_size"] * d => ["step_size"] * d / len(batch) => divided by the batch
@@ -176,6 +185,8 @@ train: np.array_split(rng. => [range(len(X))] * 3 or (rng. => in the largest
 train: names = ["train_loss", => names = ["loss", => history['train_loss'] is missing
 train: (X_test, Ws, bs, => (X_test, *data[4:6], => those of the weights at the start
 train: return Ws, bs, dict => return *data[4:6], dict => those of the start
+train: d in zip(*pair)] => d in zip(*pair)][:-1] + pair[0][-1:] => never updated
+train: g, caches => Ws, bs = data[4:6]; g, caches => start again
 train: rng.permutation(len(X)) => rng.integers(0, len(X), len(X)) => some never come
 train: backward_pass(slope, caches) => (Ws, bs) => calls of backward_pass is 0
 train: range(options["num_epochs"]) => range(1) => backward_pass is 3; expected 12
@@ -211,6 +222,8 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     (RIGHT.replace("=1) + b", "=1) + c"), {"layer_forward": "'c' is not defined"}),
     (RIGHT.replace("return out, (x", "return s, (x"), {"layer_forward": "left out"}),
     (RIGHT.replace("W, slope)", "W, s)"), {"backward_pass": "held x, W, the deriv"}),
+    (with_mistake("caches += [cache]", "caches.insert(0, cache)"), {
+        "backward_pass": "from the first to last; your forward_pass has others"}),
     (learn_styles.CLASSES + BLANK, {"layer_forward": "Not written"})])
 def test_functions_are_judged_apart_from_each_other(judge, source, named):
     tests = judge(source)
