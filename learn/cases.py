@@ -184,12 +184,10 @@ def toys(args):
         return np.linalg.lstsq(moves, values, rcond=None)[0].reshape(np.shape(a))
 
     def summary():
-        if not options:
-            return {"calls": {}, "alone": not passed}
-        N, order = len(args[0]), [*itertools.chain(*batches)]
+        N, order = len(args[0]) if options else 1, [*itertools.chain(*batches)]
         epochs = [order[k:k + N] for k in range(0, len(order), N)]
         orders = {*map(tuple, epochs)} - {(*range(N),)}
-        return {"alone": not passed, "calls": {
+        return {"alone": not passed, "calls": options and {
             "the number of calls of backward_pass": len(batches),
             "the number of batches with weights of their own": len(weights),
             "the number of examples in the largest batch": max(

@@ -100,8 +100,11 @@ def explanation(known, found, wrong):
     for words in fits[0] if best[0][0] < 1 else []:  # no known mistake explains all
         if all(words in fit for fit in fits):
             return words.format(" and ".join(names))
-    alone = len(names) == 1 < len({LAYER.sub("", key) for key, *_ in parts})
-    return best[1] or (f"only {names[0]} came out wrong" if alone else "")
+    if len(names) == 1 < len({LAYER.sub("", key) for key, *_ in parts}):
+        return best[1] or f"only {names[0]} came out wrong"
+    faults = " ".join(one["fault"] for one in found.values())
+    unfit = re.search("mismatch|not aligned|broadcast|did not match", faults)
+    return best[1] or "two shapes do not fit: is one to be transposed?" * bool(unfit)
 
 
 @np.errstate(all="ignore")

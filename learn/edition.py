@@ -161,16 +161,14 @@ def pack(to):
 
 
 def main(arguments):
-    """Run the command and return its exit status."""
+    """Run the command, and end with a line if something is in the way."""
     to = Path(arguments[0] if arguments else PROJECT / "homework")
     try:
         pack(to) if to.suffix == ".zip" else write(to)
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"error: {error}")
     print(f"{to} is written.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
