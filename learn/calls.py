@@ -139,7 +139,7 @@ def seen(name, result):
         near = np.mean(abs(drawn - np.mean(drawn)) < np.std(drawn))
         found = {f"the shape of {key}": np.shape(W) for key, W in found.items()} | {
             "the mean, in standard deviations,": np.round(
-                np.mean(drawn) / np.std(drawn), 1) + 0,
+                np.mean(drawn) / (np.std(drawn) or 1), 1) + 0,
             "the standard deviation": np.round(np.std(drawn), 4),
             "the share within one standard deviation": np.round(near, 2)}
     return found

@@ -59,9 +59,9 @@ def training(seed, N, batch_size=1, num_epochs=1, step_size=0.1):
     Column 1 of X numbers the examples, in hundredths; the test set begins at 1000.
     """
     uniform = np.random.RandomState(seed).uniform
-    X, X_test = uniform(0.2, 0.8, (N, 3)), uniform(0.2, 0.8, (4, 3))
-    X[:, 1], X_test[:, 1] = np.arange(N) / 100, np.arange(1000, 1004) / 100
-    y, y_test = np.arange(N) * 7 % 5 % 2.0, np.array([0.0, 1, 1, 0])
+    X, X_test = uniform(0.2, 0.8, (N, 3)), uniform(0.2, 0.8, (3, 3))
+    X[:, 1], X_test[:, 1] = np.arange(N) / 100, np.arange(1000, 1003) / 100
+    y, y_test = np.arange(N) * 7 % 5 % 2.0, np.array([0.0, 1, 1])
     _, *parameters, _ = network(seed, [3, 2, 1], 1)
     return [X, y, X_test, y_test, *parameters, [], {
         "batch_size": batch_size, "num_epochs": num_epochs, "step_size": step_size}]

@@ -92,7 +92,7 @@ def explanation(known, found, wrong):
         best = max(best, (share, words), key=lambda pair: pair[0])
     parts = [(key, known["right"][label]["values"], b, found[label]["n"])
              for label in with_values for key, b in found[label]["values"].items()
-             if not key.startswith(("the number", "whether", "1 -"))]
+             if not key.startswith(("the number", "whether", "1 -", "the mean"))]
     off = [(key, right, b, n) for key, right, b, n in parts
            if key not in right or apart(key, right[key], b)]
     names = sorted({LAYER.sub("", key) for key, *_ in off})
@@ -185,7 +185,7 @@ def caches_to_try(module):
 
     yield "", "", lambda layers, *network: module["forward_pass"](*network)[1]
     for step, way in (1, "first to last"), (-1, "last to first"):
-        yield "forward_pass", f"the caches came from the {way}", (
+        yield "forward_pass", f"layer_caches were layer_forward's, {way}", (
             lambda *args, step=step: each(*args)[::step])
     for count in (3, 4, 2, 5):
         for order in itertools.permutations(range(len(CACHED)), count):

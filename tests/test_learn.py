@@ -215,6 +215,7 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     (with_mistake("/ len(xs)", "", LOOPS), {"train": ""}),
     (with_mistake("* (s > 0)", "", LOOPS), {"train": ""}),
     (with_mistake("(g > .5) == y", "(g > .5) != y", LOOPS), {"train": "as 1 minus"}),
+    (with_mistake("(after > 0.5) ==", "(after > 0.5) !="), {"train": "as 1 minus"}),
     (with_mistake("len(X), batch", "len(X) - batch_size + 1, batch", LOOPS), {
         "train": "shorter, is dropped"}),
     # The caches are the file's own if its functions agree.
@@ -223,7 +224,7 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     (RIGHT.replace("return out, (x", "return s, (x"), {"layer_forward": "left out"}),
     (RIGHT.replace("W, slope)", "W, s)"), {"backward_pass": "held x, W, the deriv"}),
     (with_mistake("caches += [cache]", "caches.insert(0, cache)"), {
-        "backward_pass": "from the first to last; your forward_pass has others"}),
+        "backward_pass": "first to last; your forward_pass has others"}),
     (learn_styles.CLASSES + BLANK, {"layer_forward": "Not written"})])
 def test_functions_are_judged_apart_from_each_other(judge, source, named):
     tests = judge(source)
