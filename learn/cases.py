@@ -23,12 +23,7 @@ FUNCTIONS = {  # the question, the points, and what is returned
     "backward_pass": ("d", 4, ["grad_Ws", "grad_bs"]),
     "train": ("e", 6, ["weight_matrices", "biases", "history"]),
 }
-CALLS = {  # what is replaced
-    "nn_finite_difference_checker": [
-        "finite_difference_gradient", "forward_pass", "logistic_loss"],
-    "forward_pass": ["layer_forward"],
-    "train": ["forward_pass", "logistic_loss", "backward_pass"],
-}
+CALLERS = ["nn_finite_difference_checker", "forward_pass", "train"]  # of the others
 HISTORY = ["train_loss", "train_accuracy", "test_loss", "test_accuracy"]
 CACHED = ["x", "W", "b", "s", "out", "the derivative",
           "the activation"]  # what a cache may hold

@@ -19,10 +19,10 @@ from learn.notes import PROJECT, functions, notes, text
 
 SOLUTION, IGNORE = "otter_assign_solution_cell", "otter_ignore"  # tags, as in otter
 WRITE = "_Type your answer here, replacing this text._"
-WHOLE = ["LICENSE", ".gitignore", "data", "export", "nbtypst", "nn_data.py",
-         "notebooks/diagrams.py", "notebooks/page.py", "notebooks/viewers",
-         "pyproject.toml", "requirements.lock", "requirements.txt",
-         "test_batch_weights_biases.pkl"]
+WHOLE = ["data", "export", "nbtypst", "notebooks/viewers",  # folders, which files need
+         "LICENSE", ".gitignore", "nn_data.py", "notebooks/diagrams.py",
+         "notebooks/page.py", "pyproject.toml", "requirements.lock",
+         "requirements.txt", "test_batch_weights_biases.pkl"]
 MEASURED = ["new_network", "mistakes"]  # what the edition has of measure.py
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "*.pdf", "preview.png", "tests")
@@ -138,7 +138,6 @@ def write(to):
     with tempfile.TemporaryDirectory(dir=parent, prefix=".learn-") as scratch:
         folder = Path(scratch, "edition")
         for name in WHOLE:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if (PROJECT / name).is_dir():
                 shutil.copytree(PROJECT / name, folder / name, ignore=LEFT_OUT)
             else:

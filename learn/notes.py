@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from learn.calls import ACTIVATIONS, backward, load, outcomes
-from learn.cases import CALLS, FUNCTIONS, cases_of
+from learn.cases import CALLERS, FUNCTIONS, cases_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -76,7 +76,7 @@ def notes():
             return {"toys": dict(backward(module, layers, lambda _, *network: (
                 module["forward_pass"](*network)[1])))}
         return {kind: outcomes(module, name, kind)
-                for kind in ["toys", "plain"][:1 + (name in CALLS)]}
+                for kind in ["toys", "plain"][:1 + (name in CALLERS)]}
 
     found: dict = {name: {kind: {"right": run, "mistakes": {}}
                           for kind, run in runs(name).items()} for name in FUNCTIONS}
