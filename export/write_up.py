@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from export.cover import Cover
 from export.sources import PROJECT, all_sources
 from nbtypst.exporter import REMOVED, TEMPLATES, TypstExporter
-from nbtypst.literals import typst_code
 from nbtypst.read import whole
 
 APPENDIX = "Appendix: Python code"
@@ -34,15 +32,12 @@ def make_write_up(
     """
     name, sources = whole(name), all_sources(paths, notebooks)
     places = {it.name: f"{name}_files/code/{it.name}" for it in sources}
-    with ThreadPoolExecutor(1) as colouring:  # half a second, next to the rest
-        colouring.map(typst_code, [code for it in sources for _, code in it.listings])
-        exporter = TypstExporter(template_name="write_up", **SETTINGS)
-        source, resources = exporter.converted(
-            _merged(paths, notebooks),
-            {"cover": cover, "appendix": APPENDIX, "sources": sources,
-             "attached": places, "unique_key": name,
-             "output_files_dir": f"{name}_files"},
-        )
+    exporter = TypstExporter(template_name="write_up", **SETTINGS)
+    source, resources = exporter.converted(
+        _merged(paths, notebooks),
+        {"cover": cover, "appendix": APPENDIX, "sources": sources, "attached": places,
+         "unique_key": name, "output_files_dir": f"{name}_files"},
+    )
     resources["outputs"] |= {places[it.name]: it.content for it in sources}
     resources["sections"] = len(resources["titles"]) + bool(sources)
     return source, resources

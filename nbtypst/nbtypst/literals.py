@@ -1,7 +1,7 @@
 """Text and code as Typst's literals.
 
 Pygments finds the colours of code. Typst could do this itself, but takes 1.8 s
-of a core over a write-up's appendix, Pygments 0.4 s while Pandoc runs.
+of a core over a write-up's appendix, Pygments 0.4 s.
 """
 
 import functools
