@@ -187,7 +187,8 @@ class Typeset(Preprocessor):
         before = label = None
         for output in cell.outputs:
             about = output.get("metadata", {})
-            if about.get("role") == "screen" and self.on_paper:
+            is_live = WIDGET in output.get("data", {})  # what follows says the same
+            if about.get("role") == "screen" and (self.on_paper or is_live):
                 continue
             block = self._output(cell, output)
             if before and about.get("role") == "caption" and block.piece:

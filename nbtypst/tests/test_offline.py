@@ -119,7 +119,9 @@ PAGES = {  # cells, what is on their page by CSS selectors, and warnings
         {"pre.output": ["red <b> 100%", "<A>"], "pre.stderr": ["oh"],
          "pre.error": ["E: no"], "b": [], ".ansi-bold": ["E"]}],
     "widgets have a heading or a sentence": [
-        ["# A\n\n## B", code("v", new_output(
+        ["# A\n\n## B", code("v", new_output(  # as it is saved while it is alive
+            "display_data", {WIDGET: {"model_id": "0"}, "text/plain": ""},
+            metadata={"role": "screen"}), new_output(
             "display_data", {"text/html": "<p>still</p>",
                              "text/plain": "Here a slider moves it."},
             metadata={"role": "widget"})), "## C",

@@ -164,10 +164,9 @@ class Picture(anywidget.AnyWidget):
     def __init__(self, name: str, width: int, height: int,
                  choose: Callable[[int], None] | None = None, reach: float = 0.2):
         kind = "chart" if choose else "pixels"
-        super().__init__(
-            description=name, size=[width, height], reach=reach,
-            layout={"width": f"{width}px"},
-            _dom_classes=["picture", kind, f"{name}-{kind}"])
+        super().__init__(description=name, size=[width, height], reach=reach,
+                         layout={"width": f"{width}px"},
+                         _dom_classes=["picture", kind, f"{name}-{kind}"])
         if choose:
             self.choose = choose
             self.on_msg(lambda _, message, __: choose(message["chosen"]))

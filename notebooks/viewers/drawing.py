@@ -84,11 +84,10 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
     rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
     changed = np.sum((probabilities(rounded, X_train) > 0.5) !=
                      (probabilities(network, X_train) > 0.5))
-    hint.value = (f"In this page its weights have 8 bits each, which changes {changed} "
+    hint.value = (f"Here its weights have 8 bits each, which changes {changed} "
                   f"of its answers to the {len(X_train):,} training digits.")
-    sketchpad, function, style = (
-        (HERE / name).read_text(encoding="utf-8")
-        for name in ("sketchpad.js", "drawing.js", "viewers.css"))
+    sketchpad, function, style = ((HERE / name).read_text("utf-8") for name in (
+        "sketchpad.js", "drawing.js", "viewers.css"))
     module = f"(() => {{{sketchpad.replace('export default', 'return')}}})()"
     data = [style, [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES, [
         [f"data:;base64,{base64.b64encode(levels.tobytes()).decode()}",

@@ -23,7 +23,7 @@ WIDE, HIGH = 780, 250  # a figure that moves, in the browser's pixels
 SHARP = 1.5  # a figure has this many pixels for each of the browser's
 
 # Of runs: colours that colour-blind readers tell apart (Okabe and Ito).
-RUNS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
+RUNS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
 
 # Inks of the first 255 palette entries, and one more for the gaps in a mosaic.
 MIDDLE, GAP = 127, 255
@@ -42,7 +42,7 @@ THREE_TO_NINE = [*_ramp(255, THREE, "white", NINE), *3 * [0xD9]]
 # nearly white is left out, for Pillow, which rounds, would take it for white.
 FIGURE = Image.new("P", (1, 1))
 FIGURE.putpalette([255] * 3 + _ramp(41, "white", NINE, "black")[9:] + [
-    part for colour in ("black", GREY, THREE, *RUNS)
+    part for colour in (GREY, THREE, *RUNS)
     for part in _ramp(24, "white", colour)[6:]])
 
 

@@ -12,7 +12,6 @@ from functools import partial
 import ipywidgets as widgets
 import numpy as np
 from threadpoolctl import ThreadpoolController
-from traitlets import Bunch
 
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY
@@ -33,6 +32,7 @@ SLICE = 0.01  # seconds of training, after which the kernel hears its other mess
 PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
 BINS = 60  # of timesteps, each as wide as the next on a log axis
+FLOOR = 3e-4  # a smaller loss is drawn here: a logarithmic axis has no 0
 MOMENTS = 60  # of a run that are kept
 LOCK = threading.RLock()  # of all that changes a playground
 NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
@@ -64,7 +64,8 @@ class Curves(MovingFigure):
         self.room = room
         self.loss, self.ends, self.sure = loss, ends, sure = self.axes
         loss.set(title="mini-batch loss", xlabel="timestep", xscale="log", yscale="log",
-                 xlim=(0.9, room * 1.1), ylim=(0.0003, 40))
+                 xlim=(0.9, room * 1.1), ylim=(FLOOR, 40))
+        loss.set_yticks([FLOOR, 0.01, 1, 10], ["≤0.0003", "0.01", "1", "10"])
         loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
         ends.set(title="test digits wrong", xlabel="step size", xscale="log",
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
@@ -86,8 +87,8 @@ class Curves(MovingFigure):
             loss = losses.get(colour, [])
             edges = np.unique(np.rint(np.geomspace(1, len(loss) + 1, BINS)).astype(int))
             starts, sizes = edges[:-1], np.diff(edges)
-            line.set_data(starts + (sizes - 1) / 2,
-                          np.add.reduceat(loss, starts - 1) / sizes)
+            line.set_data(starts + (sizes - 1) / 2, np.maximum(
+                np.add.reduceat(loss, starts - 1) / sizes, FLOOR))
             line.set_marker("." * (len(starts) == 1))  # or it would not be seen
         return self.png()
 
@@ -119,7 +120,8 @@ def goals(runs: list[Run]) -> str:
             runs, "hidden", HIDDEN[::-1], 0.02 * m),
         "the largest step size that still learns, to 90%": border(
             runs, "step_size", STEP_SIZES, 0.1 * m)}
-    return "<b>Three goals</b>, the last two among their sliders' places" + "".join(
+    return ("<b>Three goals</b> for runs that finish, the last two among their "
+            "sliders' places") + "".join(
         f"<br>☐ {goal}: {reached}" if "so far" in reached else
         f"<br>☑ {goal}: <b>{reached}, done</b>" for goal, reached in items.items())
 
@@ -162,6 +164,7 @@ class Trainer(widgets.VBox):
             self.loop = asyncio.get_running_loop()  # the main thread's
         self.tried: list[Run] = []  # all; those not in the menus without their weights
         self.filling = False  # while the program, not the user, moves dials and menus
+        self.total = 0  # timesteps of the training under way
         self.dials = setting_dials(len(training[0]))
         for dial in self.dials.values():
             dial.observe(self.start, names="value")
@@ -206,9 +209,10 @@ class Trainer(widgets.VBox):
                 f"{self.dials['batch_size'].text}, epochs {chosen['num_epochs']}, "
                 f"seed {chosen['seed']}")
         first, *others = (run for run in self.runs if run.name != name)
-        left = [first, *others[2 - len(RUNS):]]
+        left = [first, *others[3 - len(RUNS):]]
         run = Trainer.latest = self.newest = Run(
-            chosen, name, next(c for c in RUNS if all(c != one.colour for one in left)),
+            chosen, name, next(
+                c for c in RUNS if all(c != one.colour for one in self.runs)),
             "training", {"train_loss": [], "train_accuracy": []}, [])
         self.stop_button.disabled = False
         # Kept here, because a task that nothing refers to may vanish half-way.
@@ -223,9 +227,8 @@ class Trainer(widgets.VBox):
     @alone()
     def back(self) -> None:
         """Show the first run, with all dials at its settings; a run under way ends."""
-        self.stop_button.disabled = True
+        self.stop_button.disabled, self.total = True, 0
         Trainer.latest = self.newest = None
-        self.opened.children = ()
         self.turn_dials(self.runs[0])
         self.look(self.runs[0])
 
@@ -259,17 +262,17 @@ class Trainer(widgets.VBox):
                 run.outcome = "finished" if share == 1 else "training"
                 self.status.value = (
                     f'<progress aria-label="progress" value="{share}"></progress> '
-                    f"Training: {share:.0%} of {run.name}.")
+                    f"Training: {share:.0%} of {swatch(run.colour)} {run.name}.")
         except ValueError as error:  # a weight grew beyond all numbers
             run.outcome = f"broke down: {error}"
         except KeyboardInterrupt:
             run.outcome = "interrupted"
         if run.outcome == "training":
             if time.perf_counter() > self.drawn + REDRAW:
-                self.chart.value = self.curves.paint([*others, run])
+                self.chart.value = self.curves.paint([*self.runs, run])
                 self.drawn = time.perf_counter()
         elif self.newest is run:
-            self.stop_button.disabled = True
+            self.stop_button.disabled, self.total = True, 0
             if run.film:
                 self.add(run, others)
 
@@ -283,7 +286,8 @@ class Trainer(widgets.VBox):
                           self.runs[0].film[-1][1][2])
         run.film.append((0, network))
         total = options["num_epochs"] * -(-N // options["batch_size"])
-        self.mark(total)
+        self.total = total
+        self.mark()
         every, end = -(-total // MOMENTS), 0.0
         steps = sgd(*self.training, *network, rng=rng, **options)
         for t, loss, hits in filming(steps, run.film, every):
@@ -309,12 +313,10 @@ class Trainer(widgets.VBox):
         self.look(run)
 
     @alone()
-    def choose(self, change: Bunch) -> None:
-        """Show the run and the comparison that the menus name; close another run's."""
+    def choose(self, _change: object) -> None:
+        """Show the run and the comparison that the menus name."""
         if not self.filling:
             run = self.menus[0].value
-            if change.owner is self.menus[0]:
-                self.opened.children = ()
             if self.stop_button.disabled:  # else they are those of a training under way
                 self.turn_dials(run)
             self.look(run)
@@ -357,10 +359,10 @@ class Trainer(widgets.VBox):
         self.mosaic.follow(run.film[-1:])
         self.mosaic.show(0)
 
-    def mark(self, longest: int = 0) -> None:
+    def mark(self) -> None:
         """Mark the run on show in curves with room for it, and what a click opens."""
-        longest = max(longest, *(len(run.history["train_loss"]) for run in self.runs))
-        room = 10 ** max(3, len(str(longest - 1)))  # the next power of ten
+        most = max(self.total, *(len(one.history["train_loss"]) for one in self.runs))
+        room = 10 ** max(3, len(str(most - 1)))  # the next power of ten
         if self.curves.room != room:
             self.curves = Curves(room)
         run, other = (one.value for one in self.menus)
@@ -375,7 +377,8 @@ class Trainer(widgets.VBox):
         curves.dots.set(data=(x, chances), color=run.colour)
         curves.others.set(data=(x, (other or run).chances[mistakes]),
                           color=(other or run).colour, visible=bool(other))
-        key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}."]
+        key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}. "
+               "A click on the loss opens its training there."]
         key += [f"Hollow dots: {swatch(other.colour)} {other.name}."] if other else []
         if len(self.tried) > 1:
             key.append("Grey dots, some below others: the other runs; a click shows "

@@ -167,7 +167,7 @@ class Curves(MovingFigure):
             ax.set_xscale("symlog", linthresh=10, linscale=0.5)
             ax.set_xticks(marks, [f"{t:,}" for t in marks])
             ax.minorticks_off()
-            ax.set(xlabel="timestep", xlim=(0, max(times[-1], 1)))
+            ax.set(xlabel="timestep", xlim=(0, 1.05 * max(times[-1], 1)))
 
 
 class TimeLine(widgets.VBox):

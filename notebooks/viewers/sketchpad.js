@@ -127,6 +127,7 @@ function render({ model, el }) {
   canvas.addEventListener("blur", () => {
     cursor.hidden = true;
     if (pen === "key") pen = null;
+    announcement.textContent = "";
   });
 
   // ---- the tools below the sheet

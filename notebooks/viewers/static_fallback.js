@@ -3,7 +3,7 @@
 (root, label, places, contents) => {
   root.querySelector("p").insertAdjacentHTML("afterend", `<p><label>${label} <input
     type="range" min="0" max="${places.length - 1}" value="0" style="width: min(100%, 400px);
-    height: 24px; vertical-align: middle"></label> <span></span></p>`);
+    height: 24px; vertical-align: middle" data-lm-suppress-shortcuts></label> <span></span></p>`);
   const slider = root.querySelector("input"), where = root.querySelector("label + span");
   const leaves = Array.from(root.querySelectorAll("[data-part]"));
   slider.oninput = () => {

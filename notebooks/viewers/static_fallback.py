@@ -14,7 +14,7 @@ from .controls import HERE, Accessibility, Dial, Picture, walk
 from .pictures import small
 
 PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"
-HOW_TO_START = "To use it in JupyterLab, choose Run > Run All Cells."
+HOW_TO_START = "To use all of it in JupyterLab, choose Run > Run All Cells."
 
 # The viewers on show, by the cell that made them: (window, run of the cell, viewer).
 _on_show: dict[str, list[tuple[str, str, widgets.Box]]] = {}
