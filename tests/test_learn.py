@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-import learn_styles
+import right_solutions
 from learn import cases, check, edition
 from learn import notes as noted
 from nbtypst.run import execute_notebooks
 from nbtypst.run_cache import KeptRuns
 from nn_helpers import PROJECT, relu_activation, sigmoid_activation
 
-LOOPS, RIGHT = learn_styles.LOOPS, learn_styles.TUPLES
+LOOPS, RIGHT = right_solutions.LOOPS, right_solutions.TUPLES
 BLANK = "\ndef layer_forward(*layer):\n    raise NotImplementedError\n"
 
 
@@ -95,9 +95,9 @@ def test_the_solution_has_all_points(tmp_path, capsys):
         assert test["status"] == "passed" and test["score"] == test["max_score"]
 
 
-@pytest.mark.parametrize("style", [*filter(str.isupper, dir(learn_styles))])
+@pytest.mark.parametrize("style", [*filter(str.isupper, dir(right_solutions))])
 def test_a_right_solution_in_another_style_passes_in_full(judge, style):
-    tests = judge(getattr(learn_styles, style))
+    tests = judge(getattr(right_solutions, style))
     assert [t["output"] for t in tests.values() if t["status"] != "passed"] == []
 
 
@@ -225,7 +225,7 @@ def test_one_typical_mistake_costs_one_function_and_is_named(judge, line):
     (RIGHT.replace("W, slope)", "W, s)"), {"backward_pass": "held x, W, the deriv"}),
     (with_mistake("caches += [cache]", "caches.insert(0, cache)"), {
         "backward_pass": "first to last; your forward_pass has others"}),
-    (learn_styles.CLASSES + BLANK, {"layer_forward": "Not written"})])
+    (right_solutions.CLASSES + BLANK, {"layer_forward": "Not written"})])
 def test_functions_are_judged_apart_from_each_other(judge, source, named):
     tests = judge(source)
     assert failed(tests) == [*named]

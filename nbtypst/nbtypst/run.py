@@ -35,7 +35,7 @@ import os, sys
 at = sys.path.index("") + 1
 sys.path[at:at] = {folders!r}
 if "NBTYPST_LOG" in os.environ:
-    __import__("nbtypst.trace").trace.Trace(os.environ["NBTYPST_LOG"])
+    __import__("nbtypst.run_trace").run_trace.Trace(os.environ["NBTYPST_LOG"])
 del at, os, sys
 """
 _SETTINGS = {

@@ -38,7 +38,7 @@ class KeptRuns:
         packages = sorted(f"{d.name} {d.version}" for d in metadata.distributions())
         python = [sys.version, platform.platform(), _processor(), packages]
         ours = [_state(Path(__file__).with_name(f"{name}.py"))
-                for name in ("run", "run_cache", "trace", "widgets")]  # fmt: skip
+                for name in ("run", "run_cache", "run_trace", "widgets")]  # fmt: skip
         self.common = _sum([python, sorted(settings.items()), ours])
 
     def find(self, path: Path, notebook: NotebookNode) -> tuple[str, str]:
@@ -67,7 +67,7 @@ class KeptRuns:
     ) -> str:
         """Keep a run that has ended well; return why it cannot be kept, if so.
 
-        log -- the file that `trace` wrote of it; start -- when it began, by the clock
+        log -- the file that run_trace wrote of it; start -- when it began, by the clock
         """
         tags = {tag for cell in notebook.cells for tag in cell.metadata.get("tags", ())}
         if NEVER_KEEP in tags:

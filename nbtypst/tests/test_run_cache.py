@@ -1,4 +1,4 @@
-"""run_cache.py and trace.py: a run is taken again only where nothing has changed."""
+"""run_cache.py, run_trace.py: a run is taken again only where nothing has changed."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ import pytest
 from nbtypst.errors import ExportError
 from nbtypst.run import execute_notebooks
 from nbtypst.run_cache import KEEP, MAX_KEPT, NEVER_KEEP, KeptRuns
-from nbtypst.trace import Trace
+from nbtypst.run_trace import Trace
 from nbtypst_samples import code, save
 
 CODE = """import glob, os
