@@ -358,8 +358,17 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
     for part in ["upper left", "lower right"]:
         find(pager, part).click()
         assert judged.value == "No ink pushed towards the network's answer."
+        says(pager, "pushes-caption", "sum, the logit")  # for there is nothing to guess
     find(pager, "Edit this digit").value = False
     find(pager, "upper left").click()
+    says(pager, "judged", " of 3 right.")
+    go_to(pager, 4)
+    find(pager, "Edit this digit").value = True
+    sheet = find(pager, "sheet")
+    digit = sheet.digit
+    for below in ([], digit):  # the second time with the answer in view
+        sheet.set_state({"strokes": [], "digit": below})
+        find(pager, "upper left").click()
     says(pager, "judged", " of 3 right.")
 
 
@@ -855,7 +864,9 @@ def test_dots_have_the_colours_of_their_runs_which_a_key_names(two_runs):
         says(two_runs, "key", "Thick line, large dot, filled dots: ",
              f"{swatch(mine)} {name}.")
     for mine, other in [(above, second), (second, above)]:
-        assert on_the_loss[mine, mine] > 1.3 * on_the_loss[mine, other] > 10
+        assert on_the_loss[mine, mine] > 300  # no other line lies on the thick one
+        assert on_the_loss[mine, mine] > 1.3 * on_the_loss[mine, other]
+    assert on_the_loss[above, second] > 5  # which goes on for two timesteps more
     choose_run(two_runs, "compare with", FINISHED)
     assert in_thirds(value(two_runs, "run-curves"), second)[2] > 10
     says(two_runs, "key", f"Hollow dots: {swatch(second)} {FINISHED}.")
@@ -970,6 +981,11 @@ def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):
     assert all(0 < x < 1 and 0 < y < 1 for x, y, _ in chart.places)
     moments = [t for t, _ in find(box, "run on show").value.film][1:]
     assert names[:len(moments)] == [f"timestep {t}" for t in moments]
+    picture, orange = pixels(value(box, "run-curves")), [0xD5, 0x5E, 0]
+    for x, y, _ in chart.places[:len(moments)]:  # each is on the curve
+        row, column = (round(share * n) for share, n in zip((y, x), picture.shape))
+        near = picture[row - 3:row + 4, column - 3:column + 4]
+        assert abs(near - orange).max(axis=2).min() < 20
     chart.choose(1)
     says(box, "now", f"Timestep {moments[1]}")
     third_digit = len(moments) + 2 + 2  # after two runs

@@ -36,8 +36,6 @@ def find(box: widgets.Widget, label: str) -> widgets.Widget:
     raise KeyError(f"no widget is labelled {label!r}")
 
 
-# ---- controls ------------------------------------------------------------------------
-
 class Dial(widgets.HBox):
     """A slider with a box that shows its value and takes a typed one.
 
@@ -142,8 +140,6 @@ class Player(widgets.Play):
                 dial.slider.disabled or dial.value is None))
         widgets.link((dial.slider, "index"), (self, "value"))
 
-
-# ---- pictures and texts --------------------------------------------------------------
 
 class Picture(anywidget.AnyWidget):
     """A picture of a fixed size, which shrinks on a narrow page: see picture.js.

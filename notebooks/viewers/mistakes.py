@@ -87,7 +87,7 @@ class Explainer:
         towards = np.maximum(pushed if g > 0.5 else -pushed, 0)
         self.shares = (towards.reshape(2, 14, 2, 14).sum(axis=(1, 3)).ravel()
                        / max(towards.sum(), 1e-12))  # of each of PARTS
-        if self.covered:
+        if self.covered and towards.any():
             self.pushes.show(digit_png(x), "Not shown before you have guessed.",
                              "Where is the ink that led it there?")
             return
@@ -226,14 +226,15 @@ class Pager(widgets.VBox):
 
     def judge(self, button: widgets.Button) -> None:
         """Uncover the pushes, and judge the guess; the first of each digit counts."""
-        self.explainer.covered = False
+        covered, self.explainer.covered = self.explainer.covered, False
         self.explain()
         guess, shares = button.description, dict(zip(PARTS, self.explainer.shares))
         best = max(PARTS, key=lambda part: shares[part])
         if not shares[best]:
             self.judged.value = "No ink pushed towards the network's answer."
             return
-        self.guesses.setdefault(self.number.value, guess == best)
+        if covered:  # not with the answer in view
+            self.guesses.setdefault(self.number.value, guess == best)
         more = "" if guess == best else (
             f" Most, {shares[best]:.0%}, come from the {best}.")
         self.judged.value = (

@@ -120,7 +120,7 @@ class MovingFigure:
         """Return the figure as it is now."""
         still, animated = self.drawn
         self.canvas.restore_region(still)
-        for artist in animated:
+        for artist in sorted(animated, key=lambda artist: artist.zorder):
             self.fig.draw_artist(artist)
         whole = Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
         # In 256 colours, which takes a fifth of the time.

@@ -31,7 +31,6 @@ BATCH_SIZES = [1, 10, 20, 50, 100, 200, 500, 1000, 5000]  # and all
 SLICE = 0.01  # seconds of training, after which the kernel hears its other messages
 PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
-BINS = 60  # of timesteps, each as wide as the next on a log axis
 FLOOR = 3e-4  # a smaller loss is drawn here: a logarithmic axis has no 0
 MOMENTS = 60  # of a run that are kept
 LOCK = threading.RLock()  # of all that changes a playground
@@ -80,16 +79,21 @@ class Curves(MovingFigure):
         self.others = self.line(sure, "o", mfc="none", ms=5)
         self.dots = self.line(sure, "o", ms=3.5)
 
+    @staticmethod
+    def losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """Return timesteps, and mean losses, in 60 bins as wide on a log axis."""
+        loss = run.history["train_loss"]
+        edges = np.unique(np.rint(np.geomspace(1, len(loss) + 1, 60)).astype(int))
+        starts, sizes = edges[:-1], np.diff(edges)
+        means = np.add.reduceat(loss, starts - 1) / sizes
+        return starts + (sizes - 1) / 2, np.maximum(means, FLOOR)
+
     def paint(self, runs: list[Run]) -> bytes:
-        """Return a PNG with these runs' losses, binned evenly on their log axis."""
-        losses = {run.colour: run.history["train_loss"] for run in runs}
+        """Return a PNG with these runs' losses."""
+        data = {run.colour: self.losses(run) for run in runs}
         for colour, line in self.lines.items():
-            loss = losses.get(colour, [])
-            edges = np.unique(np.rint(np.geomspace(1, len(loss) + 1, BINS)).astype(int))
-            starts, sizes = edges[:-1], np.diff(edges)
-            line.set_data(starts + (sizes - 1) / 2, np.maximum(
-                np.add.reduceat(loss, starts - 1) / sizes, FLOOR))
-            line.set_marker("." * (len(starts) == 1))  # or it would not be seen
+            x, y = data.get(colour, ([], []))
+            line.set(data=(x, y), marker="." * (len(x) == 1))  # else it is not seen
         return self.png()
 
 
@@ -183,11 +187,12 @@ class Trainer(widgets.VBox):
             one.observe(self.choose, names="value")
         self.status, self.table = text("status announced", WIDE), text("runs", WIDE)
         how_to = text("how-to not-in-fallback", WIDE, value=(
-            "Each place of a slider is a network, trained from scratch."))
+            "Each place of a slider is a network, trained from scratch. A click on the "
+            "loss of the run on show opens its training there."))
         self.goals = text("goals not-in-fallback", WIDE, 5)  # where nothing is trained
         self.key, self.curves = text("key", WIDE), Curves(1000)
         self.chart = Picture("run-curves", WIDE, HIGH, alone()(
-            lambda k: self.actions[k]()))
+            lambda k: self.actions[k]()), reach=0.04)
         self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([
@@ -371,14 +376,14 @@ class Trainer(widgets.VBox):
         ends = np.array([[one.settings["step_size"] for one in self.tried], [
             max(one.wrong, 1) / len(run.chances) for one in self.tried]])  # none is 0
         for colour, line in curves.lines.items():
-            line.set_linewidth(2 if colour == run.colour else 1)
+            mine = colour == run.colour
+            line.set(linewidth=1 + mine, zorder=2 + mine)
         curves.tried.set(data=ends)
         curves.here.set(data=ends[:, [self.tried.index(run)]], color=run.colour)
         curves.dots.set(data=(x, chances), color=run.colour)
         curves.others.set(data=(x, (other or run).chances[mistakes]),
                           color=(other or run).colour, visible=bool(other))
-        key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}. "
-               "A click on the loss opens its training there."]
+        key = [f"Thick line, large dot, filled dots: {swatch(run.colour)} {run.name}."]
         key += [f"Hollow dots: {swatch(other.colour)} {other.name}."] if other else []
         if len(self.tried) > 1:
             key.append("Grey dots, some below others: the other runs; a click shows "
@@ -386,7 +391,8 @@ class Trainer(widgets.VBox):
         self.key.value = "<br>".join(key)
         moments = [t for t, _ in run.film][1:]
         self.chart.places = [
-            *curves.places(curves.loss, [f"timestep {t}" for t in moments], moments),
+            *curves.places(curves.loss, [f"timestep {t}" for t in moments], moments,
+                           np.interp(moments, *curves.losses(run))),
             *curves.places(curves.ends, [
                 one.name + ", trained again" * (one not in self.runs)
                 for one in self.tried], *ends),
@@ -432,10 +438,6 @@ def train_yourself(X_train: np.ndarray, y_train: np.ndarray, X_test: np.ndarray,
     history : what train returned of that run
     networks : filled with the networks of the runs on show, by the runs' names
     film : what record returned of that run, to go through its training
-
-    Notes
-    -----
-    The training happens in slices of time between the kernel's other work: see SLICE.
     """
     viewer = Trainer(
         (X_train.astype(np.float32), y_train), (X_test, y_test), networks, history,
