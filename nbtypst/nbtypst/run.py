@@ -102,8 +102,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 
     Widget models end with their kernel. They are replaced by the sentence that the
     widget carries as plain text, marked with the metadata `role: widget`, and by what
-    the widget shows. A widget with the role `screen`, next to an output that says the
-    same on paper, is removed.
+    the widget shows.
     """
     unfold(notebook)
     notebook.metadata["kernelspec"] = {
@@ -117,19 +116,14 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     cell_file = re.compile(rf"{folder}\d+[/\\]\d+\.py")
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        outputs = []
         for output in cell.get("outputs", []):
-            is_widget = output.get("data", {}).pop(WIDGET, None)
-            if is_widget and output.metadata.get("role") == "screen":
-                continue
-            if is_widget:
+            if output.get("data", {}).pop(WIDGET, None):
                 output.data.setdefault("text/plain", "")
                 output.metadata["role"] = "widget"
             if output.output_type == "stream":
                 output.text = cell_file.sub("cell", output.text)
-            outputs.append(output)
         if "outputs" in cell:
-            cell.outputs = join_streams(outputs)
+            cell.outputs = join_streams(cell.outputs)
     return notebook
 
 

@@ -187,8 +187,7 @@ class Typeset(Preprocessor):
         before = label = None
         for output in cell.outputs:
             about = output.get("metadata", {})
-            is_live = WIDGET in output.get("data", {})  # what follows says the same
-            if about.get("role") == "screen" and (self.on_paper or is_live):
+            if about.get("role") == "screen" and self.on_paper:
                 continue
             block = self._output(cell, output)
             if before and about.get("role") == "caption" and block.piece:

@@ -17,6 +17,7 @@ def unfold(notebook: NotebookNode) -> None:
 
     They come from the notebook's metadata, which is then removed: what a function of
     `interact` printed or drew last, all that an Output has caught, texts and labels.
+    A widget with the role `screen` is removed: the output next to it says the same.
     """
     kept = notebook.metadata.pop("widgets", {}).get(STATE, {})
     models = dict(kept.get("state", kept))  # Google Colab has no state between them
@@ -28,9 +29,11 @@ def unfold(notebook: NotebookNode) -> None:
 def _unfolded(outputs: list[NotebookNode], models: dict) -> Iterator[NotebookNode]:
     for output in outputs:
         data, role = output.get("data", {}), output.get("metadata", {}).get("role")
+        if WIDGET in data and role == "screen":  # the output after it says the same
+            continue
         name = data.get(WIDGET, {}).get("model_id")
         is_text = models.get(name, {}).get("model_name") in TEXTS
-        inside = [] if role == "screen" else [*_inside(name, models)]
+        inside = [*_inside(name, models)]
         if inside and role is None:
             output.metadata = NotebookNode(output.get("metadata") or {}, role="widget")
             data["text/plain"] = SHOWN_BELOW
