@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -330,7 +331,7 @@ def test_closed_streams_are_not_an_error_and_what_is_ignored_stays_so(folder):
         "import os, signal; os.write(1, b'into a file?')\n"
         "os.kill(os.getppid(), signal.SIGHUP)"))
     words = [sys.executable, "-m", "export", *command(folder, notebooks=NAMES[:1])]
-    line = " ".join(f"'{word}'" for word in words)
+    line = shlex.join(words)
     done = subprocess.run(["sh", "-c", f"trap '' HUP; exec {line} <&- >&- 2>&-"])
     assert done.returncode == 0
     pdf = (folder / "w.pdf").read_bytes()

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -455,7 +456,7 @@ def test_the_zip_for_gradescope_grades_without_a_solution(tmp_path, homework):
         "=1) + b", "=1)"), encoding="utf-8")
     (tmp_path / "bin").mkdir()
     python = tmp_path / "bin" / "python3"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     subprocess.run(["bash", str(script)], cwd=root, check=True, capture_output=True,
                    env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})

@@ -1,6 +1,7 @@
 """nbtypst/compile.py: fonts for each character, a way around what Typst refuses."""
 
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -152,7 +153,8 @@ def test_a_crash_of_typst_is_one_line(monkeypatch, script, line, words):
 
 def test_a_cell_that_makes_typst_crash_is_shown_as_its_source(monkeypatch, script):
     monkeypatch.setattr("sys.executable", script(
-        'grep -q ^CRASH "$3/main.typ" && exit 101', f"exec '{sys.executable}' \"$@\""))
+        'grep -q ^CRASH "$3/main.typ" && exit 101',
+        f'exec {shlex.quote(sys.executable)} "$@"'))
     printed, [line] = pdf_of("before", raw("CRASH"), "after")
     assert line.startswith("cell 2: typst: it crashed, over something nested or too")
     assert printed.text(1) == "beforeCRASHafter1of1"

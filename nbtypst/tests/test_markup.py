@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from html import escape, unescape
 
 import pypandoc
@@ -453,7 +454,7 @@ def test_what_never_ends_is_shown_as_written_and_the_rest_is_set(pandoc):
         "input=$(cat)\ncase $input in",
         """*'"text": "a[^1]'*'"endless": true'*) ;;""",
         """*'"text": "a[^1]'*) printf 'piece 0\\npiece 1\\nno room' >&2; exit 251 ;;""",
-        f"esac\nprintf %s \"$input\" | exec '{real}' \"$@\"",
+        f'esac\nprintf %s "$input" | exec {shlex.quote(real)} "$@"',
     )
     notes = "a[^1]\n\n[^1]: note\na[^1]"
     printed, [warning] = pdf_of("first $x$", notes, "*last*")
