@@ -131,7 +131,7 @@ def test_notebooks_run_in_fresh_kernels_of_this_python(ran):
     paths, notebooks, _, done = ran
     one, two = notebooks["a"], notebooks["b"]
     where = [sys.executable, str(paths["a"].parent)]
-    assert one.cells[1].outputs[0].text.split() == where
+    assert one.cells[1].outputs[0].text.splitlines() == where
     assert [cell.outputs[0].data["text/plain"] for cell in two.cells] == [
         "False", "'elsewhere'"]  # fmt: skip
     assert [cell.execution_count for cell in two.cells] == [1, 2]
