@@ -24,11 +24,11 @@ broadcasting. These checks are in nn_checks, and the images come from nn_data.
 
 import contextlib
 import functools
-import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 import nn_checks as check
 from nn_checks import Activation, Activations, Array, Arrays, Cache, Seed, quietly
@@ -387,9 +387,9 @@ def keep_record(
     """
     rows: list[Sequence | Array] = []
     done = Ws, bs, 0
-    hidden = not progress or "TQDM_DISABLE" in os.environ
+    off = {} if progress else {"disable": True}  # else TQDM_DISABLE, if set, decides
     with (contextlib.suppress(KeyboardInterrupt),
-          tqdm(total=T, leave=False, disable=hidden) as bar):
+          tqdm(total=T, leave=False, file=sys.stdout, **off) as bar):
         for Ws, bs, more in chunks:
             rows.extend(more)
             done = Ws, bs, len(rows)  # in one assignment, which no Ctrl-C divides
