@@ -185,6 +185,14 @@ def test_viewers_move_under_a_heading_and_nothing_says_run(opened, name):
         assert sheet.count() or not slider.count() or len(fallback_states(viewer)) == 3
 
 
+def test_viewers_say_where_they_move_if_scripts_are_off(browser, site):
+    page = new_page(browser, offline=True, java_script_enabled=False)
+    page.goto((site / "e_training.html").as_uri())
+    sentences = page.get_by_text("If nothing moves here,").filter(visible=True)
+    expect(sentences).to_have_count(VIEWERS["e_training"])
+    page.close()
+
+
 def test_keyboard_skips_to_the_text_and_unfolds_code(opened):
     page = opened("a_finite_differences")
     page.keyboard.press("Tab")
