@@ -61,7 +61,7 @@ start = create_weight_matrices([784, 20, 1], 0), create_bias_vectors([784, 20, 1
 activations = [relu_activation, sigmoid_activation]
 options = {"batch_size": 25, "rng": 0}
 weights, biases, history = train(
-    X_train, y_train, X_test, y_test, *start, activations, **options)
+    X_train, y_train, X_test, y_test, *start, activations, progress=True, **options)
 network = weights, biases, activations
 film = record(sgd(X_train, y_train, *start, activations, **options),
               (*start, activations))
@@ -353,8 +353,9 @@ def explains(viewer, k, truth):
     pushed, rest = explanations.pushes(truth.network, truth.images[k])
     shows(viewer.locator("img.pushes"),
           pictures.signed_png(pushed, abs(pushed).max()), tolerance=1)
+    logit = pushed.sum() + rest
     expect(viewer.locator(".pushes-caption")).to_contain_text(
-        f"{pushed.sum() + rest:+z.2f}")
+        f"{logit:+.{2 if abs(logit) > 0.005 else 4}f}")
     near = explanations.nearest_finder(truth.X_train, truth.y_train)(truth.images[k])
     for digit, (j, _) in zip("39", near):
         shows(viewer.locator(f"img.nearest-{digit}"),
@@ -399,6 +400,11 @@ def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
                - box["x"] - box["width"] / 4) < 2
     choose(glance, "ArrowRight")
     explains(viewer, surest_first[18], truth)
+    choose(glance, "ArrowDown", "ArrowRight", "ArrowUp", "ArrowUp")  # by rows
+    explains(viewer, surest_first[5], truth)
+    glance.press("ArrowRight")
+    glance.blur()  # the frame is around the digit on show
+    expect(glance).to_have_attribute("aria-valuenow", "5")
     menu = viewer.get_by_role("combobox", name="show")
     name, members = list(truth.groups.items())[-1]
     menu.select_option(f"{name} ({len(members)})")
@@ -569,18 +575,20 @@ DOT = line((140, 140))
 
 def clear(viewer):
     button(viewer, "Clear").click()
-    expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
+    expect(viewer.locator(".digit-caption")).to_contain_text("An empty sheet.")
     has_ink(viewer, [])
 
 
 def test_drawing_by_mouse_or_button_is_answered(q, truth):
     viewer = q.viewer(DRAWING)
-    caption, hint = viewer.locator(".digit-caption"), viewer.locator(".hint")
-    layout = viewer.evaluate(LAYOUT)
-    expect(hint).to_contain_text("The sheet is empty")
+    caption, layout = viewer.locator(".digit-caption"), viewer.evaluate(LAYOUT)
+    for name in ("Undo", "Clear"):  # there is nothing yet
+        button(viewer, name).click()
+        expect(caption).to_contain_text("An empty sheet. The network says ")
+        has_ink(viewer, [])
     draw(viewer, [LOOP])
     answers(viewer, [LOOP])
-    expect(hint).not_to_contain_text("The sheet is empty")
+    expect(caption).not_to_contain_text("An empty sheet")
     draw(viewer, [TAIL])
     answers(viewer, [NINE])
     expect(caption).to_contain_text("The network says 9")
@@ -615,7 +623,7 @@ def test_drawing_is_undone_erased_and_thin(q):
     width.fill("22")
     for _ in range(3):  # the thin stroke, the rubber and the loop
         undo.click()
-    expect(viewer.locator(".hint")).to_contain_text("The sheet is empty")
+    expect(viewer.locator(".digit-caption")).to_contain_text("An empty sheet.")
     has_ink(viewer, [])
     undo.click()  # Clear
     answers(viewer, [CURLED])
@@ -662,6 +670,12 @@ def test_playground_trains_stops_and_opens_any_run(q):
     expect(rows).to_have_count(2)  # the head and the run above
     before = shown(curves)
     type_in(viewer, "hidden units", "7")
+    for key, text in [(None, "7"), ("ArrowRight", "10"), ("ArrowLeft", "7"),
+                      ("ArrowLeft", "5"), ("End", "400"), ("Home", "1"),
+                      *(("ArrowRight", n) for n in "2357")]:
+        if key:
+            press(viewer, "hidden units", key)
+        is_at(viewer, "hidden units", text)
     expect(status).to_contain_text("hidden 7, batch 100, epochs 5, seed 0: finished.")
     press(viewer, "step size", "ArrowRight", times=12)  # from 0.1 to 10, one by one
     expect(status).to_contain_text("step size 10, hidden 7,")
@@ -696,6 +710,7 @@ def test_playground_trains_stops_and_opens_any_run(q):
     expect(viewer.locator(".now")).not_to_contain_text("Timestep 5:")
     button(viewer, "Close").click()
     expect(viewer.locator(".now")).to_have_count(0)
+    expect(curves).to_be_focused()  # from where it was opened
     choose(curves, "End")  # the last of the mistakes of the run above
     expect(viewer.locator(".digit-caption")).to_contain_text(f"And {newest}: ")
     button(viewer, "Back to the run above").click()
@@ -703,6 +718,32 @@ def test_playground_trains_stops_and_opens_any_run(q):
         is_at(viewer, label, text)
     button(viewer, "Close").click()
     expect(viewer.locator(".digit-caption")).to_have_count(0)
+
+
+def test_training_begun_from_a_dot_is_seen_and_can_be_stopped(q):
+    viewer = q.viewer(RUNS)
+    status, stop, curves = viewer.locator(".status"), button(viewer, "Stop"), (
+        viewer.locator(RUNS))
+    type_in(viewer, "hidden units", "1")
+    for seed in range(1, 7):  # with which the others are listed no more
+        type_in(viewer, "seed", seed)
+        expect(status).to_contain_text(f"seed {seed}: finished")
+    curves.evaluate("one => one.scrollIntoView()")
+    expect(stop).not_to_be_in_viewport()
+    curves.press("Home")
+    for _ in range(60):
+        if "batch 1, epochs 100" in curves.get_attribute("aria-valuetext"):
+            break
+        curves.press("ArrowRight")
+    expect(curves).to_have_attribute("aria-valuetext", re.compile(", trained again"))
+    curves.press("Enter")
+    expect(status).to_contain_text("Training: ")
+    for part in (stop, status):
+        expect(part).to_be_in_viewport()
+    stop.click()
+    expect(status).to_contain_text("batch 1, epochs 100, seed 0: stopped at timestep ")
+    button(viewer, "Back to the run above").click()
+    expect(status).to_contain_text("the run above: finished")
 
 
 def test_playground_hears_an_interrupt_and_trains_on_in_a_cell_that_runs_again(q):
@@ -825,11 +866,14 @@ def test_changes_are_announced_once_and_not_at_each_step(q):
 TOO_WIDE = """viewer => {
     const edge = viewer.closest(".jp-OutputArea-output");
     const right = edge.getBoundingClientRect().right;
-    const parts = Array.from(viewer.querySelectorAll("img, canvas, button, input, td"));
+    const parts = Array.from(
+        viewer.querySelectorAll(".picture, canvas, button, input, td"));
+    const charts = Array.from(viewer.querySelectorAll(".chart:not(.glance-chart) img"));
     const rows = Array.from(viewer.querySelectorAll(".widget-hbox"));
     return [edge.scrollWidth - edge.clientWidth, ...[
         ...parts.filter(part => part.getBoundingClientRect().right > right + 1),
         ...rows.filter(row => getComputedStyle(row).overflowX !== "visible"),
+        ...charts.filter(chart => chart.clientWidth < 580),  // which can be scrolled to
     ].map(part => part.outerHTML)];
 }"""
 
@@ -909,7 +953,7 @@ def test_viewers_survive_a_reload_and_follow_in_notebook_7(q, browser, lab, trut
     cells = seven.page.locator(".jp-Cell")
     expect(cells).to_have_count(len(STATEMENTS))
     slider(seven.viewer(SECANT), "step").focus()
-    for key in "bdd":  # shortcuts that add a cell, and delete one
+    for key in (*"xbdd", "Shift+M"):  # that cut, add, delete and merge cells
         seven.page.keyboard.press(key)
     expect(cells).to_have_count(len(STATEMENTS))
     run_cell(seven, "= move_epsilon")  # which leaves the first window's alone
@@ -947,6 +991,12 @@ def test_fallbacks_replace_the_viewers_of_a_restarted_kernel(q):
         expect(secant).to_contain_text("Step 1.0e-15:")
         secant.get_by_role("slider", name="step").press("ArrowLeft")
         expect(secant).to_contain_text("Step 4.0e-15:")
+        sheet = fallbacks.filter(has=q.page.locator("canvas"))
+        for part in (sheet.locator("canvas"), button(sheet, "Undo"),
+                     sheet.get_by_role("slider", name="pen width")):
+            for key in (*"xbdd", "Shift+M"):  # that cut, add, delete and merge cells
+                part.press(key)
+        expect(q.page.locator(".jp-Cell")).to_have_count(len(STATEMENTS))
         if not number_of_errors:
             q.page.reload()
     run_cell(q, "page.set_up()")
@@ -1018,13 +1068,63 @@ READ = """(root, digits) => digits.match(/.{1568}/g).map((digit, k) => {
 })"""
 
 
-def drawing_page(network, truth):
-    """Return what draw_a_digit shows where no kernel runs."""
+def without_kernel(viewer, *arguments):
+    """Return what a viewer shows where no kernel runs."""
     shown = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(static_fallback, "display", lambda one, **_: shown.append(one))
-        draw_a_digit(network, truth.X_train, truth.y_train)
+        viewer(*arguments)
     return shown[-1]["text/html"]
+
+
+def drawing_page(network, truth):
+    return without_kernel(draw_a_digit, network, truth.X_train, truth.y_train)
+
+
+def mistakes_page(truth):
+    return without_kernel(mistakes.look_into, truth.network, truth.images,
+                          truth.y_test, truth.X_train, truth.y_train)
+
+
+def test_glance_without_a_kernel_chooses_a_mistake_on_its_page(browser, truth):
+    wrong = truth.groups["all mistakes"]
+    page = new_page(browser, width=400, offline=True)
+    page.set_content(mistakes_page(truth))
+    slider, tiles = page.get_by_role("slider"), page.locator(".tiles *")
+    assert len(wrong) > 42 == tiles.count()
+    for key, tile, place in [("Home", 17, 18), ("End", 0, 43), ("ArrowRight", 1, 44)]:
+        slider.press(key)
+        tiles.nth(tile).click()
+        for _ in range(2):
+            assert slider.get_attribute("aria-valuetext") == str(place)
+            expect(page.get_by_text(f"Image {wrong[place - 1]}: ")).to_be_visible()
+            expect(page.locator(".tiles .chosen")).to_have_count(1)
+            expect(tiles.nth(tile)).to_have_class("chosen")
+            if place > 42:  # a click where no digit is
+                page.mouse.click(*middle(tiles.nth(len(wrong) - 42)))
+    frame, picture = (one.bounding_box() for one in (
+        page.locator(".chosen"), page.locator(".tiled img")))
+    assert frame["x"] == pytest.approx(picture["x"] + picture["width"] / 14, abs=1)
+    assert frame["height"] == pytest.approx(picture["height"] / 3, abs=1)
+    page.close()
+
+
+def test_untrusted_notebook_has_pictures_and_promises_no_slider(browser, lab, truth, q):
+    """JupyterLab takes scripts out of outputs that it has not seen being made."""
+    [file] = [q.page.evaluate("""async content => (await
+        jupyterapp.serviceManager.contents.save("untrusted.ipynb", {
+            type: "notebook", format: "json", content})).path""",
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+            "look_into()", outputs=[nbformat.v4.new_output(
+                "display_data", {"text/html": mistakes_page(truth)})])]))]
+    untrusted = Notebook(browser, lab, f"lab/workspaces/untrusted/tree/{file}")
+    fallback = untrusted.page.locator(".jp-OutputArea-output")
+    expect(fallback).to_contain_text(
+        "If nothing moves here, or to use all of it, choose Run > Run All Cells")
+    expect(fallback.locator("img").first).to_be_visible()
+    expect(fallback.get_by_role("slider")).to_have_count(0)
+    expect(fallback.locator("script")).to_have_count(0)
+    untrusted.page.close()
 
 
 @pytest.mark.parametrize("deep", [False, True])
@@ -1049,7 +1149,7 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
     assert abs(logits - expected).max() < 0.02 * abs(expected).max()
     assert np.sum((logits > 0) != (expected > 0)) <= 2
 
-    caption, sums = root.get_by_role("status").last, root.get_by_text("sum, the logit")
+    caption, sums = root.get_by_role("status").first, root.get_by_text("sum, the logit")
     for name, strokes in EXAMPLES.items():
         button(root, f"Draw {name} for me").click()
         image = seen(strokes)
@@ -1065,9 +1165,15 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
             r"[+-]\d+\.\d+", sums.inner_text())]
         parts = [pushed[pushed < 0].sum(), pushed[pushed > 0].sum(), rest]
         assert numbers == pytest.approx([*parts, sum(parts)], abs=0.3)
+    for_rounding = root.get_by_text("Here weights have 8 bits, which changes")
+    expect(for_rounding).to_contain_text(f" {len(truth.X_train):,} training digits")
+    place = root.evaluate(LAYOUT)
     button(root, "Clear").click()
     expect(caption).to_contain_text("An empty sheet. The network says ")
+    assert root.evaluate(LAYOUT) == place  # or the pen would be elsewhere
     root.locator(SHEET).scroll_into_view_if_needed()
+    ends = [one.bounding_box() for one in (caption, root.locator(SHEET))]
+    assert ends[1]["y"] + ends[1]["height"] - ends[0]["y"] < 400  # on one screen
     touch(root, [DOT])
     expect(caption).not_to_contain_text("An empty sheet")
     has_ink(root, [DOT])
@@ -1086,7 +1192,8 @@ def test_sheet_without_a_kernel_writes_no_minus_before_nothing(browser, truth):
     page.set_content(drawing_page(network, truth))
     sums = page.get_by_text("sum, the logit")
     button(page, "Draw a 3 for me").click()
-    assert re.findall(r"[+-]\d+\.\d+", sums.inner_text()) == ["+0.00"] * 4
+    assert re.findall(r"[+-]\d+\.\d+", sums.inner_text()) == [
+        *["+0.0000"] * 2, *["-0.0010"] * 2]  # the sum's sign decides
     page.close()
 
 
@@ -1123,10 +1230,10 @@ def test_viewers_work_in_voila_in_firefox_without_their_fallbacks(firefox, lab, 
     firefox.reads(caption, f"Image {second}, edited: ")
     firefox.click("Edit this digit")
 
-    sheets = ".viewer:has(.hint) canvas"
-    firefox.draw(sheets, LOOP["points"])
-    firefox.draw(sheets, TAIL["points"])
-    firefox.reads(".viewer:has(.hint) .digit-caption", "^The network says 9 with")
+    drawing = ".viewer:has(button[title='Draw a 3 for me'])"
+    firefox.draw(f"{drawing} canvas", LOOP["points"])
+    firefox.draw(f"{drawing} canvas", TAIL["points"])
+    firefox.reads(f"{drawing} .digit-caption", "^The network says 9 with")
     assert [one for one in firefox.errors  # besides Voila's own, as it starts
             if "RUNTIME-012" not in one] == []
 
@@ -1167,9 +1274,11 @@ def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, tmp
         expect(fallbacks).to_have_count(sliders[name])
         for fallback in fallbacks.all():
             assert len(fallback_states(fallback)) == 3
-            ends = fallback.locator("*").evaluate_all(
+            ends = fallback.locator(":not(.wide img)").evaluate_all(
                 "parts => parts.map(one => one.getBoundingClientRect().right)")
             assert max(ends) <= 400
+            for chart in fallback.locator(".wide img").all():  # which is scrolled to
+                assert chart.bounding_box()["width"] >= 580
         without.goto(exported.as_uri(), wait_until="domcontentloaded")
         images = without.locator(".jp-RenderedHTML [data-part] img, img[data-part]")
         assert images.count() >= sliders[name]

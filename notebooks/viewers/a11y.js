@@ -1,7 +1,6 @@
-// Names and announcements for screen readers. ipywidgets gives no name to a slider's
-// handle and to the buttons of Play: they are copied from the label next to it, or from
-// the tooltip, whenever something in the viewer changes. What has changed is announced
-// once nothing has changed for a moment, not at each step of a drag.
+// Names and announcements for screen readers. ipywidgets gives no name to a slider's handle
+// and to the buttons of Play: label or tooltip are copied whenever the viewer changes. What
+// has changed is announced once nothing has for a moment, not at each step of a drag.
 
 const QUIET = 700;  // ms without a change, after which it is announced
 
@@ -9,9 +8,8 @@ function finish(viewer) {
   const all = selector => Array.from(viewer.querySelectorAll(selector));
   for (const slider of all(".widget-slider")) {
     const ariaLabel = slider.querySelector("label").textContent;
-    const readout = slider.querySelector(".widget-readout");  // hidden, but at once
-    Object.assign(slider.querySelector("[role=slider]") ?? {}, {
-      ariaLabel, ariaValueText: readout.textContent });
+    const ariaValueText = slider.querySelector(".widget-readout").textContent;  // it is hidden
+    Object.assign(slider.querySelector("[role=slider]") ?? {}, { ariaLabel, ariaValueText });
     for (const box of slider.parentElement.querySelectorAll(".dial-value input"))
       box.ariaLabel = `${ariaLabel}, typed`;
   }
@@ -23,16 +21,16 @@ function finish(viewer) {
     });
 }
 
-// Suppress Jupyter's shortcuts of a single key, such as the arrows in Notebook 7, or d
-// twice, which deletes the cell. The attribute must be there before a key is pressed.
-function suppress_shortcuts({ target, ctrlKey, metaKey, shiftKey, altKey }) {
-  target.toggleAttribute("data-lm-suppress-shortcuts", !(ctrlKey || metaKey || shiftKey || altKey));
+// Suppress Jupyter's shortcuts, such as x, which cuts the cell, but not Ctrl+S or Shift+Enter.
+function suppress_shortcuts({ target, key, ctrlKey, metaKey, altKey }) {
+  if (target.closest?.(".viewer")) target.toggleAttribute("data-lm-suppress-shortcuts",
+    !(ctrlKey || metaKey || altKey || key === "Enter"));
 }
 
 function render({ el, signal }) {
   el.className += " visually-hidden";
   el.role = "status";
-  let timer, opened = null;
+  let timer, opener, opened = null, training = null;
 
   function begin() {
     const viewer = el.closest(".viewer");
@@ -44,17 +42,22 @@ function render({ el, signal }) {
     new MutationObserver(changes => {
       if (changes.every(({ target }) => el.contains(target))) return;
       finish(viewer);
-      const now = viewer.querySelector(".opened");  // what a button opens may be below
-      if (now !== opened && viewer.contains(document.activeElement))
-        now?.scrollIntoView();
-      opened = now;
+      const [now, progress] = [".opened", "progress"].map(one => viewer.querySelector(one));
+      if (viewer.contains(document.activeElement)) {  // what a click began may not be seen
+        if (now !== opened) now?.scrollIntoView();
+        if (now !== opened) opener = document.activeElement;
+        if (!training) progress?.scrollIntoView({ block: "nearest" });
+      } else if (opened && !now) opener?.focus();  // the button that closed it is gone
+      [opened, training] = [now, progress];
       clearTimeout(timer);
       timer = setTimeout(announce, QUIET);
     }).observe(viewer, { subtree: true, childList: true, characterData: true,
       attributeFilter: ["aria-valuenow", "title"] });
     finish(viewer);
-    for (const kind of ["focusin", "keydown", "keyup"])
-      viewer.addEventListener(kind, suppress_shortcuts);
+    addEventListener("keydown", suppress_shortcuts, { capture: true, signal });  // before Jupyter
+    viewer.addEventListener("keydown", ({ key, target }) => {  // noUiSlider has its first end
+      if (key === "End") target.closest(".noUi-target")?.noUiSlider.set(target.ariaValueMax);
+    });
   }
 
   begin();

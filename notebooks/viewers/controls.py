@@ -40,8 +40,8 @@ class Dial(widgets.HBox):
     """A slider with a box that shows its value and takes a typed one.
 
     places are each place's text and value, in order; without any there is only the box.
-    What else may be typed is within limits, (int or float, the least, the largest), or
-    else the nearest place is taken.
+    What else may be typed is within limits, (int or float, the least, the largest), and
+    becomes a place; without limits the nearest place is taken.
     """
 
     value = Any()
@@ -60,34 +60,38 @@ class Dial(widgets.HBox):
             self.box.description, self.box.layout.width = label, "170px"
         self.note = widgets.HTML(_dom_classes=["input-error", "not-in-fallback"])
         super().__init__([self.slider, self.box, self.note])
+        self.slider.observe(self._slid, names="index")
         self.lay_out(places, value)
         self.observe(self._show, names="value")
-        self.slider.observe(self._slid, names="index")
         self.box.observe(self._typed, names="value")
 
     def lay_out(self, places: Sequence[tuple[str, object]], value: object) -> None:
         """Give the slider these places, and show value."""
-        self.places = list(places) or [("–", None)]
-        self.slider.index = 0  # or the browser moves it if there are fewer places now
-        self.slider.options = [text for text, _ in self.places]
+        self._put(list(places) or [("–", None)])
         self.slider.disabled = self.box.disabled = not (self.limits or len(places) > 1)
         self.value = value
         self._show()
 
-    def _near(self) -> int:
-        """Return the slider's index for value, -1 for None; between two, the first."""
+    def _put(self, places: list) -> None:
+        self.places = places
+        self.slider.unobserve(self._slid, names="index")
+        self.slider.index = 0  # or the browser moves it if there are fewer places now
+        self.slider.options = [text for text, _ in places]
+        self.slider.observe(self._slid, names="index")
+
+    def _index(self) -> int:
+        """Return the slider's index for value, or -1 if it has no place."""
         values = [value for _, value in self.places]
-        if self.value in values:
-            return values.index(self.value)
-        if self.value is None or None in values:
-            return -1
-        return max(0, sum(value <= self.value for value in values) - 1)
+        return values.index(self.value) if self.value in values else -1
 
     def _show(self, _change: object = None) -> None:
         """Move slider and box to value; without a value the slider keeps its place."""
+        if self._index() < 0 and self.limits and self.places[0][1] is not None:
+            own = (self.text, self.value)
+            self._put(sorted([*self.places, own], key=lambda place: place[1]))
         self.note.value, self.box.value = "", self.text
-        if self._near() >= 0:
-            self.slider.index = self._near()
+        if self._index() >= 0:
+            self.slider.index = self._index()
 
     @property
     def text(self) -> str:
@@ -96,12 +100,12 @@ class Dial(widgets.HBox):
         return texts.get(self.value) or f"{self.value:g}"
 
     def _slid(self, _change: object) -> None:
-        if self.slider.index != self._near():  # else it only followed
+        if self.slider.index != self._index():  # else it only followed
             self.value = self.places[self.slider.index][1]
 
     def _typed(self, _change: object) -> None:
         typed = self.box.value.strip()
-        number, value = _number(typed), dict(self.places).get(typed)
+        number, value, note = _number(typed), dict(self.places).get(typed), ""
         ends = sorted(_number(self.places[end][0]) for end in (0, -1))
         kind, low, high = self.limits or (float, ends[0], ends[1])
         if value is None and low <= number <= high and number == kind(number):
@@ -109,13 +113,15 @@ class Dial(widgets.HBox):
                               for text, value in self.places), key=lambda one: one[0])
             if gap and self.limits:
                 value = kind(number)
+            elif gap:
+                note = f"{typed} has no place on the slider: this is the nearest one."
         if value is not None:
             self.value = value
         elif typed != self.text:
             what, whole = html.escape(typed) or "An empty box", "whole " * (kind is int)
-            self.note.value = (f"{what} is not taken: type a {whole}number from "
-                               f"{low:g} to {high:.10g}.")
-        self.box.value = self.text
+            note = (f"{what} is not taken: type a {whole}number from {low:g} to "
+                    f"{high:.10g}.")
+        self.box.value, self.note.value = self.text, note
 
 
 def _number(typed: str) -> float:
@@ -155,12 +161,14 @@ class Picture(anywidget.AnyWidget):
     alt = Unicode().tag(sync=True)
     places = List(List()).tag(sync=True)  # [x, y, words], as shares from the upper left
     reach = Float().tag(sync=True)  # how far from one a click counts, of the width
+    grid = List(Int()).tag(sync=True)  # in how many columns and rows they are tiles
     at = Int(-1).tag(sync=True)  # the index of the place on show, or -1
 
     def __init__(self, name: str, width: int, height: int,
-                 choose: Callable[[int], None] | None = None, reach: float = 0.2):
+                 choose: Callable[[int], None] | None = None, reach: float = 0.2,
+                 grid: Sequence[int] = ()):
         kind = "chart" if choose else "pixels"
-        super().__init__(description=name, size=[width, height], reach=reach,
+        super().__init__(description=name, size=[width, height], reach=reach, grid=grid,
                          layout={"width": f"{width}px"},
                          _dom_classes=["picture", kind, f"{name}-{kind}"])
         if choose:
@@ -170,7 +178,7 @@ class Picture(anywidget.AnyWidget):
     def show(self, png: bytes, words: str) -> None:
         """Show a PNG, which words describe."""
         with self.hold_sync():
-            self.value, self.alt = png, words
+            self.value, self.alt = png, words.replace("<br>", "")
 
 
 def text(classes: str, width: int, lines: float = 1, value: str = "") -> widgets.HTML:
@@ -193,12 +201,6 @@ class Panel(widgets.VBox):
         """Show a PNG, which words describe, and a caption."""
         self.view.show(png, words)
         self.caption.value = caption
-
-
-def menu(label: str, options: Sequence, width: int) -> widgets.Dropdown:
-    """Return a menu with a label."""
-    return widgets.Dropdown(options=options, description=label, style=LABEL,
-                            layout={"width": f"{width}px"})
 
 
 def swatch(colour: str) -> str:

@@ -1,7 +1,7 @@
 // The sheet where no kernel runs: the network, with weights of 8 bits, answers in the
 // page. read does what pushes in explanations.py does, and seen what seen in sketchpad.py does.
 
-(root, { render, add, stroke }, style, colours, examples, layers) => {
+(root, { render, add, stroke }, words, style, colours, examples, layers) => {
   const SIDE = 280, FINE = 24, SMALL = 20, FIELD = 28;
   const range = n => Array.from({ length: n }, (_, k) => k);
   const total = numbers => numbers.reduce((sum, one) => sum + one, 0);
@@ -82,7 +82,7 @@
   }
 
   const [digit, pushed, , , neighbour] = root.querySelectorAll("img");
-  const [caption, sums] = [digit, pushed].map(image => image.nextElementSibling);
+  const [caption] = root.querySelectorAll("[data-part]"), sums = pushed.nextElementSibling;
   caption.role = "status";
   neighbour.parentElement.parentElement.remove();  // there are no training digits here
 
@@ -91,12 +91,10 @@
     const x = seen(strokes), [logit, pushes] = read(x);
     const g = 1 / (1 + Math.exp(-logit)), name = g > 0.5 ? "9" : "3";
     const sides = [-1, 1].map(way => total(pushes.filter(push => way * push > 0)));
-    const signed = [...sides, logit - total(sides), logit].map(
-      number => `${number < 0 ? "" : "+"}${number.toFixed(2)}`.replace("-0.00", "+0.00"));
-    const renumbered = text => {
-      const left = [...signed];
-      return text.replace(/[+-]\d+\.\d+/g, () => left.shift());
-    };
+    const digits = Math.abs(logit) > 0.005 ? 2 : 4;  // or its sign is lost
+    const signed = [...sides, logit - total(sides), logit].map(number => (
+      number < 0 ? "" : "+") + number.toFixed(digits).replace(/^-(0\.0+)$/, "+$1"));
+    const renumbered = (text, k = 0) => text.replace(/[+-]\d+\.\d+/g, () => signed[k++]);
     caption.textContent = (x.some(level => level) ? "" : "An empty sheet. ") +
       `The network says ${name} with probability ${Math.max(g, 1 - g).toFixed(3)}.`;
     sums.innerHTML = renumbered(sums.innerHTML).replace(/so&nbsp;\d/, `so&nbsp;${name}`);
@@ -105,13 +103,14 @@
     show(pushed, pushes.map(push => push / largest), colours[1], renumbered(pushed.alt));
   }
 
-  const state = {
-    strokes: Object.values(examples).at(-1), digit: [], original: [], examples };
+  const state = { strokes: Object.values(examples).at(-1), digit: [], original: [], examples };
   const panels = digit.parentElement.parentElement, el = document.createElement("div");
   panels.prepend(el);
   add(root, "style", { textContent: style });
+  add(root, "p", { textContent: words });
   render({ el, model: { get: name => state[name], set: now => Object.assign(state, now),
     save_changes: () => answer(state.strokes), on() {} } });
+  for (const one of el.querySelectorAll("*")) one.dataset.lmSuppressShortcuts = "";  // as a11y.js
   answer(state.strokes);
   root.read = read;
 }

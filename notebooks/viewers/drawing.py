@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from page import NINE, THREE, digit_grid
 
-from .controls import HERE, text
+from .controls import HERE
 from .explanations import probabilities
 from .mistakes import Explainer, name_of
 from .sketchpad import PEN, Sheet, Stroke, ink, seen
@@ -70,29 +70,26 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
     """
     explainer = Explainer(network, X_train, y_train)
     explainer.resize(168)
-    hint, sheet = text("hint", 700), Sheet(examples=EXAMPLES)
-
-    def answer(_change: object = None) -> None:
-        image = sheet.image
-        hint.value = "" if image.any() else "The sheet is empty: draw a 3 or a 9 on it."
-        explainer.explain(image)
-
-    sheet.observe(answer, names=["strokes", "digit"])
-    sheet.put(EXAMPLES["a 9 with a curled tail"])  # for the static fallback
-    viewer = widgets.VBox([hint, widgets.HBox([sheet, *explainer.panels])])
+    *picture, answer = explainer.digit.children
+    explainer.digit.children = picture  # above the sheet, a phone shows the answer, too
+    answer.layout.width, answer.layout.min_height = "700px", "2.9em"
+    sheet = Sheet(examples=EXAMPLES)
+    sheet.observe(lambda _: explainer.explain(sheet.image), names=["strokes", "digit"])
+    explainer.explain(seen(EXAMPLES["a 9 with a curled tail"]))  # the fallback's
+    viewer = widgets.VBox([answer, widgets.HBox([sheet, *explainer.panels])])
     layers = in_8_bits(network)
     rounded = [q * s for q, s, _ in layers], [b for *_, b in layers], network[2]
     changed = np.sum((probabilities(rounded, X_train) > 0.5) !=
                      (probabilities(network, X_train) > 0.5))
-    hint.value = (f"Here its weights have 8 bits each, which changes {changed} "
-                  f"of its answers to the {len(X_train):,} training digits.")
+    words = (f"Here weights have 8 bits, which changes {changed} of the answers to "
+             f"{len(X_train):,} training digits; lines differ slightly from Python's.")
     sketchpad, function, style = ((HERE / name).read_text("utf-8") for name in (
         "sketchpad.js", "drawing.js", "viewers.css"))
     module = f"(() => {{{sketchpad.replace('export default', 'return')}}})()"
-    data = [style, [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES, [
+    data = [words, style, [["#ffffff", "#000000"], [THREE, NINE]], EXAMPLES, [
         [f"data:;base64,{base64.b64encode(levels.tobytes()).decode()}",
          scales.tolist(), biases[0].tolist()] for levels, scales, biases in layers]]
     show(viewer, "Here you draw a digit, and the network answers.", answers=(
         f"(root, ...data) => ({function})(root, {module}, ...data)", data))
-    sheet.put([])
+    explainer.explain(sheet.image)
     return viewer

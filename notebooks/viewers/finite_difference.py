@@ -47,7 +47,7 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
                  "the two kinds of error are in balance" if epsilons[k] > best / 3 else
                  "f is rounded, and dividing by the small step magnifies that")
         reason = f"The error is {errors[k]:.1e}: {cause}."
-        caption.value = f"<b>{result}</b><br>{reason}"
+        caption.value = f"<b>{result}</b> <br>{reason}"
         chart.show(draw(k), f"Secant, magnified secant and error. {result} {reason}")
 
     step.observe(look, names="value")

@@ -8,7 +8,7 @@ from traitlets import Bunch
 
 from page import NINE, THREE, VOTES, digit_grid
 
-from .controls import Dial, Panel, Picture, Player, menu, swatch, text
+from .controls import LABEL, Dial, Panel, Picture, Player, swatch, text
 from .explanations import nearest_finder, probabilities, pushes
 from .pictures import digit_png, signed_png
 from .sketchpad import Sheet
@@ -16,7 +16,7 @@ from .static_fallback import show
 
 PARTS = ["upper left", "upper right", "lower left", "lower right"]
 LEAST_SURE, NEARLY = "right, but least sure", 30  # the latter is how many
-COLUMNS, ROWS, TILES = 14, 3, 42  # of the digits on show at a glance
+COLUMNS, ROWS = 14, 3  # of the digits on show at a glance
 
 
 def name_of(label: float) -> str:
@@ -36,7 +36,7 @@ class Explainer:
         self.other: tuple[str, list] | None = None
         self.shown: tuple | None = None  # what explain last showed
         self.nearest = nearest_finder(X_train, y_train)
-        self.digit = Panel("digit", "What it is shown", 224, 3)
+        self.digit = Panel("digit", "What it is shown", 224, 4)
         self.digit.caption.add_class("announced")
         self.pushes = Panel("pushes", "What pushed", 224, 4)
         means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
@@ -69,8 +69,8 @@ class Explainer:
         caption = f"{before}{truth} {name_of(g)} with probability {max(g, 1 - g):.3f}."
         if self.other:
             name, film = self.other
-            other = probabilities(film[-1][1], x[np.newaxis])[0]
-            caption += f"<br>And {name}: {name_of(other)}, {max(other, 1 - other):.3f}."
+            h = probabilities(film[-1][1], x[np.newaxis])[0]
+            caption += f" <br>And {name}: {name_of(h)}, {max(h, 1 - h):.3f}."
         shown = x.tobytes(), caption, self.covered
         if shown == self.shown:
             return
@@ -87,19 +87,21 @@ class Explainer:
         towards = np.maximum(pushed if g > 0.5 else -pushed, 0)
         self.shares = (towards.reshape(2, 14, 2, 14).sum(axis=(1, 3)).ravel()
                        / max(towards.sum(), 1e-12))  # of each of PARTS
-        if self.covered and towards.any():
-            self.pushes.show(digit_png(x), "Not shown before you have guessed.",
-                             "Where is the ink that led it there?")
+        self.asks = bool(self.covered and towards.any())
+        if self.asks:
+            self.pushes.show(digit_png(x), "Not shown before you have guessed.")
             return
         to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
+        numbers = np.array([to_three, to_nine, rest, to_three + to_nine + rest])
+        digits = 2 if abs(numbers[3]) > 0.005 else 4  # or its sign is lost
+        three, nine, bias, logit = (f"{number:+z.{digits}f}" for number in numbers)
         self.pushes.show(
             signed_png(pushed, abs(pushed).max()),
             "The same digit, each pixel coloured by its push: "
-            f"{to_three:+z.2f} towards 3, {to_nine:+z.2f} towards 9.",
-            f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{to_three:+z.2f}<br>"
-            f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{to_nine:+z.2f}<br>"
-            f"biases:&nbsp;{rest:+z.2f}<br>sum, the logit:&nbsp;"
-            f"<b>{to_three + to_nine + rest:+z.2f}</b>, so&nbsp;{name_of(g)}")
+            f"{three} towards 3, {nine} towards 9.",
+            f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{three}<br>"
+            f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{nine}<br>biases:&nbsp;{bias}"
+            f"<br>sum, the logit:&nbsp;<b>{logit}</b>, so&nbsp;{name_of(g)}")
 
 
 def reasons_figure(network: tuple, images: np.ndarray) -> Figure:
@@ -141,12 +143,14 @@ class Pager(widgets.VBox):
         self.explainer = Explainer(network, X_train, y_train)
         self.compare = self.explainer.compare
         self.guesses: dict[int, bool] = {}  # whether the first of each digit was right
-        self.menu = menu("show", [
-            (f"{name} ({len(k)})", name) for name, k in self.groups.items()], 330)
+        self.menu = widgets.Dropdown(
+            options=[(f"{name} ({len(k)})", name) for name, k in self.groups.items()],
+            description="show", style=LABEL, layout={"width": "330px"})
         self.place = Dial("place in group", [("–", None)], None)
         self.number = Dial("image", [], 0, (int, 0, len(images) - 1))
         self.glance = Picture(
             "glance", 3 * 29 * COLUMNS // 2, 3 * 29 * ROWS // 2, reach=0.5 / COLUMNS,
+            grid=(COLUMNS, ROWS),
             choose=lambda tile: setattr(self.place, "value", self.tiled[tile]))
         self.page: tuple[str, int] | None = None  # of the glance: its group and start
         self.message = text("message", 720)
@@ -158,7 +162,7 @@ class Pager(widgets.VBox):
         super().__init__([
             HBox([self.menu, self.number]), self.glance,
             HBox([self.place, Player("the group", self.place, 1500)]), self.message,
-            HBox([self.edit, self.guess]), self.answers, self.judged,
+            HBox([self.edit, self.guess, self.answers]), self.judged,
             HBox([self.sheet, *self.explainer.panels])])
 
         for button in self.answers.children:
@@ -184,7 +188,8 @@ class Pager(widgets.VBox):
         self.place.value = k if k in group else None
         self.show_glance(group)
         self.number.note.value = self.place.note.value = ""
-        self.explainer.covered = self.guess.value
+        if not change or change.owner is not self.edit:  # which leaves what is in view
+            self.explainer.covered = self.guess.value
         for part, button in [(self.answers, self.guess), (self.judged, self.guess),
                              (self.sheet, self.edit)]:
             part.layout.display = None if button.value else "none"
@@ -195,34 +200,38 @@ class Pager(widgets.VBox):
 
     def show_glance(self, group: np.ndarray) -> None:
         """Show a page of the group's digits, with a frame around the one on show."""
-        n, name = len(group), self.menu.value
+        n, name, tiles = len(group), self.menu.value, COLUMNS * ROWS
         at = -1 if self.place.value is None else self.place.slider.index
-        start = max(at, 0) // TILES * TILES
+        start = max(at, 0) // tiles * tiles
         if self.page != (name, start):  # not at each digit of it
-            self.page, self.tiled = (name, start), group[start:start + TILES].tolist()
+            self.page, self.tiled = (name, start), group[start:start + tiles].tolist()
             self.glance.show(digit_png(self.images[self.tiled], ROWS, COLUMNS),
-                             f"{n} digits at a glance: {name}.")
+                             f"{len(self.tiled)} of {n} digits at a glance: {name}.")
             self.glance.places = [
                 [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
                  f"image {digit}"] for j, digit in enumerate(self.tiled)]
         self.glance.at = at - start if at >= 0 else -1
         kind, order = (("digit", "least sure up") if name == LEAST_SURE
                        else ("mistake", "surest down"))
+        part = f"; above are {start + 1} to {start + len(self.tiled)}" * (n > tiles)
         self.message.value = (
-            f"{kind} {at + 1} of {n}, from the {order}" if at >= 0 else
-            f"image {self.number.value} is not one of these {n} digits" if n else
+            f"{kind} {at + 1} of {n}, from the {order}{part}" if at >= 0 else
+            f"image {self.number.value} is not one of these {n} digits{part}" if n else
             f"There is no digit here: {name} holds none. The box <i>image</i> still "
             f"takes any number from 0 to {len(self.images) - 1}.")
 
     def explain(self, _change: object = None) -> None:
         """Explain the digit as it is, or as it has been edited."""
-        k, self.judged.value = self.number.value, ""
+        k = self.number.value
         image, before, label = self.images[k], f"Image {k}: ", self.y[k]
         if self.edit.value and self.sheet.edited:
             image, before = self.sheet.image, f"Image {k}, edited: "
             if not self.sheet.digit:
-                before, label = "A drawing of your own. ", None
+                before, label = "Your drawing, scaled and centred. ", None
         self.explainer.explain(image, before, label)
+        nothing = self.guess.value and not self.explainer.shares.any()
+        self.judged.value = ("Where is the ink that led it there?" * self.explainer.asks
+                             or "No ink pushed towards the network's answer." * nothing)
 
     def judge(self, button: widgets.Button) -> None:
         """Uncover the pushes, and judge the guess; the first of each digit counts."""
@@ -231,7 +240,7 @@ class Pager(widgets.VBox):
         guess, shares = button.description, dict(zip(PARTS, self.explainer.shares))
         best = max(PARTS, key=lambda part: shares[part])
         if not shares[best]:
-            self.judged.value = "No ink pushed towards the network's answer."
+            self.explainer.covered = covered
             return
         if covered:  # not with the answer in view
             self.guesses.setdefault(self.number.value, guess == best)

@@ -3,16 +3,16 @@
 
 function render({ model, el }) {
   const [width, height] = model.get("size");
-  el.innerHTML = `<img class="${model.get("description")}" width="${width}"
-    height="${height}"><div class="place"></div>`;
-  const [image, mark] = el.children;
+  el.innerHTML = `<div><img class="${model.get("description")}" width="${width}"
+    height="${height}"><div class="place"></div></div>`;
+  const [image, mark] = el.firstChild.children;
   let at;
 
   function point(to) {
     const places = model.get("places"), last = places.length - 1;
     at = Math.min(last, to);
     if (at < 0) mark.remove();
-    else el.append(mark);
+    else image.after(mark);
     image.tabIndex = last < 0 ? -1 : 0;
     image.role = last < 0 ? null : "slider";
     if (last < 0) return;
@@ -33,10 +33,12 @@ function render({ model, el }) {
   });
 
   image.addEventListener("keydown", event => {
-    const moves = { ArrowLeft: Math.max(0, at - 1), ArrowRight: at + 1, Home: 0, End: 1e9 };
-    if (event.key in moves) point(moves[event.key]);
+    const row = model.get("grid")[0] ?? -1, moves = { ArrowLeft: at - 1, ArrowRight: at + 1,
+      ArrowUp: at - row, ArrowDown: at + row, Home: 0, End: 1e9 };
+    if (event.key in moves) point(Math.max(0, moves[event.key]));
     else if (event.key === "Enter" && at >= 0) model.send({ chosen: at });
     else return;
+    mark.scrollIntoView({ block: "nearest", inline: "nearest" });
     event.preventDefault();
     event.stopPropagation();
   });
@@ -48,6 +50,7 @@ function render({ model, el }) {
   };
   const describe = () => { image.alt = image.title = model.get("alt"); };
   const follow = () => point(model.get("at"));
+  image.addEventListener("blur", follow);
   for (const [part, change] of Object.entries({
     value: show, alt: describe, places: follow, at: follow })) {
     model.on(`change:${part}`, change);

@@ -58,7 +58,7 @@ def small(png: bytes) -> bytes:
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     picture.thumbnail((WIDE, WIDE), Image.Resampling.BOX)  # a figure, which is SHARP
     return _encoded(picture.quantize(
-        16, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE),
+        16, Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE),
         compress_level=7, bits=4)
 
 

@@ -16,11 +16,11 @@ from threadpoolctl import ThreadpoolController
 from nn_helpers import create_bias_vectors, create_weight_matrices, sgd
 from page import GREY
 
-from .controls import Dial, Picture, menu, swatch, text
+from .controls import LABEL, Dial, Picture, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
 from .pictures import HIGH, RUNS, WIDE, MovingFigure, log_percents
-from .recording import Film, Mosaic, TimeLine, compact, filming
+from .recording import Film, TimeLine, compact, filming
 from .static_fallback import show
 
 STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)] + [100.0]
@@ -32,7 +32,6 @@ SLICE = 0.01  # seconds of training, after which the kernel hears its other mess
 PAUSE = 0.002  # seconds in which it does
 REDRAW = 0.2  # seconds after which the growing curve is drawn again
 FLOOR = 3e-4  # a smaller loss is drawn here: a logarithmic axis has no 0
-MOMENTS = 60  # of a run that are kept
 LOCK = threading.RLock()  # of all that changes a playground
 NONE = ("–", "")  # in a menu of runs; the value None would be shown as a blank
 
@@ -97,10 +96,10 @@ class Curves(MovingFigure):
         return self.png()
 
 
-def border(runs: list[Run], name: str, places: list, wrong: float) -> str:
-    """Return in words how far in a setting's places runs have fewer digits wrong.
+def border(runs: list[Run], name: str, places: list, wrong: float) -> tuple[str, bool]:
+    """Return how far in a setting's places runs have fewer digits wrong, in words.
 
-    "So far", unless it is proven: with that run's other settings, all beyond fail.
+    And whether it is proven: with that run's other settings, all beyond fail.
     """
     tried = [run.settings for run in runs]
     good = [(k, [f"{place:g}" for place in places[k + 1:]
@@ -108,10 +107,10 @@ def border(runs: list[Run], name: str, places: list, wrong: float) -> str:
             for run in runs if run.wrong < wrong
             for k in range(len(places)) if places[k] == run.settings[name]]
     if not good:
-        return "none so far"
+        return "none so far", False
     k, left, best = min(good, key=lambda one: (-one[0], len(one[1])))
     hint = f" so far; proven once {', '.join(left)} fail, all else as in {best}"
-    return f"{places[k]:g}{hint * bool(left)}"
+    return f"{places[k]:g}{hint * bool(left)}", not left
 
 
 def goals(runs: list[Run]) -> str:
@@ -119,15 +118,16 @@ def goals(runs: list[Run]) -> str:
     runs = [run for run in runs if run.outcome == "finished"]
     m, least = len(runs[0].chances), min(run.wrong for run in runs)
     items = {
-        "fewer than 30 test digits wrong": f"{least}{' so far' * (least >= 30)}",
+        "fewer than 30 test digits wrong": (
+            f"{least}{' so far' * (least >= 30)}", least < 30),
         "the fewest hidden units above 98%": border(
             runs, "hidden", HIDDEN[::-1], 0.02 * m),
         "the largest step size that still learns, to 90%": border(
             runs, "step_size", STEP_SIZES, 0.1 * m)}
-    return ("<b>Three goals</b> for runs that finish, the last two among their "
-            "sliders' places") + "".join(
-        f"<br>☐ {goal}: {reached}" if "so far" in reached else
-        f"<br>☑ {goal}: <b>{reached}, done</b>" for goal, reached in items.items())
+    return ("<b>Three goals</b> for runs that finish, the last two among the places "
+            "that their sliders have at first") + "".join(
+        f"<br>☑ {goal}: <b>{words}, done</b>" if done else f"<br>☐ {goal}: {words}"
+        for goal, (words, done) in items.items())
 
 
 @contextmanager
@@ -181,24 +181,25 @@ class Trainer(widgets.VBox):
                 self.stop, self.back, partial(self.inspect, "mistakes"),
                 partial(self.inspect, "training"))):
             button.on_click(lambda _, press=press: press())
-        self.menus = [menu(label, [NONE], 560) for label in (
-            "run on show", "compare with")]
+        self.menus = [widgets.Dropdown(
+            options=[NONE], description=label, style=LABEL, layout={"width": "560px"})
+            for label in ("run on show", "compare with")]
         for one in self.menus:
             one.observe(self.choose, names="value")
         self.status, self.table = text("status announced", WIDE), text("runs", WIDE)
         how_to = text("how-to not-in-fallback", WIDE, value=(
-            "Each place of a slider is a network, trained from scratch. A click on the "
-            "loss of the run on show opens its training there."))
+            "Each place of a slider is a network, trained from scratch. To move one "
+            "drops the run in training; Stop keeps it. A click on the loss of the run "
+            "on show opens its training there."))
         self.goals = text("goals not-in-fallback", WIDE, 5)  # where nothing is trained
         self.key, self.curves = text("key", WIDE), Curves(1000)
         self.chart = Picture("run-curves", WIDE, HIGH, alone()(
             lambda k: self.actions[k]()), reach=0.04)
-        self.mosaic = Mosaic("run-weights")
         self.opened = widgets.VBox()  # right below the buttons, so that it is seen
         super().__init__([
             how_to, *self.dials.values(), self.status, widgets.HBox(self.menus),
             widgets.HBox([self.stop_button, *buttons]), self.opened, self.chart,
-            self.key, self.table, self.goals, self.mosaic])
+            self.key, self.table, self.goals])
         settings = {name: dial.value for name, dial in self.dials.items()}
         self.add(Run(settings, "the run above", RUNS[0], "finished", history, film), [])
 
@@ -214,7 +215,7 @@ class Trainer(widgets.VBox):
                 f"{self.dials['batch_size'].text}, epochs {chosen['num_epochs']}, "
                 f"seed {chosen['seed']}")
         first, *others = (run for run in self.runs if run.name != name)
-        left = [first, *others[3 - len(RUNS):]]
+        left = [first, *others[3 - len(RUNS):]]  # with this one, a colour is free
         run = Trainer.latest = self.newest = Run(
             chosen, name, next(
                 c for c in RUNS if all(c != one.colour for one in self.runs)),
@@ -290,12 +291,12 @@ class Trainer(widgets.VBox):
         network = compact(create_weight_matrices(dims, rng), create_bias_vectors(dims),
                           self.runs[0].film[-1][1][2])
         run.film.append((0, network))
-        total = options["num_epochs"] * -(-N // options["batch_size"])
-        self.total = total
+        self.total = total = options["num_epochs"] * -(-N // options["batch_size"])
         self.mark()
-        every, end = -(-total // MOMENTS), 0.0
+        # Kept: moments as far from each other on a linear axis, and on a log one.
+        kept, end = {*np.r_[0:total:30j, np.geomspace(1, total, 30)].astype(int)}, 0.0
         steps = sgd(*self.training, *network, rng=rng, **options)
-        for t, loss, hits in filming(steps, run.film, every):
+        for t, loss, hits in filming(steps, run.film, kept):
             run.history["train_loss"].append(loss)
             run.history["train_accuracy"].append(hits)
             if t == total or time.perf_counter() >= end:
@@ -335,12 +336,12 @@ class Trainer(widgets.VBox):
 
     def look(self, run: Run) -> None:
         """Show a run; dials stay, for one may have been moved since it began."""
-        names, other = {one.name: one for one in self.runs}, self.menus[1].value
+        shown, other = [(one.name, one) for one in self.runs], self.menus[1].value
+        others = [pair for pair in shown if pair[1] is not run]
         self.filling = True
-        self.menus[0].options, self.menus[0].value = list(names.items())[::-1], run
-        del names[run.name]
-        self.menus[1].options = [NONE, *names.items()]
-        self.menus[1].value = other if other in names.values() else NONE[1]
+        self.menus[0].options, self.menus[0].value = shown[::-1], run
+        self.menus[1].options = [NONE, *others]
+        self.menus[1].value = other if other in dict(others).values() else NONE[1]
         self.filling = False
         m = len(run.chances)
         self.status.value = (
@@ -359,10 +360,7 @@ class Trainer(widgets.VBox):
             name = f"<b>{one.name}</b>" if one is run else one.name
             rows += (f"<tr><td>{swatch(one.colour)}<td>{name}<td>{one.outcome}"
                      f"<td>{1 - one.wrong / m:.2%}")
-        self.table.value = (
-            f'<table class="runs" style="border-spacing:8px 1px">{rows}</table>')
-        self.mosaic.follow(run.film[-1:])
-        self.mosaic.show(0)
+        self.table.value = f'<table class="runs" cellspacing="4">{rows}</table>'
 
     def mark(self) -> None:
         """Mark the run on show in curves with room for it, and what a click opens."""

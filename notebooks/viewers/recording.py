@@ -1,11 +1,12 @@
 """Record a training run and go back and forth in it."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import ipywidgets as widgets
 import numpy as np
 from ipywidgets import HBox
+from matplotlib.ticker import LogLocator
 
 from page import GREY, NINE, THREE
 
@@ -33,7 +34,7 @@ def record(steps: Iterable, network: tuple, every: int = 5) -> Film:
     float32 to halve the memory.
     """
     film = [(0, compact(*network))]
-    for _ in filming(steps, film, every):
+    for _ in filming(steps, film, range(0, 10**9, every)):
         pass
     return film
 
@@ -44,12 +45,12 @@ def compact(weights: list, biases: list, activations: list, copy: bool = True) -
              for part in (weights, biases)), activations
 
 
-def filming(steps: Iterable, film: Film, every: int) -> Iterator[tuple]:
+def filming(steps: Iterable, film: Film, kept: Container[int]) -> Iterator[tuple]:
     """Go through steps, yielding (timestep, loss, accuracy), and prolong their film."""
     for t, (weights, biases, *rest) in enumerate(steps, start=1):
-        if film[-1][0] % every:
+        if film[-1][0] not in kept:
             film.pop()
-        film.append((t, compact(weights, biases, film[0][1][2], copy=t % every == 0)))
+        film.append((t, compact(weights, biases, film[0][1][2], copy=t in kept)))
         yield t, *rest
 
 
@@ -60,22 +61,19 @@ class Mosaic(widgets.VBox):
     9, above, and those towards 3, they have the largest effect on it at the film's end.
     """
 
-    def __init__(self, name: str):
-        self.view = Picture(name, 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
-        super().__init__([text(f"{name}-heading", WIDE, 2, (
+    def __init__(self, film: Film):
+        self.view = Picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
+        super().__init__([text("weights-heading", WIDE, 2, (
             f"<b>What up to {2 * ROW} hidden units look for</b>: when on, those above "
             f"push towards 9, those below towards 3; ink on {swatch(NINE)} then raises "
             f"the logit, on {swatch(THREE)} it lowers it. Some may never be on. White: "
             f"small next to the final weights.")), self.view])
-
-    def follow(self, film: Film) -> None:
-        """Choose the units of this film, and the weight at which colours saturate."""
         self.film = film
         first, *later = film[-1][1][0]
         effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
         order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
         self.rows = [order[effect[order] > 0][:ROW], order[effect[order] <= 0][:ROW]]
-        self.largest = float(np.quantile(abs(self.tiles(-1)), 0.995))
+        self.largest = float(np.quantile(abs(self.tiles(-1)), 0.995))  # saturates
 
     def tiles(self, index: int) -> np.ndarray:
         """Return the tiles at a moment, (2 ROW, 784)."""
@@ -111,25 +109,19 @@ def fate(film: Film, image: np.ndarray, label: float) -> np.ndarray:
 
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
-    """Return in words at which times (n,) a digit was right (n,), True or False.
-
-    Between these times it may have changed, so the words say how many they are.
-    """
+    """Return in words at which of the times kept (n,) a digit was right (n,)."""
     starts, ends = np.flatnonzero(np.diff([0, *right, 0])).reshape(-1, 2).T - [[0], [1]]
     parts = [f"{times[a]}&ndash;{times[b]}" if b > a else f"{times[a]}"
              for a, b in zip(starts, ends)]
     if len(parts) > 6:
-        parts[2:-2] = [f"{len(parts) - 4} others"]
+        parts[2:-2] = [f"{len(parts) - 4} more stretches"]
     end = ", which is the last" if right[-1] else ", and at no later one"
     return (f"Timesteps kept: {len(times)}, from 0 to {times[-1]}. Among these, the "
             f"digit was right at {', '.join(parts) + end if parts else 'none'}.")
 
 
 class Curves(MovingFigure):
-    """The figure of a film: loss, mistakes, and how one digit fares.
-
-    mine and other are two networks' probabilities of it, cursors mark a moment.
-    """
+    """The figure of a film: loss, mistakes, and how one digit fares in two of them."""
 
     def __init__(self, history: dict[str, np.ndarray], times: np.ndarray):
         super().__init__()
@@ -148,17 +140,15 @@ class Curves(MovingFigure):
         numbers = np.concatenate([line.get_ydata() for line in loss.lines] or [[1.0]])
         if numbers.max() > 5 * numbers.min():  # else a log axis may have no number
             loss.set_yscale("log")
-            low, high = loss.get_ylim()
-            ticks = [t for t in np.outer(10.0 ** np.arange(-6, 3), [1, 2, 5]).ravel()
-                     if low <= t <= high]
-            loss.set_yticks(ticks, [f"{t:g}" for t in ticks])
+            loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            loss.yaxis.set_major_formatter("{x:g}")
         mistakes.set(title="share of mistakes")
         log_percents(mistakes)
         digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
         digit.axhline(0.5, color=GREY, lw=0.9)
         self.mine, self.other = (
             self.line(digit, style, color=colour, lw=0.9, ms=2.5)
-            for style, colour in [(".-", "k"), ("--", GREY)])
+            for style, colour in [(".-", "k"), (".--", GREY)])
         self.cursors = [ax.axvline(color="k", lw=1.6, alpha=0.6, animated=True)
                         for ax in self.axes]
         powers = (0, 1, 2, 5) if times[-1] < 10 else (0, 10, 100, 1000, 10000)
@@ -188,8 +178,7 @@ class TimeLine(widgets.VBox):
             lambda place: setattr(self.place, "value", place % len(film)))
         self.chart.places = [[x, y, f"timestep {t}"] for ax in self.curves.axes
                              for x, y, t in self.curves.places(ax, texts, self.times)]
-        self.mosaic = Mosaic("weights")
-        self.mosaic.follow(film)
+        self.mosaic = Mosaic(film)
         self.now = text("now announced", WIDE - 110, 2)
         self.fate = text("fate", WIDE - 110, 2)
         super().__init__([
@@ -239,9 +228,10 @@ class TimeLine(widgets.VBox):
         digits = 3 if abs(chance - 0.5) > 0.0005 else 6  # not "0.500: wrong"
         answer = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
                   f"probability of {chance:.{digits}f}: {verdict}")
-        compared = (f"<br>Dashed: {self.other[0]}, which ends at {self.others[-1]:.3f}."
-                    if len(self.others) else "")
-        self.now.value = f"<b>{moment}.</b><br>{answer}.{compared}"
+        name, film = self.other
+        compared = (f" <br>Dashed: {name}, which ends at {self.others[-1]:.3f}, "
+                    f"timestep {film[-1][0]}." if film else "")
+        self.now.value = f"<b>{moment}.</b> <br>{answer}.{compared}"
         self.chart.show(self.curves.png(), "Curves of loss, accuracy, probability. "
                         f"{moment}. {answer}.")
 

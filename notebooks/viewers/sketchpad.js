@@ -1,11 +1,9 @@
-// A sheet to draw on with mouse, finger, pen or keyboard. Ink appears here at once;
-// the kernel is sent the newest state, and ipywidgets drops those that are outdated.
-// What they share is told in Sheet in sketchpad.py.
+// A sheet to draw on. Ink appears here at once; the kernel is sent the newest state, and
+// ipywidgets drops outdated ones. What they share is told in Sheet in sketchpad.py.
 
 const SIDE = 280, CELL = 10, SHARP = 2, STEP = 4;
 const WAYS = [["←", "Left", -1, 0], ["↑", "Up", 0, -1], ["↓", "Down", 0, 1], ["→", "Right", 1, 0]];
-const HOW_TO_DRAW = "A sheet to draw on: with mouse, finger or pen, or with the arrow keys, " +
-  "after the space key has put the pen down; space again lifts it";
+const BY_KEYBOARD = "By keyboard: arrow keys move, space puts the pen down or lifts it.";
 
 const add = (parent, kind, more) =>
   parent.appendChild(Object.assign(document.createElement(kind), more));
@@ -38,7 +36,7 @@ function render({ model, el }) {
   const tries = add(el, "div", { className: "tools" });
   const paper = add(el, "div", { className: "paper" });
   const canvas = add(paper, "canvas", { width: SHARP * SIDE, height: SHARP * SIDE,
-    tabIndex: 0, role: "application", ariaLabel: HOW_TO_DRAW });
+    tabIndex: 0, role: "application", ariaLabel: `A sheet to draw on. ${BY_KEYBOARD}` });
   const cursor = add(paper, "div", { className: "cursor", hidden: true });
   const tools = add(el, "div", { className: "tools" });
   const announcement = add(el, "div", { className: "visually-hidden", role: "status" });
@@ -157,8 +155,7 @@ function render({ model, el }) {
   for (const [text, name, dx, dy] of WAYS)
     button(moves, text, () => change(shifted(now, dx, dy)),
       `Move ${name.toLowerCase()} by a pixel`);
-  add(tools, "small", {
-    textContent: "By keyboard: arrow keys move, space puts the pen down or lifts it." });
+  add(tools, "small", { textContent: BY_KEYBOARD });
 
   // ---- what the kernel, or another view of the same sheet, puts on it
 

@@ -13,8 +13,9 @@ from IPython.display import display
 from .controls import HERE, Accessibility, Dial, Picture, walk
 from .pictures import small
 
-PIXELS = "image-rendering:pixelated;outline:1px solid #999;outline-offset:-1px"
-HOW_TO_START = "To use all of it in JupyterLab, choose Run > Run All Cells."
+PIXELS = "image-rendering:pixelated;box-sizing:border-box;border:1px solid #999"
+HOW_TO_START = ("If nothing moves here, or to use all of it, choose Run > Run All "
+                "Cells in JupyterLab.")
 
 # The viewers on show, by the cell that made them: (window, run of the cell, viewer).
 _on_show: dict[str, list[tuple[str, str, widgets.Box]]] = {}
@@ -54,8 +55,7 @@ def _close_former(widget: widgets.Box) -> None:
     _on_show[cell] = [one for one in shown if one[0] in windows
                       and (one[0] != window or one[1] == run)]
     # One viewer's control may also be in another, which follows it.
-    alive = {part for kept in _on_show.values() for *_, box in kept
-             for part in walk(box)}
+    alive = {p for kept in _on_show.values() for *_, box in kept for p in walk(box)}
     for *_, box in set(shown) - set(_on_show[cell]):
         for part in list(walk(box)):
             getattr(part, "release", lambda: None)()
@@ -112,20 +112,17 @@ def _tree(widget: widgets.Widget, leaves: list, empty: bool) -> str:
     part = f'data-part="{len(leaves)}"'
     leaves.append(lambda: _content(widget))
     if not isinstance(widget, Picture):
-        width = widget.layout.width
-        return f'<div {part} style="width:{width};max-width:100%">{widget.value}</div>'
-    (source, alt), (width, height) = _content(widget), widget.size
+        style = f"width:{widget.layout.width};min-height:{widget.layout.min_height}"
+        return f'<div {part} style="{style};max-width:100%">{widget.value}</div>'
+    (source, alt), width = _content(widget), widget.layout.width.removesuffix("px")
     squares = "pixels" in widget._dom_classes
     style = "max-width:100%;height:auto;" + squares * PIXELS
-    image = (f'<img {part} src="{source}" alt="{html.escape(alt)}" '
-             f'width="{width}" height="{height}" style="{style}">')
-    if "glance-chart" not in widget._dom_classes or widget.at < 0:
+    image = (f'<img {part} src="{source}" alt="{html.escape(alt)}" width="{width}" '
+             f'style="{style}">')
+    if squares:
         return image
-
-    def frame():  # around the place on show
-        x, y, _ = widget.places[widget.at]
-        return (f'<div class="frame" style="left:{x:.2%};top:{y:.2%}"></div>',)
-
-    leaves.append(frame)
-    return (f'<div class="framed">{image}<div data-part="{len(leaves) - 1}">'
-            f'{frame()[0]}</div></div>')
+    if not widget.grid:
+        return f'<div class="wide" tabindex=0 data-lm-suppress-shortcuts>{image}</div>'
+    columns, rows = widget.grid
+    return (f'<div class="tiled">{image}<div class="tiles" style="grid:auto-flow 1fr / '
+            f'repeat({columns}, 1fr)">{columns * rows * "<i></i>"}</div></div>')
