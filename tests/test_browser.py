@@ -1119,8 +1119,10 @@ def test_untrusted_notebook_has_pictures_and_promises_no_slider(browser, lab, tr
                 "display_data", {"text/html": mistakes_page(truth)})])]))]
     untrusted = Notebook(browser, lab, f"lab/workspaces/untrusted/tree/{file}")
     fallback = untrusted.page.locator(".jp-OutputArea-output")
-    expect(fallback).to_contain_text(
-        "If nothing moves here, or to use all of it, choose Run > Run All Cells")
+    expect(fallback.locator("p").first).to_have_text(
+        "Here a slider pages through the misclassified digits "
+        f"({len(truth.groups['all mistakes'])}). If nothing moves here, or to use all "
+        "of it, choose Run > Run All Cells in JupyterLab.")
     expect(fallback.locator("img").first).to_be_visible()
     expect(fallback.get_by_role("slider")).to_have_count(0)
     expect(fallback.locator("script")).to_have_count(0)

@@ -140,7 +140,8 @@ class Curves(MovingFigure):
         numbers = np.concatenate([line.get_ydata() for line in loss.lines] or [[1.0]])
         if numbers.max() > 5 * numbers.min():  # else a log axis may have no number
             loss.set_yscale("log")
-            loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            wide = numbers.max() > 1000 * numbers.min()
+            loss.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
             loss.yaxis.set_major_formatter("{x:g}")
         mistakes.set(title="share of mistakes")
         log_percents(mistakes)
@@ -246,8 +247,7 @@ def through_time(film: Film, history: dict[str, np.ndarray], images: np.ndarray,
     history : what train returns of the same run
     images : (n, 28, 28) or (n, 784) in [0, 1]; the box "image" chooses one
     y : (n,), their labels
-    follow : a viewer made by look_into whose box "image" is used, so that both viewers
-        show the same digit
+    follow : a viewer made by look_into, which then shows the same digit
     """
     line = TimeLine(film, history, images, y, follow and find(follow, "image"))
     last = len(film) - 1
