@@ -873,7 +873,7 @@ TOO_WIDE = """viewer => {
     return [edge.scrollWidth - edge.clientWidth, ...[
         ...parts.filter(part => part.getBoundingClientRect().right > right + 1),
         ...rows.filter(row => getComputedStyle(row).overflowX !== "visible"),
-        ...charts.filter(chart => chart.clientWidth < 580),  // which can be scrolled to
+        ...charts.filter(chart => chart.clientWidth < 680),  // which can be scrolled to
     ].map(part => part.outerHTML)];
 }"""
 
@@ -1280,7 +1280,7 @@ def test_exported_pages_move_without_network_and_axe_finds_no_fault(browser, tmp
                 "parts => parts.map(one => one.getBoundingClientRect().right)")
             assert max(ends) <= 400
             for chart in fallback.locator(".wide img").all():  # which is scrolled to
-                assert chart.bounding_box()["width"] >= 580
+                assert chart.bounding_box()["width"] >= 680
         without.goto(exported.as_uri(), wait_until="domcontentloaded")
         images = without.locator(".jp-RenderedHTML [data-part] img, img[data-part]")
         assert images.count() >= sliders[name]
