@@ -415,8 +415,14 @@ def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
     viewer.get_by_role("button", name="stop and go back").click()
     explains(viewer, surest_first[0], truth)
 
-    box = type_in(viewer, "image", "7")
-    explains(viewer, 7, truth)
+    assert 7 not in surest_first
+    for key, place in [("Home", 0), ("End", -1), (None, -1), ("ArrowRight", -1)]:
+        box = type_in(viewer, "image", "7")  # no place of the slider, which stays
+        explains(viewer, 7, truth)
+        is_at(viewer, WHICH, "–")
+        press(viewer, WHICH, key) if key else slider(viewer, WHICH).click()
+        explains(viewer, surest_first[place], truth)
+    type_in(viewer, "image", "7")
     type_in(viewer, "image", "12.7")
     alert = viewer.get_by_role("alert").filter(has_text="12.7 is not taken")
     expect(alert).to_be_visible()

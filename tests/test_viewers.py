@@ -736,7 +736,8 @@ def test_a_place_is_the_network_that_train_gives_with_its_settings(two_runs, dat
         assert one.dtype == np.float32 and abs(one - other).max() < 1e-5
     g, _ = nn.forward_pass(data.X_test, weights, biases, ACTIVATIONS)
     wrong = np.sum((g > 0.5) != data.y_test)
-    says(two_runs, "status", f"{FINISHED}: finished.", f": {wrong} of 120 digits")
+    says(two_runs, "status", f"{FINISHED}: finished.", f": {wrong} of 120 digits",
+         " Goals reached, see below: 0 of 3.")
     says(two_runs, "runs", f"{1 - wrong / 120:.2%}")
 
 
@@ -1238,6 +1239,14 @@ def test_goals_are_ticked_once_finished_runs_prove_them(runs, reached):
     lines = playground.goals([run_of(*one) for one in runs]).split("<br>")[1:]
     assert [line.split("<b>")[1].split(", done")[0] if "☑" in line else None
             for line in lines] == reached
+
+
+def test_goals_reached_are_counted_below_the_sliders_after_a_training(two_runs):
+    find(two_runs, "goals").value = playground.goals([run_of(0.1, 1, 12)])
+    choose_run(two_runs, "run on show", RUN_ABOVE)
+    assert "Goals" not in find(two_runs, "status").value
+    choose_run(two_runs, "run on show", FINISHED)
+    says(two_runs, "status", " Goals reached, see below: 2 of 3.")
 
 
 def test_goals_name_what_would_prove_them():

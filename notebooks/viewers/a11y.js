@@ -7,11 +7,11 @@ const QUIET = 700;  // ms without a change, after which it is announced
 function finish(viewer) {
   const all = selector => Array.from(viewer.querySelectorAll(selector));
   for (const slider of all(".widget-slider")) {
-    const ariaLabel = slider.querySelector("label").textContent;
-    const ariaValueText = slider.querySelector(".widget-readout").textContent;  // it is hidden
+    const [label, readout] = slider.querySelectorAll("label, .widget-readout");  // it is hidden
+    const ariaLabel = label.textContent, box = slider.parentElement.querySelector("input");
+    const ariaValueText = box?.value === "–" ? "–" : readout.textContent;
     Object.assign(slider.querySelector("[role=slider]") ?? {}, { ariaLabel, ariaValueText });
-    for (const box of slider.parentElement.querySelectorAll(".dial-value input"))
-      box.ariaLabel = `${ariaLabel}, typed`;
+    if (box) box.ariaLabel = `${ariaLabel}, typed`;
   }
   for (const one of all("[title=null]")) one.removeAttribute("title");
   for (const note of all(".input-error")) note.role = "alert";
@@ -35,10 +35,6 @@ function render({ el, signal }) {
   function begin() {
     const viewer = el.closest(".viewer");
     if (!viewer) return signal.aborted || requestAnimationFrame(begin);  // not on the page
-    const announce = () => {
-      const all = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
-      if (el.textContent !== all.join(" ")) el.textContent = all.join(" ");
-    };
     new MutationObserver(changes => {
       if (changes.every(({ target }) => el.contains(target))) return;
       finish(viewer);
@@ -50,14 +46,24 @@ function render({ el, signal }) {
       } else if (opened && !now) opener?.focus();  // the button that closed it is gone
       [opened, training] = [now, progress];
       clearTimeout(timer);
-      timer = setTimeout(announce, QUIET);
+      timer = setTimeout(() => {
+        const all = Array.from(viewer.querySelectorAll(".announced"), one => one.textContent);
+        if (el.textContent !== all.join(" ")) el.textContent = all.join(" ");
+      }, QUIET);
     }).observe(viewer, { subtree: true, childList: true, characterData: true,
       attributeFilter: ["aria-valuenow", "title"] });
     finish(viewer);
     addEventListener("keydown", suppress_shortcuts, { capture: true, signal });  // before Jupyter
-    viewer.addEventListener("keydown", ({ key, target }) => {  // noUiSlider has its first end
-      if (key === "End") target.closest(".noUi-target")?.noUiSlider.set(target.ariaValueMax);
-    });
+    const move = ({ key, target, defaultPrevented }) => {
+      const slider = target.closest(".noUi-target"), dial = slider?.closest(".widget-hbox");
+      if (key === "End") slider?.noUiSlider.set(target.ariaValueMax);  // it has its first end
+      const box = dial?.querySelector("input");
+      if (box?.value !== "–" || (key && !defaultPrevented)) return;
+      // Without a value the handle's own place can be chosen, too, which is no move.
+      box.value = dial.querySelector(".widget-readout").textContent;
+      box.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    for (const one of ["keydown", "click"]) viewer.addEventListener(one, move);
   }
 
   begin();

@@ -33,10 +33,7 @@ EXAMPLES: dict[str, list[Stroke]] = {
 def drawings_figure(network: tuple, drawings: dict[str, list[Stroke]]) -> Figure:
     """Return a figure of drawings: as drawn, as MNIST's digits are, and the answer.
 
-    Parameters
-    ----------
-    network : (weight_matrices, biases, activations)
-    drawings : the strokes of each drawing, by its name
+    network is (weight_matrices, biases, activations); drawings are strokes, by name.
     """
     shown, titles = [], []
     for name, strokes in drawings.items():

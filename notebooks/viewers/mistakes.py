@@ -2,7 +2,6 @@
 
 import ipywidgets as widgets
 import numpy as np
-from ipywidgets import HBox
 from matplotlib.figure import Figure
 from traitlets import Bunch
 
@@ -41,8 +40,8 @@ class Explainer:
         self.pushes = Panel("pushes", "What pushed", 224, 4)
         means = [Panel(f"mean-{d}", f"The mean {d}", 112, 0) for d in "39"]
         self.neighbours = [Panel(f"nearest-{d}", f"Nearest {d}", 112, 2) for d in "39"]
-        self.panels = [self.digit, self.pushes,
-                       widgets.VBox([HBox(means), HBox(self.neighbours)])]
+        self.panels = [self.digit, self.pushes, widgets.VBox([
+            widgets.HBox(means), widgets.HBox(self.neighbours)])]
         for label, mean in enumerate(means):
             mean.show(digit_png(X_train[y_train == label].mean(axis=0)),
                       f"The mean of all training {name_of(label)}s.")
@@ -95,10 +94,9 @@ class Explainer:
         numbers = np.array([to_three, to_nine, rest, to_three + to_nine + rest])
         digits = 2 if abs(numbers[3]) > 0.005 else 4  # or its sign is lost
         three, nine, bias, logit = (f"{number:+z.{digits}f}" for number in numbers)
-        self.pushes.show(
-            signed_png(pushed, abs(pushed).max()),
+        self.pushes.show(signed_png(pushed, abs(pushed).max()), (
             "The same digit, each pixel coloured by its push: "
-            f"{three} towards 3, {nine} towards 9.",
+            f"{three} towards 3, {nine} towards 9."),
             f"{swatch(THREE)} blue, towards&nbsp;3:&nbsp;{three}<br>"
             f"{swatch(NINE)} orange, towards&nbsp;9:&nbsp;{nine}<br>biases:&nbsp;{bias}"
             f"<br>sum, the logit:&nbsp;<b>{logit}</b>, so&nbsp;{name_of(g)}")
@@ -126,11 +124,10 @@ def groups(g: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     wrong = (g > 0.5) != (y > 0.5)
     doubt = np.argsort(-abs(g - 0.5), kind="stable")
     mistakes, right = doubt[wrong[doubt]], doubt[~wrong[doubt]][::-1]
-    return {
-        "all mistakes": mistakes,
-        "3 taken for 9": mistakes[y[mistakes] < 0.5],
-        "9 taken for 3": mistakes[y[mistakes] > 0.5],
-        LEAST_SURE: right[:NEARLY]}
+    return {"all mistakes": mistakes,
+            "3 taken for 9": mistakes[y[mistakes] < 0.5],
+            "9 taken for 3": mistakes[y[mistakes] > 0.5],
+            LEAST_SURE: right[:NEARLY]}
 
 
 class Pager(widgets.VBox):
@@ -158,12 +155,12 @@ class Pager(widgets.VBox):
         self.edit = widgets.ToggleButton(description="Edit this digit", icon="pencil")
         self.guess = widgets.ToggleButton(description="Guess first", icon="question")
         self.sheet = Sheet(layout=widgets.Layout(display="none"))
-        self.answers = HBox([widgets.Button(description=part) for part in PARTS])
+        self.answers = widgets.HBox([widgets.Button(description=one) for one in PARTS])
         super().__init__([
-            HBox([self.menu, self.number]), self.glance,
-            HBox([self.place, Player("the group", self.place, 1500)]), self.message,
-            HBox([self.edit, self.guess, self.answers]), self.judged,
-            HBox([self.sheet, *self.explainer.panels])])
+            widgets.HBox([self.menu, self.number]), self.glance,
+            widgets.HBox([self.place, Player("the group", self.place, 1500)]),
+            self.message, widgets.HBox([self.edit, self.guess, self.answers]),
+            self.judged, widgets.HBox([self.sheet, *self.explainer.panels])])
 
         for button in self.answers.children:
             button.on_click(self.judge)

@@ -341,20 +341,19 @@ class Trainer(widgets.VBox):
         self.filling = True
         self.menus[0].options, self.menus[0].value = shown[::-1], run
         self.menus[1].options = [NONE, *others]
-        self.menus[1].value = other if other in dict(others).values() else NONE[1]
+        other = other if other in dict(others).values() else NONE[1]
+        self.menus[1].value = other
         self.filling = False
-        m = len(run.chances)
+        m, reached = len(run.chances), self.goals.value.count("☑")
         self.status.value = (
             f"{run.name}: {run.outcome}. Test accuracy {1 - run.wrong / m:.2%}: "
-            f"{run.wrong:,} of {m:,} digits are wrong.")
+            f"{run.wrong:,} of {m:,} digits are wrong."
+            + f" Goals reached, see below: {reached} of 3." * (run is self.newest))
         self.mark()
-        other = self.menus[1].value
         for viewer in self.opened.children[1:]:
             viewer.compare(other and (other.name, other.film))
-        self.chart.show(
-            self.curves.paint(self.runs),
-            f"Loss, mistakes, certainty of {len(self.runs)} runs; the one on show has "
-            f"{run.wrong} digits wrong.")
+        self.chart.show(self.curves.paint(self.runs), "Loss, mistakes and certainty of "
+                        f"{len(self.runs)} runs; on show: {run.wrong} digits wrong.")
         rows = "<tr><th>curve<th>settings<th>outcome<th>test accuracy"
         for one in reversed(self.runs):
             name = f"<b>{one.name}</b>" if one is run else one.name
