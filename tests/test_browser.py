@@ -396,8 +396,16 @@ def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
     click_tile(17)
     explains_with_the_same_layout(surest_first[17])
     is_at(viewer, WHICH, "18")
-    assert abs(middle(viewer.locator(".glance-chart .place"))[0]
-               - box["x"] - box["width"] / 4) < 2
+    glanced = viewer.locator(".glance-chart")
+    frame, mark = glanced.locator(".frame"), glanced.locator(".place")
+    for key, tiles in [("Home", 3), ("End", -10)]:  # from the mark to the frame
+        glance.press(key)  # moves only the mark
+        assert middle(frame)[0] - box["x"] == pytest.approx(box["width"] / 4, abs=2)
+        assert middle(frame)[0] - middle(mark)[0] == pytest.approx(
+            tiles * box["width"] / 14, abs=2)
+        expect(mark).to_have_css("opacity", "1")
+    glance.blur()
+    expect(mark).to_have_css("opacity", "0")
     choose(glance, "ArrowRight")
     explains(viewer, surest_first[18], truth)
     choose(glance, "ArrowDown", "ArrowRight", "ArrowUp", "ArrowUp")  # by rows
@@ -497,7 +505,7 @@ def test_film_goes_back_and_forth_and_follows_the_mistakes(q, truth):
     drag(viewer, "timestep", 10 / 20)
     reads(50)
     assert len(curves_seen) == len(weights_seen) == 4
-    moment = middle(viewer.locator(".place"))  # on the loss
+    moment = middle(viewer.locator(".curves-chart .place"))  # on the loss
     choose(viewer.locator(FILM), "ArrowRight")
     reads(55)
     q.page.mouse.click(*moment)

@@ -580,8 +580,8 @@ def test_find_names_what_it_does_not_find(pager):
 
 def drawn_in(box, colour):
     """Return how many pixels of each of a film's three curves have this colour."""
-    thirds = np.split(pixels(value(box, "curves"))[20:-60], 3, axis=1)
-    return [np.sum(abs(third - colour).max(axis=2) < 40) for third in thirds]
+    parts = np.split(pixels(value(box, "curves"))[20:-60], [390, 795], axis=1)
+    return [np.sum(abs(part - colour).max(axis=2) < 40) for part in parts]
 
 
 def test_film_keeps_the_first_every_fifth_and_the_last(run, data):
@@ -619,7 +619,21 @@ def test_strongest_units_come_first_on_each_side(data):
     for colour, size in zip(tiles.reshape(16, 3), expected.ravel(), strict=True):
         square = pixels(pictures.signed_png(np.full(784, size), 5))
         assert colour.tolist() == square[0, 0].tolist()
-    says(box, "weights-heading", "when on,", "may never be on")
+    says(box, "weights-heading", "when one is on,", "may never be on", "In the end, ")
+
+
+def test_tiles_tell_what_ink_does_at_the_moment_on_show(data):
+    """Whose output weight changes its sign looks for the opposite before."""
+    def at(t, effect):
+        return t, ([np.full((784, 1), 2.0), np.full((1, 1), effect)],
+                   [np.zeros((1, 1))] * 2, ACTIVATIONS)
+
+    film = [at(0, -0.1), at(1, 0.0), at(2, 3.0)]
+    box = viewers.through_time(film, {}, data.X_test, data.y_test)
+    for index, sign in enumerate([-1, 0, 1]):
+        find(box, "timestep").value = index
+        square = pixels(pictures.signed_png(np.full(784, 2 * sign), 2))
+        assert (pixels(value(box, "weights"))[:28, :28] == square).all()
 
 
 def test_fate_of_a_digit_is_what_each_network_says(run, data):
@@ -837,7 +851,7 @@ def test_dot_of_any_run_and_a_low_loss_are_on_the_chart():
     low = 900, 0.00085  # as after 15 epochs in batches of 20
     assert loss.bbox.contains(*loss.transData.transform(low))
     _, smallest, largest = playground.setting_dials(100)["step_size"].limits
-    for end in [(smallest, 0.9), (largest, 8 / 2019)]:
+    for end in [(smallest, 0.9), (largest, curves.LEAST)]:
         assert ends.bbox.contains(*ends.transData.transform(end))
     run = run_of(0.1, 1, 0)
     run.colour, run.history["train_loss"] = pictures.RUNS[0], 900 * [1e-9]
@@ -1020,6 +1034,19 @@ def test_a_films_axes_have_numbers_however_short_or_long_it_is(numbers):
         ticks = zip(axis.get_ticklocs(), axis.get_ticklabels())
         assert 1 < sum(low <= at <= high and text.get_text() != ""
                        for at, text in ticks) < 13
+
+
+def test_film_of_single_digits_draws_their_share_of_mistakes_inside_its_axes():
+    hits = np.ones(12_000)
+    hits[20::40] = 0  # mini-batches of 1, of which one in 40 is a mistake
+    figure = recording.Curves({"train_accuracy": hits}, np.arange(12_001))
+    _, mistakes, _ = figure.axes
+    [curve] = mistakes.lines[:1]
+    low, high = mistakes.get_ylim()
+    assert low < curve.get_ydata().min() <= curve.get_ydata().max() < high
+    assert curve.get_ydata()[-1] == pytest.approx(1 / 40, abs=0.003)
+    assert curve.get_ydata()[0] == figure.LEAST  # none yet
+    assert mistakes.get_yticklabels()[0].get_text() == f"≤{figure.LEAST:.1%}"
 
 
 def test_places_of_the_curves_open_moments_runs_and_digits(two_runs):

@@ -19,13 +19,8 @@ def move_epsilon(f: Callable, slope: float, a: float = 1.0) -> widgets.Widget:
     """Show a slider for the step of the centred difference of f at a.
 
     On the left is the secant; in the middle the same, magnified so that every step has
-    the same width; on the right the error.
-
-    Parameters
-    ----------
-    f : a function of a number, or of an array element by element
-    slope : its true derivative at a
-    a : where the derivative is taken
+    the same width; on the right the error. f is a function of a number, or of an array
+    element by element; slope is its true derivative at a.
     """
     names = [f"{eps:.1e}" for eps in 10.0 ** np.linspace(0, -15, 76)]
     epsilons = np.array(names, float)  # exactly what is shown

@@ -1,18 +1,17 @@
 // A picture, whose places can be chosen: by a click, which takes the nearest one within
-// reach, or by arrow keys and then Enter. See Picture in controls.py.
+// reach, or by arrow keys, which move a mark, and then Enter. See Picture in controls.py.
 
 function render({ model, el }) {
   const [width, height] = model.get("size");
   el.innerHTML = `<div><img class="${model.get("description")}" width="${width}"
-    height="${height}"><div class="place"></div></div>`;
-  const [image, mark] = el.firstChild.children;
+    height="${height}"><div class="frame"></div><div class="place"></div></div>`;
+  const [image, frame, mark] = el.firstChild.children;
   let at;
 
   function point(to) {
     const places = model.get("places"), last = places.length - 1;
     at = Math.min(last, to);
-    if (at < 0) mark.remove();
-    else image.after(mark);
+    mark.hidden = at < 0;
     image.tabIndex = last < 0 ? -1 : 0;
     image.role = last < 0 ? null : "slider";
     if (last < 0) return;
@@ -49,7 +48,11 @@ function render({ model, el }) {
     image.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
   };
   const describe = () => { image.alt = image.title = model.get("alt"); };
-  const follow = () => point(model.get("at"));
+  const follow = () => {
+    point(model.get("at"));
+    frame.hidden = mark.hidden;
+    frame.style.cssText = mark.style.cssText;
+  };
   image.addEventListener("blur", follow);
   for (const [part, change] of Object.entries({
     value: show, alt: describe, places: follow, at: follow })) {

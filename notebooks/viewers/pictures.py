@@ -100,6 +100,8 @@ class MovingFigure:
     Each PNG then takes a few milliseconds instead of fifty.
     """
 
+    LEAST = 0.005  # a smaller share is drawn here: a logarithmic axis has no 0
+
     def __init__(self):
         self.fig = Figure((WIDE / 96, HIGH / 96), dpi=96 * SHARP, layout="constrained")
         self.canvas, self.axes = FigureCanvasAgg(self.fig), self.fig.subplots(1, 3)
@@ -136,9 +138,18 @@ class MovingFigure:
         shares = abs([0, 1] - points / self.fig.bbox.size)
         return [[*share, word] for share, word in zip(shares.tolist(), words)]
 
+    def percents(self, ax: Axes) -> None:
+        """Give axes of shares, of at least LEAST, a logarithmic scale in per cent."""
+        ax.set(yscale="log", ylim=(0.9 * self.LEAST, 1.1))
+        ax.set_yticks([self.LEAST, 0.01, 0.02, 0.05, 0.1, 0.5, 1],
+                      ["≤0.5%", "1%", "2%", "5%", "10%", "50%", "100%"])
+        ax.minorticks_off()
 
-def log_percents(ax: Axes) -> None:
-    """Give axes of shares a logarithmic scale that reads in per cent."""
-    ax.set(yscale="log", ylim=(0.007, 0.7))
-    ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.5], ["1%", "2%", "5%", "10%", "50%"])
-    ax.minorticks_off()
+    @staticmethod
+    def means(numbers: Sequence[float], bins: int,
+              least: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return timesteps, and mean numbers, or least, in bins of a log axis."""
+        edges = np.unique(np.rint(np.geomspace(1, len(numbers) + 1, bins)).astype(int))
+        starts, sizes = edges[:-1], np.diff(edges)
+        means = np.add.reduceat(numbers, starts - 1) / sizes
+        return starts + (sizes - 1) / 2, np.maximum(means, least)

@@ -19,7 +19,7 @@ from page import GREY
 from .controls import LABEL, Dial, Picture, swatch, text
 from .explanations import probabilities
 from .mistakes import Pager
-from .pictures import HIGH, RUNS, WIDE, MovingFigure, log_percents
+from .pictures import HIGH, RUNS, WIDE, MovingFigure
 from .recording import Film, TimeLine, compact, filming
 from .static_fallback import show
 
@@ -67,8 +67,7 @@ class Curves(MovingFigure):
         loss.axhline(np.log(2), color="k", lw=0.8, ls=":")
         ends.set(title="test digits wrong", xlabel="step size", xscale="log",
                  xlim=(STEP_SIZES[0] / 1.5, STEP_SIZES[-1] * 1.5))
-        log_percents(ends)
-        ends.set(ylim=(1 / 400, 1))
+        self.percents(ends)
         sure.set(title="mistakes of the run above", xlabel="each mistake", xticks=[],
                  ylabel="probability of its digit", xlim=(-0.5, 1), ylim=(-0.03, 1.03))
         sure.axhline(0.5, color=GREY, lw=0.9)
@@ -78,14 +77,9 @@ class Curves(MovingFigure):
         self.others = self.line(sure, "o", mfc="none", ms=5)
         self.dots = self.line(sure, "o", ms=3.5)
 
-    @staticmethod
-    def losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
-        """Return timesteps, and mean losses, in 60 bins as wide on a log axis."""
-        loss = run.history["train_loss"]
-        edges = np.unique(np.rint(np.geomspace(1, len(loss) + 1, 60)).astype(int))
-        starts, sizes = edges[:-1], np.diff(edges)
-        means = np.add.reduceat(loss, starts - 1) / sizes
-        return starts + (sizes - 1) / 2, np.maximum(means, FLOOR)
+    def losses(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """Return timesteps, and mean losses around them."""
+        return self.means(run.history["train_loss"], 60, FLOOR)
 
     def paint(self, runs: list[Run]) -> bytes:
         """Return a PNG with these runs' losses."""
@@ -371,7 +365,7 @@ class Trainer(widgets.VBox):
         mistakes, curves = np.flatnonzero(self.tried[0].chances <= 0.5), self.curves
         x, chances = np.linspace(-0.45, 0.95, len(mistakes)), run.chances[mistakes]
         ends = np.array([[one.settings["step_size"] for one in self.tried], [
-            max(one.wrong, 1) / len(run.chances) for one in self.tried]])  # none is 0
+            max(one.wrong / len(run.chances), curves.LEAST) for one in self.tried]])
         for colour, line in curves.lines.items():
             mine = colour == run.colour
             line.set(linewidth=1 + mine, zorder=2 + mine)

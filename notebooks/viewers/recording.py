@@ -12,7 +12,7 @@ from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, Player, find, swatch, text
 from .mistakes import name_of
-from .pictures import HIGH, WIDE, MovingFigure, digit_png, log_percents, signed_png
+from .pictures import HIGH, WIDE, MovingFigure, digit_png, signed_png
 from .static_fallback import show
 
 Film = list[tuple[int, tuple]]  # (timestep, network), ...
@@ -57,30 +57,32 @@ def filming(steps: Iterable, film: Film, kept: Container[int]) -> Iterator[tuple
 class Mosaic(widgets.VBox):
     """What hidden units look for at a moment of a film, in tiles.
 
-    Signed so that ink on a positive pixel raises the logit. Of those that push towards
-    9, above, and those towards 3, they have the largest effect on it at the film's end.
+    Signed so that ink on a positive pixel then raises the logit. At the film's end they
+    have the largest effect on it of those that push towards 9, above, and towards 3.
     """
 
     def __init__(self, film: Film):
         self.view = Picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
         super().__init__([text("weights-heading", WIDE, 2, (
-            f"<b>What up to {2 * ROW} hidden units look for</b>: when on, those above "
-            f"push towards 9, those below towards 3; ink on {swatch(NINE)} then raises "
-            f"the logit, on {swatch(THREE)} it lowers it. Some may never be on. White: "
-            f"small next to the final weights.")), self.view])
+            f"<b>What up to {2 * ROW} hidden units look for</b>: when one is on, ink "
+            f"on {swatch(NINE)} raises the logit, on {swatch(THREE)} lowers it; some "
+            "may never be on. White: small next to the final weights. In the end, "
+            "those above push towards 9, those below towards 3.")), self.view])
         self.film = film
-        first, *later = film[-1][1][0]
-        effect = functools.reduce(np.matmul, later, np.eye(first.shape[1]))[:, 0]
+        self.effects = [  # of each unit on the logit, at each moment
+            functools.reduce(lambda effect, W: W @ effect, later[::-1], np.ones(1))
+            for _, ((_, *later), *_) in film]
+        first, effect = film[-1][1][0][0], self.effects[-1]
         order = np.argsort(-abs(effect) * np.linalg.norm(first, axis=0))
         self.rows = [order[effect[order] > 0][:ROW], order[effect[order] <= 0][:ROW]]
         self.largest = float(np.quantile(abs(self.tiles(-1)), 0.995))  # saturates
 
     def tiles(self, index: int) -> np.ndarray:
         """Return the tiles at a moment, (2 ROW, 784)."""
-        first = self.film[index][1][0][0].T
+        first = (self.film[index][1][0][0] * np.sign(self.effects[index])).T
         filled = np.zeros((2, ROW, first.shape[1]))
-        for tiles, units, sign in zip(filled, self.rows, [1, -1]):
-            tiles[:len(units)] = sign * first[units]
+        for tiles, units in zip(filled, self.rows):
+            tiles[:len(units)] = first[units]
         return filled.reshape(2 * ROW, -1)
 
     def show(self, index: int) -> None:
@@ -126,25 +128,25 @@ class Curves(MovingFigure):
     def __init__(self, history: dict[str, np.ndarray], times: np.ndarray):
         super().__init__()
         loss, mistakes, digit = self.axes
-        for ax, kind in [(loss, "loss"), (mistakes, "accuracy")]:
-            for part, name, colour, lw in [("train", "mini-batch", NINE, 0.7),
+        for ax, kind, title in [(loss, "loss", "loss"),
+                                (mistakes, "accuracy", "share of mistakes")]:
+            ax.set(title=title)
+            for part, name, colour, lw in [("train", "mini-batches", NINE, 0.7),
                                            ("test", "test set", THREE, 1.4)]:
                 numbers = np.array(history.get(f"{part}_{kind}", []))
                 if len(numbers):
-                    ax.plot(np.arange(1, len(numbers) + 1), numbers if ax is loss else
-                            1 - numbers, "o" if len(numbers) == 1 else "-", label=name,
-                            color=colour, lw=lw)
+                    x, y = (self.means(numbers, 300, 0) if ax is loss else
+                            self.means(1 - numbers, 300, self.LEAST))
+                    ax.plot(x, y, "o-"[len(x) > 1], label=name, color=colour, lw=lw)
         if loss.lines:
             loss.legend(loc="lower left")
-        loss.set(title="loss")
         numbers = np.concatenate([line.get_ydata() for line in loss.lines] or [[1.0]])
         if numbers.max() > 5 * numbers.min():  # else a log axis may have no number
             loss.set_yscale("log")
             wide = numbers.max() > 1000 * numbers.min()
             loss.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
             loss.yaxis.set_major_formatter("{x:g}")
-        mistakes.set(title="share of mistakes")
-        log_percents(mistakes)
+        self.percents(mistakes)
         digit.set(title="probability of its true digit", ylim=(-0.02, 1.02))
         digit.axhline(0.5, color=GREY, lw=0.9)
         self.mine, self.other = (
@@ -233,7 +235,7 @@ class TimeLine(widgets.VBox):
         compared = (f" <br>Dashed: {name}, which ends at {self.others[-1]:.3f}, "
                     f"timestep {film[-1][0]}." if film else "")
         self.now.value = f"<b>{moment}.</b> <br>{answer}.{compared}"
-        self.chart.show(self.curves.png(), "Curves of loss, accuracy, probability. "
+        self.chart.show(self.curves.png(), "Curves of loss, mistakes, probability. "
                         f"{moment}. {answer}.")
 
 

@@ -20,12 +20,8 @@ def ink(strokes: list[Stroke], box: tuple = (0, 0, SIDE, SIDE), zoom: float = 1,
         below: np.ndarray | None = None) -> np.ndarray:
     """Return the part of a sheet inside box as grey levels from 0 to 255.
 
-    Parameters
-    ----------
-    strokes : drawn in this order, each on top of the earlier ones
-    box : (left, top, right, bottom) on the sheet
-    zoom : how many pixels of the result a unit of the sheet has
-    below : (rows, columns), what the strokes are drawn on
+    Strokes are drawn in this order on below, (rows, columns). box is (left, top, right,
+    bottom) on the sheet, a unit of which has zoom pixels of the result.
     """
     left, top, right, bottom = box
     size = round((right - left) * zoom), round((bottom - top) * zoom)
