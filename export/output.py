@@ -73,6 +73,8 @@ def write(files: Mapping[Path, bytes]) -> None:
 def try_to_write(path: Path) -> None:
     """Raise ExportError if no file could be written at `path`; nothing is changed."""
     target = path.resolve()
+    if not target.parent.is_dir():
+        raise ExportError(f"cannot write {path}: there is no folder {path.parent} yet")
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "not an ordinary file"
         raise ExportError(f"cannot write {path}: it is {kind}")

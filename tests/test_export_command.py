@@ -443,8 +443,8 @@ def test_a_write_that_fails_is_reported_and_leaves_whole_files_alone(
 
 
 @pytest.mark.parametrize("place, end", [
-    ("a.ipynb/w.pdf", ""), ("no/where/w.pdf", ""), ("/proc/w.pdf", ""),
-    (".", "it is a folder"),
+    ("a.ipynb/w.pdf", "a.ipynb yet"), ("no/where/w.pdf", "there is no folder {} yet"),
+    ("/proc/w.pdf", ""), (".", "it is a folder"),
     pytest.param("place", "it is not an ordinary file", marks=POSIX),
     ("w.pdf", "Permission denied; if it is open, close it"),
 ])
@@ -458,7 +458,7 @@ def test_an_unwritable_place_is_reported_before_any_notebook_runs(
         assert main(command(folder, "--output", str(folder / place))) == 1
     printed, error = capsys.readouterr()
     assert printed == "" and error.startswith(f"error: cannot write {folder / place}: ")
-    assert error.strip().endswith(end)
+    assert error.strip().endswith(end.format(folder / "no/where"))
     assert contents(folder) == before
 
 
