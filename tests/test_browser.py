@@ -466,14 +466,14 @@ def test_mistake_can_be_guessed_and_edited(q, truth):
     draw(viewer, [rubber])
     edited = seen([rubber], np.rint(255 * truth.images[k]).astype(int).tolist())
     shows(digit, pictures.digit_png(edited), tolerance=3)
-    expect(caption).to_contain_text(f"Image {k}, edited: a 9, ")
+    expect(caption).to_contain_text(f"Image {k}, a 9, edited. The network says ")
 
     # Undo and Clear go no further than this digit, and the caption says what is shown.
     type_in(viewer, "image", other)
     explains(viewer, other, truth)
     button(viewer, "Undo").click()
     button(viewer, "Move down by a pixel").click()
-    expect(caption).to_contain_text(f"Image {other}, edited: a 3, ")
+    expect(caption).to_contain_text(f"Image {other}, a 3, edited. The network says ")
     button(viewer, "Clear").click()
     expect(caption).to_contain_text("An empty sheet. The network says")
     for _ in range(3):  # Clear, the move, and nothing
@@ -1202,14 +1202,19 @@ def test_sheet_answers_in_a_page_without_a_kernel(browser, truth, deep):
     page.close()
 
 
-def test_sheet_without_a_kernel_writes_no_minus_before_nothing(browser, truth):
-    network = [np.zeros((784, 1))], [np.full((1, 1), -1e-3)], truth.activations[1:]
+@pytest.mark.parametrize("bias, nothing, logit, probability", [
+    (-0.1, "+0.00", "-0.10", "0.525"), (-1e-3, "+0.0000", "-0.0010", "0.500250"),
+    (-4e-6, "+0.0000000", "-0.0000040", "0.500001")])
+def test_sheet_without_a_kernel_writes_no_minus_before_nothing(
+        browser, truth, bias, nothing, logit, probability):
+    network = [np.zeros((784, 1))], [np.full((1, 1), bias)], truth.activations[1:]
     page = new_page(browser, offline=True)
     page.set_content(drawing_page(network, truth))
     sums = page.get_by_text("sum, the logit")
     button(page, "Draw a 3 for me").click()
     assert re.findall(r"[+-]\d+\.\d+", sums.inner_text()) == [
-        *["+0.0000"] * 2, *["-0.0010"] * 2]  # the sum's sign decides
+        *[nothing] * 2, *[logit] * 2]  # the sum's sign decides
+    expect(page.get_by_text(f"says 3 with probability {probability}.")).to_be_visible()
     page.close()
 
 
@@ -1238,12 +1243,12 @@ def test_viewers_work_in_voila_in_firefox_without_their_fallbacks(firefox, lab, 
     firefox.reads(caption, f"Image {first}: ")
     firefox.click("Edit this digit")
     firefox.click("Move down by a pixel")
-    firefox.reads(caption, f"Image {first}, edited: ")
+    firefox.reads(caption, f"Image {first}, a ., edited. ")
     firefox.press(MISTAKES, "\ue014", "\ue007")  # the right arrow, and Enter
     firefox.reads(caption, f"Image {second}: ")
     firefox.click("Undo")  # which does not bring the first digit back
     firefox.click("Move up by a pixel")
-    firefox.reads(caption, f"Image {second}, edited: ")
+    firefox.reads(caption, f"Image {second}, a ., edited. ")
     firefox.click("Edit this digit")
 
     drawing = ".viewer:has(button[title='Draw a 3 for me'])"

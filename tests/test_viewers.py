@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import functools
 import gc
 import io
@@ -304,7 +305,7 @@ def test_caption_says_what_is_on_the_sheet(pager, network, data):
     network_says, truly = "The network says ", f"a {'39'[data.y_test[k]]}, "
     for strokes, below, begins in [
             ([], digit, f"Image {k}: {truly}"),
-            (rubber, digit, f"Image {k}, edited: {truly}"),
+            (rubber, digit, f"Image {k}, {truly}edited. {network_says}"),
             (rubber, [], f"An empty sheet. {network_says}"),
             (drawing, [], f"Your drawing, scaled and centred. {network_says}"),
             ([], [], f"An empty sheet. {network_says}")]:
@@ -348,9 +349,9 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
     towards = np.maximum(towards, 0).reshape(28, 28)
     find(pager, "lower left").click()
     assert value(pager, "pushes") == shown
-    right = int("Most" not in judged.value)
+    right = int("holds the most" not in judged.value)
     says(pager, "judged", f" First guesses: {right} of 1 right.",
-         f"The lower left holds {towards[14:, :14].sum() / towards.sum():.0%}")
+         f"The lower left holds {towards[14:, :14].sum() / towards.sum():.1%}")
     find(pager, "upper right").click()  # a second guess of it does not count
     assert judged.value.endswith(f" {right} of 1 right.")
     go_to(pager, 2)
@@ -383,6 +384,10 @@ def test_guessing_comes_before_the_reasons(pager, network, data):
         sheet.set_state({"strokes": [], "digit": below})
         find(pager, "upper left").click()
     says(pager, "judged", " of 4 right.")
+    go_to(pager, 5)
+    sheet.set_state({"strokes": [line((60, 60), (200, 60))]})
+    find(pager, "upper left").click()  # not a guess of the digit as it is
+    says(pager, "judged", "The upper left holds ", " of 4 right.")
 
 
 def test_guessing_leaves_an_edit_on_the_sheet(pager):
@@ -390,7 +395,7 @@ def test_guessing_leaves_an_edit_on_the_sheet(pager):
     sheet = find(pager, "sheet")
     sheet.set_state({"strokes": [line((60, 60), (200, 60))]})
     edited = find(pager, "digit-caption").value
-    assert ", edited: " in edited
+    assert ", edited. " in edited
     for guess in (True, False):
         find(pager, "Guess first").value = guess
         assert sheet.strokes and find(pager, "digit-caption").value == edited
@@ -407,10 +412,13 @@ def test_push_that_rounds_to_nothing_has_no_minus(data):
     assert re.findall(r"[-+]\d\.\d+", words) == [
         "-0.0001", "+0.0000", "-0.0010", "-0.0011"]
     assert "-0.0001 towards 3, +0.0000 towards 9" in find(box, "pushes").alt
-    box = viewers.look_into(([weights], [np.full((1, 1), -1.0)], ACTIVATIONS[1:]),
-                            data.X_test, data.y_test, data.X, data.y)
-    assert re.findall(r"[-+]\d\.\d+", find(box, "pushes-caption").value) == [
-        "+0.00", "+0.00", "-1.00", "-1.00"]
+    for bias, words in [(-1.0, ["+0.00", "+0.00", "-1.00", "-1.00"]),
+                        (-4e-6, 2 * ["+0.0000000"] + 2 * ["-0.0000040"])]:
+        box = viewers.look_into(([weights], [np.full((1, 1), bias)], ACTIVATIONS[1:]),
+                                data.X_test, data.y_test, data.X, data.y)
+        assert re.findall(r"[-+]\d\.\d+", find(box, "pushes-caption").value) == words
+        weights = np.zeros((784, 1))
+    says(box, "digit-caption", "a 3 with probability 0.500001.")
 
 
 def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
@@ -423,7 +431,7 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
         here = (1, 42) if place <= 42 else (43, len(wrong))  # a page of them
         says(pager, "message", "above are {} to {}".format(*here))
         count = here[1] - here[0] + 1
-        assert chart.alt.startswith(f"{count} of {len(wrong)} digits at a glance")
+        assert chart.alt == f"At a glance: {count} of {len(wrong)}, all mistakes."
         row, column = divmod(chart.at, 14)
         tile = pixels(value(pager, "glance"))[29 * row:, 29 * column:][:28, :28, 0]
         image = data.X_test[wrong[place - 1]].reshape(28, 28)
@@ -433,7 +441,7 @@ def test_mistakes_are_seen_at_a_glance_and_chosen_there(pager, data):
     assert chart.places[4] == [4.5 / 14, 0.5 / 3, f"image {wrong[4]}"]
     right = next(k for k in range(120) if k not in wrong)
     type_in(pager, "image", str(right))
-    says(pager, "message", f"image {right} is not one")
+    says(pager, "message", f"image {right} is not in this group of {len(wrong)}")
     assert chart.at == -1
     choose_group(pager, "right, but least sure")
     assert find(pager, "message").value == "digit 1 of 30, from the least sure up"
@@ -449,7 +457,11 @@ def test_no_mistake_and_a_single_one(network, data):
     assert not find(box, WHICH).box.disabled
     answers[4] = 1 - answers[4]
     box = viewers.look_into(network, data.X_test, answers, data.X, data.y)
-    assert find(box, "image").value == 4 and find(box, WHICH).box.disabled
+    place = find(box, WHICH)
+    assert find(box, "image").value == 4 and place.slider.disabled
+    type_in(box, "image", "5")
+    says(box, "message", "image 5 is not in this group of 1")
+    assert type_in(box, WHICH, "1") == ("1", "") and find(box, "image").value == 4
     assert viewers.look_into(network, data.X_test[:1], answers[:1], data.X, data.y)
 
 
@@ -619,7 +631,7 @@ def test_strongest_units_come_first_on_each_side(data):
     for colour, size in zip(tiles.reshape(16, 3), expected.ravel(), strict=True):
         square = pixels(pictures.signed_png(np.full(784, size), 5))
         assert colour.tolist() == square[0, 0].tolist()
-    says(box, "weights-heading", "when one is on,", "may never be on", "In the end, ")
+    says(box, "weights-heading", "when one is on,", "all may be off", "If on at")
 
 
 def test_tiles_tell_what_ink_does_at_the_moment_on_show(data):
@@ -656,6 +668,17 @@ def test_film_of_one_update_draws_a_point_and_tells_a_close_call(data):
                                np.ones(120))
     says(box, "now", "probability of 0.499900: wrong")
     assert min(drawn_in(box, ORANGE)[:2]) > 20
+
+
+@pytest.mark.parametrize("label, verdict", [(0, "right"), (1, "wrong")])
+def test_a_tie_means_a_3(label, verdict, data, trainer):
+    tie = [np.zeros((784, 1))], [np.zeros((1, 1))], ACTIVATIONS[1:]
+    box = viewers.through_time([(0, tie)], {}, data.X_test, np.full(120, label))
+    says(box, "now", f"probability of 0.500000: {verdict}")
+    says(box, "fate", {0: "0, which is the last", 1: "none"}[label])
+    run = dataclasses.replace(trainer.runs[0], film=[(0, tie)], colour="#000000")
+    trainer.add(run, trainer.runs)
+    assert run.wrong == np.sum(data.y_test)
 
 
 @pytest.mark.parametrize("right, words", [
@@ -823,6 +846,15 @@ def test_typed_settings_are_taken_or_named_invalid(trainer):
         return await trained(trainer, epochs=1)
 
     assert "step size 0.25, hidden 7, batch all," in asyncio.run(typed())
+
+
+@pytest.mark.parametrize("typed, trained_with", [
+    ("2.0000001", 2), ("0.12345678", 0.123457), ("0.070", 0.07), ("99.9999999", 100)])
+def test_step_size_is_what_is_shown_of_it(typed, trained_with):
+    dial = playground.setting_dials(12000)["step_size"]
+    dial.box.value = typed
+    assert dial.value == trained_with == float(dial.box.value)
+    assert len(set(dial.slider.options)) == len(dial.slider.options)
 
 
 @pytest.mark.parametrize("label, typed, before, after", [
@@ -1284,6 +1316,13 @@ def test_goals_name_what_would_prove_them():
     assert largest.endswith(
         ": 50 so far; proven once 70, 100 fail, all else as in run of 2")
     assert "0.15, 0.2, 0.3, 0.5, 0.7, 1," in playground.goals(runs[:2])
+
+
+def test_goal_once_reached_stays_so_and_tells_with_which_settings():
+    runs = [run_of(2.0, 1, 50), *(run_of(size, 1, 500) for size in LARGER)]
+    done = "<b>2, done</b>, all else as in run of 1"
+    assert playground.goals(runs).endswith(done)
+    assert playground.goals([*runs, run_of(5.0, 7, 20)]).endswith(done)
 
 
 # ---- finite differences --------------------------------------------------------------

@@ -68,7 +68,8 @@ class Dial(widgets.HBox):
     def lay_out(self, places: Sequence[tuple[str, object]], value: object) -> None:
         """Give the slider these places, and show value."""
         self._put(list(places) or [("–", None)])
-        self.slider.disabled = self.box.disabled = not (self.limits or len(places) > 1)
+        self.slider.disabled = not (self.limits or len(places) > 1)
+        self.box.disabled = not (self.limits or places)
         self.value = value
         self._show()
 
@@ -112,7 +113,7 @@ class Dial(widgets.HBox):
             gap, value = min(((abs(_number(text) - number), value)
                               for text, value in self.places), key=lambda one: one[0])
             if gap and self.limits:
-                value = kind(number)
+                value = kind(float(f"{number:g}"))  # what the box will show
             elif gap:
                 note = f"{typed} has no place on the slider: this is the nearest one."
         if value is not None:

@@ -91,12 +91,13 @@
     const x = seen(strokes), [logit, pushes] = read(x);
     const g = 1 / (1 + Math.exp(-logit)), name = g > 0.5 ? "9" : "3";
     const sides = [-1, 1].map(way => total(pushes.filter(push => way * push > 0)));
-    const digits = Math.abs(logit) > 0.005 ? 2 : 4;  // or its sign is lost
+    const digits = Math.abs(logit) > 0.005 ? 2 : Math.abs(logit) > 5e-5 ? 4 : 7;  // for its sign
     const signed = [...sides, logit - total(sides), logit].map(number => (
       number < 0 ? "" : "+") + number.toFixed(digits).replace(/^-(0\.0+)$/, "+$1"));
     const renumbered = (text, k = 0) => text.replace(/[+-]\d+\.\d+/g, () => signed[k++]);
     caption.textContent = (x.some(level => level) ? "" : "An empty sheet. ") +
-      `The network says ${name} with probability ${Math.max(g, 1 - g).toFixed(3)}.`;
+      `The network says ${name} with probability ${
+        Math.max(g, 1 - g).toFixed(Math.abs(g - 0.5) > 0.0005 ? 3 : 6)}.`;
     sums.innerHTML = renumbered(sums.innerHTML).replace(/so&nbsp;\d/, `so&nbsp;${name}`);
     show(digit, x, colours[0], `The digit. ${caption.textContent}`);
     const largest = Math.max(1e-9, ...pushes.map(Math.abs));

@@ -59,11 +59,8 @@ def draw_a_digit(network: tuple, X_train: np.ndarray,
                  y_train: np.ndarray) -> widgets.Widget:
     """Show a sheet to draw on, and the network's answer as the drawing grows.
 
-    Parameters
-    ----------
-    network : (weight_matrices, biases, activations)
-    X_train : (N, 784) in [0, 1], in which the nearest digits are looked up
-    y_train : (N,), 0 for a 3 and 1 for a 9
+    network is (weight_matrices, biases, activations). The nearest digits are those of
+    X_train, (N, 784) in [0, 1], with the labels y_train (N,), 0 for a 3 and 1 for a 9.
     """
     explainer = Explainer(network, X_train, y_train)
     explainer.resize(168)

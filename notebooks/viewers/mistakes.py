@@ -23,6 +23,11 @@ def name_of(label: float) -> str:
     return "9" if label > 0.5 else "3"
 
 
+def decimals(probability: float) -> str:
+    """Return a probability in so many decimals that one half is told from the rest."""
+    return f"{probability:.{3 if abs(probability - 0.5) > 0.0005 else 6}f}"
+
+
 class Explainer:
     """Pictures that explain what a network says of an image, in panels side by side.
 
@@ -65,11 +70,12 @@ class Explainer:
         g = probabilities(self.network, x[np.newaxis])[0]
         truth = "The network says" if label is None else f"a {name_of(label)}, " + (
             "rightly " * (name_of(g) == name_of(label)) + "taken for a")
-        caption = f"{before}{truth} {name_of(g)} with probability {max(g, 1 - g):.3f}."
+        caption = (f"{before}{truth} {name_of(g)} with probability "
+                   f"{decimals(max(g, 1 - g))}.")
         if self.other:
             name, film = self.other
             h = probabilities(film[-1][1], x[np.newaxis])[0]
-            caption += f" <br>And {name}: {name_of(h)}, {max(h, 1 - h):.3f}."
+            caption += f" <br>And {name}: {name_of(h)}, {decimals(max(h, 1 - h))}."
         shown = x.tobytes(), caption, self.covered
         if shown == self.shown:
             return
@@ -92,7 +98,8 @@ class Explainer:
             return
         to_three, to_nine = pushed[pushed < 0].sum(), pushed[pushed > 0].sum()
         numbers = np.array([to_three, to_nine, rest, to_three + to_nine + rest])
-        digits = 2 if abs(numbers[3]) > 0.005 else 4  # or its sign is lost
+        size = abs(numbers[3])  # of the logit, whose sign must not be lost
+        digits = 2 if size > 0.005 else 4 if size > 5e-5 else 7
         three, nine, bias, logit = (f"{number:+z.{digits}f}" for number in numbers)
         self.pushes.show(signed_png(pushed, abs(pushed).max()), (
             "The same digit, each pixel coloured by its push: "
@@ -203,7 +210,7 @@ class Pager(widgets.VBox):
         if self.page != (name, start):  # not at each digit of it
             self.page, self.tiled = (name, start), group[start:start + tiles].tolist()
             self.glance.show(digit_png(self.images[self.tiled], ROWS, COLUMNS),
-                             f"{len(self.tiled)} of {n} digits at a glance: {name}.")
+                             f"At a glance: {len(self.tiled)} of {n}, {name}.")
             self.glance.places = [
                 [(j % COLUMNS + 0.5) / COLUMNS, (j // COLUMNS + 0.5) / ROWS,
                  f"image {digit}"] for j, digit in enumerate(self.tiled)]
@@ -213,7 +220,7 @@ class Pager(widgets.VBox):
         part = f"; above are {start + 1} to {start + len(self.tiled)}" * (n > tiles)
         self.message.value = (
             f"{kind} {at + 1} of {n}, from the {order}{part}" if at >= 0 else
-            f"image {self.number.value} is not one of these {n} digits{part}" if n else
+            f"image {self.number.value} is not in this group of {n}{part}" if n else
             f"There is no digit here: {name} holds none. The box <i>image</i> still "
             f"takes any number from 0 to {len(self.images) - 1}.")
 
@@ -222,9 +229,9 @@ class Pager(widgets.VBox):
         k = self.number.value
         image, before, label = self.images[k], f"Image {k}: ", self.y[k]
         if self.edit.value and self.sheet.edited:
-            image, before = self.sheet.image, f"Image {k}, edited: "
-            if not self.sheet.digit:
-                before, label = "Your drawing, scaled and centred. ", None
+            image, label = self.sheet.image, None
+            before = (f"Image {k}, a {name_of(self.y[k])}, edited. " if self.sheet.digit
+                      else "Your drawing, scaled and centred. ")
         self.explainer.explain(image, before, label)
         nothing = self.guess.value and not self.explainer.shares.any()
         self.judged.value = ("Where is the ink that led it there?" * self.explainer.asks
@@ -239,12 +246,12 @@ class Pager(widgets.VBox):
         if not shares[best]:
             self.explainer.covered = covered
             return
-        if covered:  # not with the answer in view
+        if covered and not (self.edit.value and self.sheet.edited):  # an honest guess
             self.guesses.setdefault(self.number.value, guess == best)
         more = "" if guess == best else (
-            f" Most, {shares[best]:.0%}, come from the {best}.")
+            f" The {best} holds the most, {shares[best]:.1%}.")
         self.judged.value = (
-            f"The {guess} holds {shares[guess]:.0%} of the pushes towards the "
+            f"The {guess} holds {shares[guess]:.1%} of the pushes towards the "
             f"network's answer.{more} First guesses: {sum(self.guesses.values())} of "
             f"{len(self.guesses)} right.")
 

@@ -23,7 +23,8 @@ from .pictures import HIGH, RUNS, WIDE, MovingFigure
 from .recording import Film, TimeLine, compact, filming
 from .static_fallback import show
 
-STEP_SIZES = [m * 10.0**k for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)] + [100.0]
+STEP_SIZES = [float(f"{m}e{k}") for k in range(-3, 2) for m in (1, 1.5, 2, 3, 5, 7)]
+STEP_SIZES += [100.0]
 HIDDEN = [1, 2, 3, 5, 10, 20, 50, 100, 200, 400]
 EPOCHS = [*range(1, 11), 15, 20, 30]
 BATCH_SIZES = [1, 10, 20, 50, 100, 200, 500, 1000, 5000]  # and all
@@ -90,8 +91,8 @@ class Curves(MovingFigure):
         return self.png()
 
 
-def border(runs: list[Run], name: str, places: list, wrong: float) -> tuple[str, bool]:
-    """Return how far in a setting's places runs have fewer digits wrong, in words.
+def border(runs: list[Run], name: str, places: list, wrong: float) -> tuple:
+    """Return how far in a setting's places runs have fewer digits wrong, and a hint.
 
     And whether it is proven: with that run's other settings, all beyond fail.
     """
@@ -101,10 +102,10 @@ def border(runs: list[Run], name: str, places: list, wrong: float) -> tuple[str,
             for run in runs if run.wrong < wrong
             for k in range(len(places)) if places[k] == run.settings[name]]
     if not good:
-        return "none so far", False
-    k, left, best = min(good, key=lambda one: (-one[0], len(one[1])))
-    hint = f" so far; proven once {', '.join(left)} fail, all else as in {best}"
-    return f"{places[k]:g}{hint * bool(left)}", not left
+        return "none so far", "", False
+    k, left, best = min(good, key=lambda one: (one[1] != [], -one[0], len(one[1])))
+    hint = f" so far; proven once {', '.join(left)} fail" * bool(left)
+    return f"{places[k]:g}", f"{hint}, all else as in {best}", not left
 
 
 def goals(runs: list[Run]) -> str:
@@ -113,15 +114,15 @@ def goals(runs: list[Run]) -> str:
     m, least = len(runs[0].chances), min(run.wrong for run in runs)
     items = {
         "fewer than 30 test digits wrong": (
-            f"{least}{' so far' * (least >= 30)}", least < 30),
+            f"{least}", " so far" * (least >= 30), least < 30),
         "the fewest hidden units above 98%": border(
             runs, "hidden", HIDDEN[::-1], 0.02 * m),
         "the largest step size that still learns, to 90%": border(
             runs, "step_size", STEP_SIZES, 0.1 * m)}
     return ("<b>Three goals</b> for runs that finish, the last two among the places "
             "that their sliders have at first") + "".join(
-        f"<br>☑ {goal}: <b>{words}, done</b>" if done else f"<br>☐ {goal}: {words}"
-        for goal, (words, done) in items.items())
+        f"<br>☑ {goal}: <b>{n}, done</b>{more}" if done else f"<br>☐ {goal}: {n}{more}"
+        for goal, (n, more, done) in items.items())
 
 
 @contextmanager
@@ -301,7 +302,7 @@ class Trainer(widgets.VBox):
         """Add a run that has ended to others in the menus, and show it."""
         images, y = self.test
         g = probabilities(run.film[-1][1], images)
-        run.chances = np.where(y > 0.5, g, 1 - g)
+        run.chances = np.where(y > 0.5, g, np.nextafter(1 - g, 2))  # a tie means a 3
         self.runs = [*others, run]  # in the menus: the first and the newest ones
         self.tried = [one for one in self.tried if (one.name, one.outcome) != (
             run.name, run.outcome)] + [run]
@@ -346,8 +347,8 @@ class Trainer(widgets.VBox):
         self.mark()
         for viewer in self.opened.children[1:]:
             viewer.compare(other and (other.name, other.film))
-        self.chart.show(self.curves.paint(self.runs), "Loss, mistakes and certainty of "
-                        f"{len(self.runs)} runs; on show: {run.wrong} digits wrong.")
+        self.chart.show(self.curves.paint(self.runs), "Loss, mistakes, certainty. Runs "
+                        f"that ended: {len(self.runs)}. Wrong on show: {run.wrong}.")
         rows = "<tr><th>curve<th>settings<th>outcome<th>test accuracy"
         for one in reversed(self.runs):
             name = f"<b>{one.name}</b>" if one is run else one.name

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator
 from page import GREY, NINE, THREE
 
 from .controls import Dial, Picture, Player, find, swatch, text
-from .mistakes import name_of
+from .mistakes import decimals, name_of
 from .pictures import HIGH, WIDE, MovingFigure, digit_png, signed_png
 from .static_fallback import show
 
@@ -65,9 +65,9 @@ class Mosaic(widgets.VBox):
         self.view = Picture("weights", 3 * (29 * ROW - 1), 3 * (29 * 2 - 1))
         super().__init__([text("weights-heading", WIDE, 2, (
             f"<b>What up to {2 * ROW} hidden units look for</b>: when one is on, ink "
-            f"on {swatch(NINE)} raises the logit, on {swatch(THREE)} lowers it; some "
-            "may never be on. White: small next to the final weights. In the end, "
-            "those above push towards 9, those below towards 3.")), self.view])
+            f"on {swatch(NINE)} raises the logit, on {swatch(THREE)} lowers it. Some "
+            "or all may be off. White: small next to the final weights. If on at the "
+            "end, those above push towards 9, those below towards 3.")), self.view])
         self.film = film
         self.effects = [  # of each unit on the logit, at each moment
             functools.reduce(lambda effect, W: W @ effect, later[::-1], np.ones(1))
@@ -107,7 +107,7 @@ def fate(film: Film, image: np.ndarray, label: float) -> np.ndarray:
         W, b = (np.stack([network[part][k] for network in networks]) for part in (0, 1))
         out, _ = activation(out @ W + b)
     g = out[:, 0, 0]
-    return g if label > 0.5 else 1 - g
+    return g if label > 0.5 else np.nextafter(1 - g, 2)  # a tie means a 3
 
 
 def spells(right: np.ndarray, times: np.ndarray) -> str:
@@ -228,11 +228,10 @@ class TimeLine(widgets.VBox):
                           for kind in ("loss", "accuracy"))
             moment += f": test loss {loss:.3f}, test accuracy {hits:.2%}"
         verdict = "right" if chance > 0.5 else "wrong"
-        digits = 3 if abs(chance - 0.5) > 0.0005 else 6  # not "0.500: wrong"
         answer = (f"Image {k} is a {name_of(self.y[k])}, and the network gives that a "
-                  f"probability of {chance:.{digits}f}: {verdict}")
+                  f"probability of {decimals(chance)}: {verdict}")
         name, film = self.other
-        compared = (f" <br>Dashed: {name}, which ends at {self.others[-1]:.3f}, "
+        compared = (f" <br>Dashed: {name}, which ends at {decimals(self.others[-1])}, "
                     f"timestep {film[-1][0]}." if film else "")
         self.now.value = f"<b>{moment}.</b> <br>{answer}.{compared}"
         self.chart.show(self.curves.png(), "Curves of loss, mistakes, probability. "
@@ -243,13 +242,9 @@ def through_time(film: Film, history: dict[str, np.ndarray], images: np.ndarray,
                  y: np.ndarray, follow: widgets.Widget | None = None) -> widgets.Widget:
     """Show a slider over a training run: the curves, the weights, and one digit's fate.
 
-    Parameters
-    ----------
-    film : what record returns
-    history : what train returns of the same run
-    images : (n, 28, 28) or (n, 784) in [0, 1]; the box "image" chooses one
-    y : (n,), their labels
-    follow : a viewer made by look_into, which then shows the same digit
+    film is what record returns, and history what train returns of the same run. The box
+    "image" chooses one of images, (n, 28, 28) or (n, 784) in [0, 1], whose labels are
+    y (n,). follow is a viewer made by look_into, which then shows the same digit.
     """
     line = TimeLine(film, history, images, y, follow and find(follow, "image"))
     last = len(film) - 1

@@ -128,8 +128,6 @@ function render({ model, el }) {
     announcement.textContent = "";
   });
 
-  // ---- the tools below the sheet
-
   const button = (parent, textContent, onclick, title = textContent) => add(parent, "button", {
     type: "button", textContent, title, onclick, ariaLabel: title,
     className: "jupyter-button widget-button" });
