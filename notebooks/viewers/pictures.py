@@ -146,7 +146,7 @@ class MovingFigure:
         ax.minorticks_off()
 
     @staticmethod
-    def means(numbers: Sequence[float], bins: int,
+    def means(numbers: list | np.ndarray, bins: int,
               least: float) -> tuple[np.ndarray, np.ndarray]:
         """Return timesteps, and mean numbers, or least, in bins of a log axis."""
         edges = np.unique(np.rint(np.geomspace(1, len(numbers) + 1, bins)).astype(int))

@@ -336,8 +336,8 @@ class Trainer(widgets.VBox):
         self.filling = True
         self.menus[0].options, self.menus[0].value = shown[::-1], run
         self.menus[1].options = [NONE, *others]
-        other = other if other in dict(others).values() else NONE[1]
-        self.menus[1].value = other
+        other = next((one for _, one in others if one is other), None)
+        self.menus[1].value = other or NONE[1]
         self.filling = False
         m, reached = len(run.chances), self.goals.value.count("☑")
         self.status.value = (
