@@ -418,12 +418,29 @@ def test_mistakes_follow_slider_picture_menu_box_and_play(q, truth):
     menu.select_option(f"{name} ({len(members)})")
     explains_with_the_same_layout(members[0])
     menu.select_option(f"all mistakes ({len(surest_first)})")
-    button(viewer, "Play the group").click()
+    play = button(viewer, "Play the group")
+    over = viewer.get_by_role("button", name="over and over")
+    expect(play).to_have_attribute("aria-pressed", "false")
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "true")
     explains(viewer, surest_first[1], truth)
     viewer.get_by_role("button", name="stop and go back").click()
     explains(viewer, surest_first[0], truth)
+    for part in (play, over):
+        expect(part).to_have_attribute("aria-pressed", "false")
+    for pressed in ("true", "false"):
+        over.click()
+        expect(over).to_have_attribute("aria-pressed", pressed)
 
     assert 7 not in surest_first
+    play.click()
+    explains(viewer, surest_first[1], truth)
+    type_in(viewer, "image", "7")  # which ends the show
+    expect(play).to_have_attribute("aria-pressed", "false")
+    type_in(viewer, WHICH, len(surest_first))
+    explains(viewer, surest_first[-1], truth)
+    type_in(viewer, WHICH, 1)
+    explains(viewer, surest_first[0], truth)
     for key, place in [("Home", 0), ("End", -1), (None, -1), ("ArrowRight", -1)]:
         box = type_in(viewer, "image", "7")  # no place of the slider, which stays
         explains(viewer, 7, truth)

@@ -259,6 +259,8 @@ def test_box_takes_any_digit_and_the_slider_follows(pager):
         assert find(pager, WHICH).text == place
         [player] = [one for one in walk(pager) if isinstance(one, Play)]
         assert player.disabled == (place == "–")  # for there is no next place
+        assert not (player.playing and player.disabled)
+        player.playing = place != "–"
     for invalid in ["5000", "12.7", "-1", "", "<b>", "–"]:
         kept, note = type_in(pager, "image", invalid)
         assert kept == str(wrong[0]) and "whole number from 0 to 119" in note

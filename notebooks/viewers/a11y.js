@@ -1,8 +1,6 @@
-// Names and announcements for screen readers. ipywidgets gives no name to a slider's handle
-// and to the buttons of Play: label or tooltip are copied whenever the viewer changes. What
-// has changed is announced once nothing has for a moment, not at each step of a drag.
+// Names for what ipywidgets leaves without, and announcements, both for screen readers.
 
-const QUIET = 700;  // ms without a change, after which it is announced
+const QUIET = 700;  // ms without a change, after which it is announced: not at each of a drag
 
 function finish(viewer) {
   const all = selector => Array.from(viewer.querySelectorAll(selector));
@@ -18,6 +16,7 @@ function finish(viewer) {
   for (const play of all(".widget-play"))
     play.querySelectorAll("button").forEach((button, k) => {
       button.ariaLabel = play.title + ["", ": stop and go back", ": over and over"][k];
+      if (k !== 1) button.ariaPressed = button.matches(".mod-active, :has(.fa-pause)");
     });
 }
 
@@ -51,7 +50,7 @@ function render({ el, signal }) {
         if (el.textContent !== all.join(" ")) el.textContent = all.join(" ");
       }, QUIET);
     }).observe(viewer, { subtree: true, childList: true, characterData: true,
-      attributeFilter: ["aria-valuenow", "title"] });
+      attributeFilter: ["aria-valuenow", "class", "title"] });
     finish(viewer);
     addEventListener("keydown", suppress_shortcuts, { capture: true, signal });  // before Jupyter
     const move = ({ key, target, defaultPrevented }) => {

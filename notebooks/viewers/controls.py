@@ -145,6 +145,7 @@ class Player(widgets.Play):
         for part, name in ((dial.slider, "disabled"), (dial, "value")):
             widgets.dlink((part, name), (self, "disabled"), lambda _: (
                 dial.slider.disabled or dial.value is None))
+        self.observe(lambda _: setattr(self, "playing", False), names="disabled")
         widgets.link((dial.slider, "index"), (self, "value"))
 
 

@@ -348,7 +348,7 @@ class Trainer(widgets.VBox):
         for viewer in self.opened.children[1:]:
             viewer.compare(other and (other.name, other.film))
         self.chart.show(self.curves.paint(self.runs), "Loss, mistakes, certainty. Runs "
-                        f"that ended: {len(self.runs)}. Wrong on show: {run.wrong}.")
+                        f"listed below: {len(self.runs)}. Wrong on show: {run.wrong}.")
         rows = "<tr><th>curve<th>settings<th>outcome<th>test accuracy"
         for one in reversed(self.runs):
             name = f"<b>{one.name}</b>" if one is run else one.name
