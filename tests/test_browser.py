@@ -917,6 +917,10 @@ def test_nothing_is_cut_off_on_narrow_and_enlarged_pages(q):
             viewer = q.viewer(part)
             wait_for(lambda viewer=viewer: viewer.evaluate(TOO_WIDE) == [0],
                      f"{part} without a part cut off")
+        chart = q.viewer(SECANT).locator(".secant-chart")
+        chart.locator("img").press("Home")  # to the right end, with the word below it
+        edge = chart.bounding_box()["x"] + chart.bounding_box()["width"]
+        assert middle(chart.locator(".place"))[0] + 16 <= edge
     q.page.set_viewport_size(usual)
 
 
