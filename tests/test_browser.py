@@ -719,7 +719,9 @@ def test_playground_trains_stops_and_opens_any_run(q):
     expect(status).to_contain_text(re.compile("Training: .*batch 1, epochs 100"))
     growing = shown(curves)
     wait_for(lambda: shown(curves) not in (growing, None), "a curve that grows")
-    stop.dblclick()
+    stop.focus()
+    stop.press("Enter")
+    expect(viewer.get_by_role("combobox", name="run on show")).to_be_focused()
     expect(status).to_contain_text("stopped at timestep ")
     expect(stop).to_be_disabled()
     newest = "step size 10, hidden 7, batch 1, epochs 100, seed 0"

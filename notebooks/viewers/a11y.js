@@ -42,6 +42,7 @@ function render({ el, signal }) {
         if (now !== opened) now?.scrollIntoView();
         if (now !== opened) opener = document.activeElement;
         if (!training) progress?.scrollIntoView({ block: "nearest" });
+        if (document.activeElement.disabled) viewer.querySelector("select")?.focus();  // Stop
       } else if (opened && !now) opener?.focus();  // the button that closed it is gone
       [opened, training] = [now, progress];
       clearTimeout(timer);
@@ -50,19 +51,18 @@ function render({ el, signal }) {
         if (el.textContent !== all.join(" ")) el.textContent = all.join(" ");
       }, QUIET);
     }).observe(viewer, { subtree: true, childList: true, characterData: true,
-      attributeFilter: ["aria-valuenow", "class", "title"] });
+      attributeFilter: ["aria-valuenow", "class", "disabled", "title"] });
     finish(viewer);
     addEventListener("keydown", suppress_shortcuts, { capture: true, signal });  // before Jupyter
-    const move = ({ key, target, defaultPrevented }) => {
-      const slider = target.closest(".noUi-target"), dial = slider?.closest(".widget-hbox");
-      if (key === "End") slider?.noUiSlider.set(target.ariaValueMax);  // it has its first end
+    // noUiSlider keeps its first end; and its place is chosen without a move if none was.
+    viewer.onkeydown = viewer.onclick = ({ key, target, defaultPrevented }) => {
+      const dial = target.closest(".widget-slider")?.parentElement;
       const box = dial?.querySelector("input");
+      if (key === "End") target.closest(".noUi-target")?.noUiSlider.set(target.ariaValueMax);
       if (box?.value !== "–" || (key && !defaultPrevented)) return;
-      // Without a value the handle's own place can be chosen, too, which is no move.
       box.value = dial.querySelector(".widget-readout").textContent;
       box.dispatchEvent(new Event("change", { bubbles: true }));
     };
-    for (const one of ["keydown", "click"]) viewer.addEventListener(one, move);
   }
 
   begin();
