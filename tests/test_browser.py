@@ -737,6 +737,10 @@ def test_playground_trains_stops_and_opens_any_run(q):
     expect(viewer.get_by_text(f"The training of {newest}")).to_be_visible()
     viewer.get_by_role("combobox", name="compare with").select_option(newest)
     choose(curves, "Home")  # the first moment of the loss
+    expect(viewer.locator(".opened")).to_be_focused()
+    expect(viewer.locator(".opened")).to_be_in_viewport()
+    q.page.keyboard.press("Tab")
+    expect(button(viewer, "Close")).to_be_focused()
     expect(viewer.locator(".now")).to_contain_text("Timestep 5")
     expect(viewer.locator(".now")).to_contain_text(f"Dashed: {newest}, which ends at")
     button(viewer, "Play the training").click()

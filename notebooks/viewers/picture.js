@@ -1,5 +1,4 @@
-// A picture, whose places can be chosen: by a click, which takes the nearest one within
-// reach, or by arrow keys, which move a mark, and then Enter. See Picture in controls.py.
+// A picture whose places can be chosen, by a click near one or by arrow keys and then Enter.
 
 function render({ model, el }) {
   const [width, height] = model.get("size");
