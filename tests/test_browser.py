@@ -927,6 +927,9 @@ def test_nothing_is_cut_off_on_narrow_and_enlarged_pages(q):
         chart.locator("img").press("Home")  # to the right end, with the word below it
         edge = chart.bounding_box()["x"] + chart.bounding_box()["width"]
         assert middle(chart.locator(".place"))[0] + 16 <= edge
+    q.page.set_viewport_size({"width": 1800, "height": 900})  # nothing to scroll there
+    taller = "one => one.scrollHeight - one.clientHeight"
+    wait_for(lambda: q.viewer(DRAWING).evaluate(taller) == 0, "a viewer without a bar")
     q.page.set_viewport_size(usual)
 
 
