@@ -39,9 +39,11 @@ function render({ el, signal }) {
       finish(viewer);
       const [now, progress] = [".opened", "progress"].map(one => viewer.querySelector(one));
       if (viewer.contains(document.activeElement)) {  // what a click began may not be seen
-        if (now !== opened) opener = document.activeElement;
-        if (now && now !== opened) Object.assign(now, { tabIndex: -1 }).focus();
-        if (now !== opened) now?.scrollIntoView();
+        if (now && now !== opened) {
+          opener = document.activeElement;
+          Object.assign(now, { tabIndex: -1 }).focus();
+          now.scrollIntoView();
+        }
         if (!training) progress?.scrollIntoView({ block: "nearest" });
         if (document.activeElement.disabled) viewer.querySelector("select")?.focus();  // Stop
       } else if (opened && !now) opener?.focus();  // the button that closed it is gone

@@ -11,8 +11,7 @@ function render({ model, el }) {
     const places = model.get("places"), last = places.length - 1;
     at = Math.min(last, to);
     mark.hidden = at < 0;
-    image.tabIndex = last < 0 ? -1 : 0;
-    image.role = last < 0 ? null : "slider";
+    Object.assign(image, last < 0 ? { tabIndex: -1, role: null } : { tabIndex: 0, role: "slider" });
     if (last < 0) return;
     const now = Math.max(0, at), [x, y, words] = places[now];
     Object.assign(mark.style, { left: `${100 * x}%`, top: `${100 * y}%` });
@@ -46,15 +45,14 @@ function render({ model, el }) {
     forget();
     image.src = URL.createObjectURL(new Blob([model.get("value")], { type: "image/png" }));
   };
-  const describe = () => { image.alt = image.title = model.get("alt"); };
   const follow = () => {
     point(model.get("at"));
     frame.hidden = mark.hidden;
     frame.style.cssText = mark.style.cssText;
   };
   image.addEventListener("blur", follow);
-  for (const [part, change] of Object.entries({
-    value: show, alt: describe, places: follow, at: follow })) {
+  for (const [part, change] of Object.entries({ value: show, places: follow, at: follow,
+    alt: () => { image.alt = image.title = model.get("alt"); } })) {
     model.on(`change:${part}`, change);
     change();
   }
